@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+const roots = ["packages/*", "controller", "agent", "web", "template", "scripts"];
+const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: roots.map((root) => `${root}/test/**/*.test.ts`),
+          exclude: [...named("integration.test"), ...named("e2e.test"), "**/node_modules/**"],
+        },
+      },
+      { test: { name: "integration", include: named("integration.test"), testTimeout: 60_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: "e2e",
+          include: named("e2e.test"),
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
