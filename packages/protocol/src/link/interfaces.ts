@@ -1,0 +1,138 @@
+import Type, { type Static } from "typebox";
+import { attachLimits, terminalExitSchema, terminalSizeFields } from "../attach.ts";
+import { environmentSchema } from "../guest.ts";
+import { conversationIdSchema } from "../names.ts";
+
+const terminalId = Type.String({ pattern: "^[a-z0-9_-]{1,64}$", maxLength: 64 });
+const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const argv = Type.Array(Type.String({ maxLength: 32_768, pattern: "^[^\\u0000]*$" }), { minItems: 1, maxItems: 1024 });
+const path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^[^\\u0000]*$" });
+
+export const terminalKindSchema = Type.Union([Type.Literal("claude"), Type.Literal("shell"), Type.Literal("exec")]);
+export type TerminalKind = Static<typeof terminalKindSchema>;
+
+/** A terminal as its PTY host knows it. */
+export const terminalStatusSchema = Type.Object({
+  id: terminalId,
+  state: Type.Union([Type.Literal("running"), Type.Literal("exited")]),
+  exit: Type.Union([terminalExitSchema, Type.Null()]),
+  ...terminalSizeFields,
+  epoch: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  /** Bytes of output in this epoch. */
+  offset: count,
+  title: Type.String({ maxLength: 1024 }),
+  /** Its program did not end by itself: the PTY host was gone, so the container stopped or the host was killed. */
+  lost: Type.Boolean(),
+});
+export type TerminalStatus = Static<typeof terminalStatusSchema>;
+
+/** The screen as text, for scripts. */
+export const screenSchema = Type.Object({
+  text: Type.String({ maxLength: 4 * 1024 * 1024 }),
+  ...terminalSizeFields,
+  cursor: Type.Object({ x: count, y: count }),
+  title: Type.String({ maxLength: 1024 }),
+  epoch: Type.Integer({ minimum: 1 }),
+  offset: count,
+});
+export type Screen = Static<typeof screenSchema>;
+
+const inputParams = Type.Object({
+  id: terminalId,
+  text: Type.String({ maxLength: attachLimits.clientFrameBytes }),
+  submit: Type.Boolean(),
+});
+const resizeParams = Type.Object({ id: terminalId, ...terminalSizeFields });
+const ofTerminal = Type.Object({ id: terminalId });
+const statuses = Type.Array(terminalStatusSchema, { maxItems: 1000 });
+
+/** The channel that carries one viewer of one terminal: parameters as `attachParamsSchema`, messages as in `attach.ts`. */
+export const terminalChannelKind = "terminal";
+
+/** What the PTY host does for the agent, over its socket. */
+export const ptyHostInterface = {
+  methods: {
+    list: { params: Type.Object({}), result: statuses },
+    /**
+     * Starts a program in a PTY. With an id and epoch that exist it changes nothing and answers what is there; a known
+     * id with the next epoch starts the terminal anew, and keeps its screen.
+     */
+    start: {
+      params: Type.Object({
+        id: terminalId,
+        epoch: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+        argv,
+        cwd: path,
+        env: environmentSchema,
+        ...terminalSizeFields,
+      }),
+      result: terminalStatusSchema,
+    },
+    /** Ends the program (SIGHUP, then SIGKILL) and forgets the terminal with all that was kept of it. Repeatable. */
+    remove: { params: ofTerminal, result: Type.Null() },
+    input: { params: inputParams, result: Type.Null() },
+    resize: { params: resizeParams, result: terminalStatusSchema },
+    screen: { params: ofTerminal, result: screenSchema },
+  },
+  /** `terminal`: it changed state, size or title. */
+  events: { terminal: terminalStatusSchema },
+} as const;
+
+/** What the agent does for the controller. */
+export const agentInterface = {
+  methods: {
+    listTerminals: { params: Type.Object({}), result: statuses },
+    /** Makes the terminal if there is none of this id; answers it either way. */
+    ensureTerminal: {
+      params: Type.Object({
+        id: terminalId,
+        kind: terminalKindSchema,
+        /** For `exec`. */
+        argv: Type.Optional(argv),
+        /** Absolute, or relative to the workspace; the workspace itself if absent. */
+        cwd: Type.Optional(path),
+        env: Type.Optional(environmentSchema),
+        ...terminalSizeFields,
+        /** For `claude`: the session that it runs; resumed where a transcript of it is there, begun otherwise. */
+        conversationId: Type.Optional(conversationIdSchema),
+      }),
+      result: terminalStatusSchema,
+    },
+    removeTerminal: { params: ofTerminal, result: Type.Null() },
+    /** Types the text, and then Enter if `submit`; several lines go as one bracketed paste. */
+    input: { params: inputParams, result: Type.Null() },
+    resize: { params: resizeParams, result: terminalStatusSchema },
+    screen: { params: ofTerminal, result: screenSchema },
+  },
+  events: { terminal: terminalStatusSchema },
+} as const;
+
+/** What the controller does for the agent. The hello is the first call on a new link; nothing else happens before its answer. */
+export const controllerInterface = {
+  methods: {
+    hello: {
+      params: Type.Object({
+        linkVersion: Type.Integer({ minimum: 1 }),
+        agentVersion: Type.String({ maxLength: 64 }),
+        /** Changes with each boot of the container. */
+        bootId: Type.String({ maxLength: 64 }),
+        machineId: Type.String({ pattern: "^[0-9a-f]{32}$" }),
+        terminals: statuses,
+      }),
+      result: Type.Object({
+        linkVersion: Type.Integer({ minimum: 1 }),
+        /** Replaces the environment of the agent's configuration, for terminals started from now on. */
+        env: environmentSchema,
+        /** How often the controller wants a sign of life, in milliseconds. */
+        heartbeatMs: Type.Integer({ minimum: 1000, maximum: 120_000 }),
+      }),
+    },
+  },
+  events: {},
+} as const;
+
+/** For a side that offers nothing. */
+export const noInterface = { methods: {}, events: {} } as const;
+
+/** The agent listener's only path; the sandbox's id and secret travel as `Authorization: Bearer <id>:<secret>`. */
+export const agentLinkPath = "/link";
