@@ -76,7 +76,7 @@ export const serverMessageSchema = Type.Union([
     epoch,
     /** Where the live bytes begin: at once in mode `exact`, after one snapshot frame in mode `snapshot`. */
     offset,
-    mode: Type.Union([Type.Literal("exact"), Type.Literal("snapshot")]),
+    mode: Type.Enum(["exact", "snapshot"]),
     cols: columns,
     rows: lines,
     windowBytes: Type.Integer({ minimum: 1 }),

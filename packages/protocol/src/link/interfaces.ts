@@ -8,13 +8,13 @@ const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const argv = Type.Array(Type.String({ maxLength: 32_768, pattern: "^[^\\u0000]*$" }), { minItems: 1, maxItems: 1024 });
 const path = Type.String({ minLength: 1, maxLength: 4096, pattern: "^[^\\u0000]*$" });
 
-export const terminalKindSchema = Type.Union([Type.Literal("claude"), Type.Literal("shell"), Type.Literal("exec")]);
+export const terminalKindSchema = Type.Enum(["claude", "shell", "exec"]);
 export type TerminalKind = Static<typeof terminalKindSchema>;
 
 /** A terminal as its PTY host knows it. */
 export const terminalStatusSchema = Type.Object({
   id: terminalId,
-  state: Type.Union([Type.Literal("running"), Type.Literal("exited")]),
+  state: Type.Enum(["running", "exited"]),
   exit: Type.Union([terminalExitSchema, Type.Null()]),
   ...terminalSizeFields,
   epoch: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),

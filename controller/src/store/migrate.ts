@@ -1,0 +1,12 @@
+import { type Kysely, type Migration, Migrator } from "kysely";
+import * as first from "./migrations/0001-first.ts";
+
+/** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
+const migrations: Record<string, Migration> = { "0001-first": first };
+
+/** Brings a database to the present schema. Throws what the failing migration threw. */
+export async function migrate(db: Kysely<unknown>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  const { error } = await migrator.migrateToLatest();
+  if (error) throw error;
+}

@@ -1,0 +1,190 @@
+import type { Environment, Failure, OperationKind, Step, TerminalExit, TerminalKind, Workspace } from "@berth/protocol";
+import type { ColumnType, Generated, JSONColumnType } from "kysely";
+
+/** An instant; the database's own default on insertion. */
+type CreatedAt = ColumnType<Date, Date | undefined, never>;
+type Instant = ColumnType<Date, Date, Date>;
+type OptionalInstant = ColumnType<Date | null, Date | null | undefined, Date | null>;
+/** A value kept as JSON: written as text. */
+type Json<T> = JSONColumnType<T & object>;
+type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
+/** A count that PostgreSQL keeps in 64 bits; the driver reads it as a number. */
+type Count = ColumnType<number, number | undefined, number>;
+
+export interface UsersTable {
+  id: string;
+  username: string;
+  password_hash: string | null;
+  role: "admin";
+  created_at: CreatedAt;
+}
+
+/** Sessions of the console and API tokens: both are bearers, and both are kept as hashes only. */
+export interface TokensTable {
+  id: string;
+  user_id: string;
+  kind: "session" | "api";
+  name: string;
+  /** SHA-256 of the token, hexadecimal: the token itself has 256 random bits. */
+  hash: string;
+  created_at: CreatedAt;
+  last_used_at: OptionalInstant;
+  expires_at: OptionalInstant;
+}
+
+/** The one-time set-up link's token, hashed; at most one row. */
+export interface SetupTokensTable {
+  hash: string;
+  expires_at: Instant;
+}
+
+export interface SshKeysTable {
+  id: string;
+  user_id: string;
+  name: string;
+  public_key: string;
+  fingerprint: string;
+  created_at: CreatedAt;
+}
+
+/** Answers to calls that carried an `Idempotency-Key`, written in the transaction that did the work. */
+export interface IdempotencyTable {
+  user_id: string;
+  /** Method and path of the call. */
+  route: string;
+  key: string;
+  /** SHA-256 of the body. */
+  body_hash: string;
+  status: number;
+  response: OptionalJson<unknown>;
+  created_at: CreatedAt;
+}
+
+/** Desired state, what is known of the container, and the place in the reconciler's queue: one row is all three. */
+export interface SandboxesTable {
+  id: string;
+  owner_id: string;
+  name: string;
+  cores: number;
+  memory_mib: number;
+  disk_gib: number;
+  node_wanted: string | null;
+  workspace: Json<Workspace>;
+  env: Json<Environment>;
+  desired: "running" | "stopped" | "destroyed";
+  /** Grows with each restart that is asked for; a container that booted under an older one is stopped first. */
+  boot_wanted: Generated<number>;
+  boot_done: Generated<number>;
+  /** Last state that was told to the outside. */
+  state: string;
+  error: OptionalJson<Failure>;
+  /** When the reconciler looks next; null: when something happens. */
+  look_at: OptionalInstant;
+  /** Failures in a row of the present step. */
+  attempts: Generated<number>;
+  vmid: number | null;
+  node: string | null;
+  template_vmid: number | null;
+  address: string | null;
+  ssh_port: number | null;
+  /** The UPID of the Proxmox task that is waited for, and the step that began it. */
+  task: OptionalJson<{ upid: string; step: string }>;
+  /** Settings were written to the container's configuration. */
+  configured: Generated<boolean>;
+  /** SHA-256 fingerprint of the host key that the sandbox has since its bootstrap. */
+  host_key_fingerprint: string | null;
+  bootstrapped_at: OptionalInstant;
+  /** The agent's secret as SHA-256, hexadecimal. */
+  agent_secret_hash: string | null;
+  machine_id: string | null;
+  agent_version: string | null;
+  created_at: CreatedAt;
+  updated_at: ColumnType<Date, Date | undefined, Date>;
+}
+
+/** Every vmid that a sandbox ever asked Proxmox for, so that none is forgotten when a clone succeeds late. */
+export interface ClaimsTable {
+  vmid: number;
+  sandbox_id: string;
+  node: string;
+  /** `abandoned`: the sandbox took another id; a container of ours found here is removed. */
+  state: "held" | "abandoned";
+  created_at: CreatedAt;
+}
+
+export interface OperationsTable {
+  id: string;
+  owner_id: string;
+  sandbox_id: string;
+  sandbox_name: string;
+  kind: OperationKind;
+  state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+  steps: Json<Step[]>;
+  error: OptionalJson<Failure>;
+  created_at: CreatedAt;
+  finished_at: OptionalInstant;
+}
+
+export interface EventsTable {
+  seq: Generated<number>;
+  owner_id: string;
+  sandbox_id: string | null;
+  operation_id: string | null;
+  type: string;
+  data: Json<unknown>;
+  created_at: CreatedAt;
+}
+
+export interface TerminalsTable {
+  id: string;
+  owner_id: string;
+  sandbox_id: string;
+  kind: TerminalKind;
+  argv: OptionalJson<string[]>;
+  cwd: string | null;
+  cols: number;
+  rows: number;
+  conversation_id: string | null;
+  state: "starting" | "running" | "exited";
+  exit: OptionalJson<TerminalExit>;
+  epoch: Generated<number>;
+  offset: Count;
+  title: Generated<string>;
+  /** Deleted while its sandbox could not be reached: removed there at the next chance. */
+  removed: Generated<boolean>;
+  created_at: CreatedAt;
+}
+
+/** A Claude session; it outlives its sandbox. */
+export interface ConversationsTable {
+  id: string;
+  owner_id: string;
+  sandbox_id: string | null;
+  created_at: CreatedAt;
+  updated_at: ColumnType<Date, Date | undefined, Date>;
+}
+
+/** Who did what: kept when the thing itself is gone. */
+export interface AuditTable {
+  id: Generated<number>;
+  at: CreatedAt;
+  user_id: string | null;
+  action: string;
+  subject: string;
+  detail: Json<unknown>;
+}
+
+export interface Database {
+  users: UsersTable;
+  tokens: TokensTable;
+  setup_tokens: SetupTokensTable;
+  ssh_keys: SshKeysTable;
+  idempotency: IdempotencyTable;
+  sandboxes: SandboxesTable;
+  claims: ClaimsTable;
+  operations: OperationsTable;
+  events: EventsTable;
+  terminals: TerminalsTable;
+  conversations: ConversationsTable;
+  audit: AuditTable;
+}

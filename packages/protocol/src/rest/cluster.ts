@@ -1,0 +1,74 @@
+import Type, { type Static } from "typebox";
+import { failureSchema } from "../errors.ts";
+import { idSchema } from "../names.ts";
+import { nullable, pageOf, pageQuerySchema, route } from "./route.ts";
+
+export const nodeSchema = Type.Object({
+  name: Type.String(),
+  online: Type.Boolean(),
+  /** Load of the processors, from 0 to 1. */
+  cpu: nullable(Type.Number()),
+  cores: nullable(Type.Integer()),
+  memoryBytes: nullable(Type.Integer()),
+  memoryUsedBytes: nullable(Type.Integer()),
+  uptimeSeconds: nullable(Type.Integer()),
+  /** Sandboxes of Berth's on it. */
+  sandboxes: Type.Integer(),
+});
+export type Node = Static<typeof nodeSchema>;
+
+export const listNodes = route({
+  method: "GET",
+  path: "/nodes",
+  summary: "The Proxmox hosts",
+  tag: "cluster",
+  access: "user",
+  query: pageQuerySchema,
+  status: 200,
+  result: pageOf(nodeSchema),
+});
+
+export const templateSchema = Type.Object({
+  vmid: Type.Integer(),
+  state: Type.Enum(["ready", "missing", "unusable"]),
+  node: nullable(Type.String()),
+  name: nullable(Type.String()),
+  error: nullable(failureSchema),
+});
+export type Template = Static<typeof templateSchema>;
+
+export const getTemplate = route({
+  method: "GET",
+  path: "/template",
+  summary: "The container that sandboxes are cloned from",
+  tag: "cluster",
+  access: "user",
+  status: 200,
+  result: templateSchema,
+});
+
+/** What `/readyz` says: 200 when all of it is well, 503 otherwise. */
+export const readinessSchema = Type.Object({
+  ready: Type.Boolean(),
+  version: Type.String(),
+  /** The controller that does the work; a second one on the same database stands by. */
+  role: Type.Enum(["active", "standby"]),
+  checks: Type.Record(Type.String(), Type.Object({ ok: Type.Boolean(), error: nullable(failureSchema) })),
+});
+export type Readiness = Static<typeof readinessSchema>;
+
+/** The events of `GET /events`, by name: `sandbox`, `operation`, `terminal` carry the thing itself, `deleted` what is gone. */
+export const deletedEventSchema = Type.Object({
+  kind: Type.Enum(["sandbox", "terminal"]),
+  id: idSchema,
+});
+
+export const fleetEvents = route({
+  method: "GET",
+  path: "/events",
+  summary: "Facts of your fleet as server-sent events, resumable by Last-Event-ID",
+  tag: "operations",
+  access: "user",
+  status: 200,
+  stream: "sse",
+});

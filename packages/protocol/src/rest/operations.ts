@@ -1,0 +1,85 @@
+import Type, { type Static } from "typebox";
+import { failureSchema } from "../errors.ts";
+import { idSchema } from "../names.ts";
+import { instantSchema, nullable, route, strictObject } from "./route.ts";
+
+export const operationKindSchema = Type.Enum(["create", "start", "stop", "restart", "destroy"]);
+export type OperationKind = "create" | "start" | "stop" | "restart" | "destroy";
+
+/** The named steps of each kind of operation, in order. */
+export const operationSteps = {
+  create: ["reserve", "clone", "configure", "start", "address", "bootstrap", "agent", "ready"],
+  start: ["start", "address", "agent", "ready"],
+  stop: ["stop"],
+  restart: ["stop", "start", "address", "agent", "ready"],
+  destroy: ["stop", "delete", "forget"],
+} as const satisfies Record<OperationKind, readonly string[]>;
+export type StepName = (typeof operationSteps)[OperationKind][number];
+
+export const stepSchema = Type.Object({
+  name: Type.String(),
+  state: Type.Enum(["pending", "running", "succeeded", "failed", "skipped"]),
+  /** From 0 to 1; null where it is not known. */
+  progress: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+  /** What it is doing or waiting for, for people. */
+  detail: nullable(Type.String()),
+  startedAt: nullable(instantSchema),
+  finishedAt: nullable(instantSchema),
+});
+export type Step = Static<typeof stepSchema>;
+
+export const operationSchema = Type.Object({
+  id: idSchema,
+  kind: operationKindSchema,
+  sandboxId: idSchema,
+  sandboxName: Type.String(),
+  state: Type.Enum(["queued", "running", "succeeded", "failed", "cancelled"]),
+  steps: Type.Array(stepSchema),
+  error: nullable(failureSchema),
+  createdAt: instantSchema,
+  finishedAt: nullable(instantSchema),
+});
+export type Operation = Static<typeof operationSchema>;
+
+/** The events of `GET /operations/{id}/events`, by name: their data is JSON. `done` ends the stream. */
+export const operationEventSchemas = {
+  step: stepSchema,
+  log: Type.Object({ step: Type.String(), text: Type.String(), at: instantSchema }),
+  done: operationSchema,
+} as const;
+export type OperationLog = Static<(typeof operationEventSchemas)["log"]>;
+
+const byId = strictObject({ id: idSchema });
+
+export const getOperation = route({
+  method: "GET",
+  path: "/operations/:id",
+  summary: "A piece of work, with its steps",
+  tag: "operations",
+  access: "user",
+  params: byId,
+  status: 200,
+  result: operationSchema,
+});
+
+export const cancelOperation = route({
+  method: "POST",
+  path: "/operations/:id/cancel",
+  summary: "Stop a piece of work that has not ended; a create that is cancelled leaves nothing behind",
+  tag: "operations",
+  access: "user",
+  params: byId,
+  status: 202,
+  result: operationSchema,
+});
+
+export const operationEvents = route({
+  method: "GET",
+  path: "/operations/:id/events",
+  summary: "Steps and logs of a piece of work as server-sent events, resumable by Last-Event-ID",
+  tag: "operations",
+  access: "user",
+  params: byId,
+  status: 200,
+  stream: "sse",
+});

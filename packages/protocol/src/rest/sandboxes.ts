@@ -1,0 +1,140 @@
+import Type, { type Static } from "typebox";
+import { failureSchema } from "../errors.ts";
+import { environmentSchema } from "../guest.ts";
+import { idSchema, nameSchema, referenceSchema } from "../names.ts";
+import { operationSchema } from "./operations.ts";
+import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
+
+export const sandboxStates = [
+  "provisioning",
+  "ready",
+  "stopped",
+  "stopping",
+  "starting",
+  "asleep",
+  "destroying",
+  "failed",
+] as const;
+export type SandboxState = (typeof sandboxStates)[number];
+
+/** What is in the workspace at first. */
+export const workspaceSchema = strictObject({ type: Type.Literal("empty") });
+export type Workspace = Static<typeof workspaceSchema>;
+
+const sizeFields = {
+  cores: Type.Integer({ minimum: 1, maximum: 512 }),
+  memoryMiB: Type.Integer({ minimum: 128, maximum: 4_194_304 }),
+  diskGiB: Type.Integer({ minimum: 1, maximum: 65_536 }),
+};
+/** What a sandbox gets where nobody says otherwise. */
+export const defaultSize = { cores: 2, memoryMiB: 2048, diskGiB: 8 } as const;
+
+export const sandboxSchema = Type.Object({
+  id: idSchema,
+  name: nameSchema,
+  ownerId: idSchema,
+  state: Type.Enum(sandboxStates),
+  /** Why it is not as wanted, and what to do. */
+  error: nullable(failureSchema),
+  ...sizeFields,
+  node: nullable(Type.String()),
+  vmid: nullable(Type.Integer()),
+  /** The container's address as the controller sees it. */
+  address: nullable(Type.String()),
+  workspace: workspaceSchema,
+  /** Names of the variables that were set for it; their values are not shown again. */
+  envNames: Type.Array(Type.String()),
+  agent: Type.Object({ connected: Type.Boolean(), version: nullable(Type.String()) }),
+  /** The work on it that has not ended. */
+  operationId: nullable(idSchema),
+  createdAt: instantSchema,
+  updatedAt: instantSchema,
+});
+export type Sandbox = Static<typeof sandboxSchema>;
+
+const reference = strictObject({ id: referenceSchema });
+const withOperation = Type.Object({ sandbox: sandboxSchema, operation: operationSchema });
+const operationOnly = Type.Object({ operation: operationSchema });
+
+export const listSandboxes = route({
+  method: "GET",
+  path: "/sandboxes",
+  summary: "Your sandboxes, the newest first",
+  tag: "sandboxes",
+  access: "user",
+  query: pageQuerySchema,
+  status: 200,
+  result: pageOf(sandboxSchema),
+});
+
+export const createSandbox = route({
+  method: "POST",
+  path: "/sandboxes",
+  summary: "Make a sandbox",
+  tag: "sandboxes",
+  access: "user",
+  idempotent: true,
+  body: strictObject({
+    name: Type.Optional(nameSchema),
+    cores: Type.Optional(sizeFields.cores),
+    memoryMiB: Type.Optional(sizeFields.memoryMiB),
+    diskGiB: Type.Optional(sizeFields.diskGiB),
+    node: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9-]{0,62}$" })),
+    workspace: Type.Optional(workspaceSchema),
+    env: Type.Optional(environmentSchema),
+    /** False: made, and left stopped. */
+    start: Type.Optional(Type.Boolean()),
+  }),
+  status: 202,
+  result: withOperation,
+});
+
+export const getSandbox = route({
+  method: "GET",
+  path: "/sandboxes/:id",
+  summary: "A sandbox, by id or name",
+  tag: "sandboxes",
+  access: "user",
+  params: reference,
+  status: 200,
+  result: sandboxSchema,
+});
+
+export const updateSandbox = route({
+  method: "PATCH",
+  path: "/sandboxes/:id",
+  summary: "Rename a sandbox, or set its environment for terminals opened from now on",
+  tag: "sandboxes",
+  access: "user",
+  params: reference,
+  body: strictObject({ name: Type.Optional(nameSchema), env: Type.Optional(environmentSchema) }),
+  status: 200,
+  result: sandboxSchema,
+});
+
+export const deleteSandbox = route({
+  method: "DELETE",
+  path: "/sandboxes/:id",
+  summary: "Destroy a sandbox and all that is in it",
+  tag: "sandboxes",
+  access: "user",
+  params: reference,
+  status: 202,
+  result: operationOnly,
+});
+
+const power = <const Verb extends "start" | "stop" | "restart">(verb: Verb, summary: string) =>
+  route({
+    method: "POST",
+    path: `/sandboxes/:id/${verb}`,
+    summary,
+    tag: "sandboxes",
+    access: "user",
+    params: reference,
+    idempotent: true,
+    status: 202,
+    result: operationOnly,
+  });
+export const startSandbox = power("start", "Start a sandbox; its Claude terminals go on with their conversations");
+export const stopSandbox = power("stop", "Stop a sandbox");
+export const restartSandbox = power("restart", "Stop a sandbox and start it again");
