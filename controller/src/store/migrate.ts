@@ -1,4 +1,5 @@
-import { type Kysely, type Migration, Migrator } from "kysely";
+import type { Kysely } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
 import * as first from "./migrations/0001-first.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
