@@ -71,7 +71,7 @@ export function hintFor(failure: ProxmoxFailure, call: FailedCall): string {
     case "certificate":
       return certificateHint(failure);
     case "unauthorized":
-      return "Check PROXMOX_TOKEN_ID (user@realm!id) and PROXMOX_TOKEN_SECRET, and on a node that the token exists and has not expired: pveum user token list user@realm.";
+      return unauthorizedHint(failure);
     case "forbidden":
       return forbiddenHint(failure);
     case "invalid":
@@ -116,6 +116,12 @@ function certificateHint(failure: FailureOf<"certificate">): string {
     return `If the node's certificate was renewed, set PROXMOX_FINGERPRINT=${failure.seen} (now ${failure.expected.join(",")}) after you ${compare}. If it was not, somebody may be in between.`;
   }
   return `Set PROXMOX_FINGERPRINT=${failure.seen} to pin it, after you ${compare}; or let this machine trust the cluster's CA.`;
+}
+
+function unauthorizedHint(failure: FailureOf<"unauthorized">): string {
+  const [user = "", token] = failure.principal.split("!");
+  if (token === undefined) return "Check the user name, its realm (user@pam, user@pve) and the password.";
+  return `Check PROXMOX_TOKEN_ID and PROXMOX_TOKEN_SECRET, and on a node that the token exists and has not expired: pveum user token list ${user}`;
 }
 
 /** With a privilege-separated token the rights are the intersection of user's and token's, so both lines are given. */

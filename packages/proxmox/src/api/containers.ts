@@ -1,3 +1,4 @@
+import type { Proxmox } from "proxmox-api";
 import Type, { type Static } from "typebox";
 import { answerOf, NumberLike, optionalNumber, readUpid } from "../answer.ts";
 import { defined } from "../defined.ts";
@@ -147,13 +148,8 @@ export class ContainersApi {
   }
 
   /** Begins to grow a disk to an absolute size (`16G`) or by some (`+4G`). */
-  resize(
-    at: ContainerRef,
-    options: { disk: "rootfs" | `mp${number}`; size: string },
-    call?: CallOptions,
-  ): Promise<string> {
-    const disk = options.disk as "rootfs";
-    return this.#connection.ask(call, readUpid, (api) => lxc(api, at).resize.$put({ disk, size: options.size }));
+  resize(at: ContainerRef, options: { disk: Proxmox.Tdisk_2; size: string }, call?: CallOptions): Promise<string> {
+    return this.#connection.ask(call, readUpid, (api) => lxc(api, at).resize.$put(options));
   }
 
   /** Makes a stopped container a template, for good. */
@@ -162,7 +158,7 @@ export class ContainersApi {
   }
 }
 
-function lxc(api: Parameters<Parameters<Connection["ask"]>[2]>[0], at: ContainerRef) {
+function lxc(api: Proxmox.Api, at: ContainerRef) {
   return api.nodes.$(at.node).lxc.$(at.vmid);
 }
 

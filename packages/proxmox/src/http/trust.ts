@@ -35,3 +35,10 @@ export function normaliseFingerprint(text: string): string {
 function settingsError(detail: string): Error {
   return proxmoxError({ kind: "settings", detail });
 }
+
+/** The trust with its fingerprints in the form that they are compared in. Throws a ProxmoxError of kind `settings`. */
+export function normaliseTrust(trust: CertificateTrust): CertificateTrust {
+  if (trust.kind === "ca") return trust;
+  if (trust.fingerprints.length === 0) throw settingsError("PROXMOX_FINGERPRINT is empty");
+  return { kind: "fingerprint", fingerprints: trust.fingerprints.map(normaliseFingerprint) };
+}

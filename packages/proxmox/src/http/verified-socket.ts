@@ -1,0 +1,167 @@
+import { type ConnectionOptions, connect, getCACertificates, type TLSSocket } from "node:tls";
+import type { FailureOf } from "../failure.ts";
+import type { ServerAddress } from "./address.ts";
+import type { CertificateTrust } from "./trust.ts";
+
+/** No connection: nothing was sent, so the call has surely not acted and another address may be tried. */
+export class ConnectFailed extends Error {
+  readonly failure: FailureOf<"unreachable"> | FailureOf<"certificate">;
+
+  constructor(failure: ConnectFailed["failure"], cause?: unknown) {
+    super(failure.detail, { cause });
+    this.failure = failure;
+  }
+}
+
+/** A socket on its way; `destroy` ends it at any stage. */
+export interface PendingSocket {
+  /** The socket once its peer is verified; rejects with ConnectFailed. Nothing but the handshake was sent until then. */
+  readonly verified: Promise<TLSSocket>;
+  destroy(): void;
+}
+
+/**
+ * Connects and verifies the peer before anybody gets hold of the socket.
+ *
+ * - With a CA, Node does it: the handshake fails unless the chain and the name are right.
+ * - With a pinned fingerprint, the chain says nothing (PVE's certificate is signed by a CA of its own), and Node's hook
+ *   `checkServerIdentity` only runs after a good chain. So Node's own verdict is put aside and this function gives
+ *   its own: the SHA-256 of the peer's certificate, whose key the handshake has just proven. It is compared in the
+ *   `secureConnect` event, the first at which application data could be sent, and the socket leaves this function
+ *   only when it matched. No HTTP client has seen the socket before, so no header can have been written.
+ *
+ * No session is ever resumed: each connection shows the certificate anew.
+ */
+export function openVerifiedSocket(address: ServerAddress, trust: CertificateTrust, timeoutMs: number): PendingSocket {
+  const socket = connect({ ...tlsOptions(address), ...trustOptions(trust) });
+  // For good: an error without a listener would end the process, and the HTTP client adds its own a tick later.
+  socket.on("error", () => {});
+  const verified = new Promise<TLSSocket>((resolve, reject) => {
+    const settle = () => {
+      clearTimeout(timer);
+      socket.off("error", onError).off("close", onClose);
+    };
+    const fail = (failure: ConnectFailed) => {
+      settle();
+      socket.destroy();
+      reject(failure);
+    };
+    const onError = (error: Error) => {
+      settle();
+      connectError(address, trust, error, timeoutMs).then(reject, reject);
+    };
+    const onClose = () => fail(unreachableAt(address, "the connection was closed during the TLS handshake"));
+    const timer = setTimeout(() => fail(unreachableAt(address, `no connection within ${timeoutMs} ms`)), timeoutMs);
+    socket.on("error", onError).on("close", onClose);
+    socket.once("secureConnect", () => {
+      const mismatch = pinMismatch(address, trust, socket);
+      if (mismatch) return fail(mismatch);
+      settle();
+      resolve(socket);
+    });
+  });
+  return { verified, destroy: () => socket.destroy() };
+}
+
+function tlsOptions(address: ServerAddress): ConnectionOptions {
+  const { host, port, serverName } = address;
+  return {
+    host,
+    port,
+    ...(serverName === "" ? {} : { servername: serverName }),
+    // The reason phrase carries PVE's errors, and HTTP/2 has none.
+    ALPNProtocols: ["http/1.1"],
+    minVersion: "TLSv1.2",
+  };
+}
+
+/** For `rejectUnauthorized: false` see `openVerifiedSocket`: there the pin decides instead, and more strictly. */
+function trustOptions(trust: CertificateTrust): ConnectionOptions {
+  if (trust.kind === "fingerprint") return { rejectUnauthorized: false };
+  return {
+    rejectUnauthorized: true,
+    ca: trust.pem ?? [...getCACertificates("default"), ...getCACertificates("system")],
+  };
+}
+
+function pinMismatch(address: ServerAddress, trust: CertificateTrust, socket: TLSSocket): ConnectFailed | undefined {
+  if (trust.kind !== "fingerprint") return undefined;
+  const seen = socket.getPeerX509Certificate()?.fingerprint256;
+  if (seen !== undefined && trust.fingerprints.includes(seen)) return undefined;
+  const detail = "the certificate's fingerprint is not the pinned one";
+  return new ConnectFailed({
+    kind: "certificate",
+    address: address.origin,
+    detail,
+    seen,
+    expected: trust.fingerprints,
+  });
+}
+
+/** Codes of Node for chains and names that it does not accept (OpenSSL's X509_V_ERR_*). */
+const CERTIFICATE_CODES =
+  /^(?:ERR_TLS_CERT_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_|HOSTNAME_MISMATCH|ERROR_IN_CERT_)/;
+
+async function connectError(
+  address: ServerAddress,
+  trust: CertificateTrust,
+  error: Error,
+  timeoutMs: number,
+): Promise<ConnectFailed> {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (trust.kind === "ca" && CERTIFICATE_CODES.test(code)) {
+    const seen = await readFingerprint(address, timeoutMs).catch(() => undefined);
+    const failure = {
+      kind: "certificate",
+      address: address.origin,
+      detail: error.message,
+      seen,
+      expected: [],
+    } as const;
+    return new ConnectFailed(failure, error);
+  }
+  return unreachableAt(address, connectDetail(address, code, error), error);
+}
+
+function connectDetail(address: ServerAddress, code: string, error: Error): string {
+  switch (code) {
+    case "ECONNREFUSED":
+      return `nothing listens on port ${address.port} (connection refused)`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `the name ${address.host} cannot be resolved`;
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "there is no route to it";
+    case "ETIMEDOUT":
+      return "no answer to the attempt to connect";
+    default:
+      return /wrong version number|packet length too long/i.test(error.message)
+        ? `port ${address.port} does not speak TLS`
+        : error.message || code || "the connection failed";
+  }
+}
+
+function unreachableAt(address: ServerAddress, detail: string, cause?: unknown): ConnectFailed {
+  return new ConnectFailed({ kind: "unreachable", address: address.origin, detail }, cause);
+}
+
+/**
+ * The SHA-256 fingerprint of the certificate that a server shows, for a person to compare. Verifies nothing and sends
+ * nothing but the handshake. Rejects with the socket's error, or a plain one after `timeoutMs`.
+ */
+export function readFingerprint(address: ServerAddress, timeoutMs: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...tlsOptions(address), rejectUnauthorized: false });
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
+    socket.once("error", reject);
+    socket.once("close", () => {
+      clearTimeout(timer);
+      reject(new Error("the connection was closed"));
+    });
+    socket.once("secureConnect", () => {
+      resolve(socket.getPeerX509Certificate()?.fingerprint256);
+      socket.destroy();
+    });
+  });
+}
