@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
-import { answerOf, Flag, flagOf, NumberLike, optionalNumber } from "../answer.ts";
+import { type AnsweredCall, answerOf, Flag, flagOf, NumberLike, optionalNumber } from "../answer.ts";
+import { proxmoxError } from "../error.ts";
 import { type Properties, parsePropertyString } from "../property-string.ts";
 import { joinTags, splitTags } from "./tags.ts";
 
@@ -86,7 +87,7 @@ const readRaw = answerOf(Type.Record(Type.String(), Type.Unknown()));
 const readFields = answerOf(ConfigSchema);
 
 /** Reads a configuration; an AnswerReader. */
-export function readContainerConfig(data: unknown, call: { method: string; path: string }): ContainerConfig {
+export function readContainerConfig(data: unknown, call: AnsweredCall): ContainerConfig {
   const fields = readFields(data, call);
   const raw = readRaw(data, call);
   return {
@@ -95,9 +96,7 @@ export function readContainerConfig(data: unknown, call: { method: string; path:
     cpuLimit: optionalNumber(fields.cpulimit),
     memoryMiB: optionalNumber(fields.memory),
     swapMiB: optionalNumber(fields.swap),
-    rootfs: fields.rootfs === undefined ? undefined : parsePropertyString(fields.rootfs, "volume"),
-    nets: netsOf(raw),
-    features: parsePropertyString(fields.features ?? ""),
+    ...propertiesOf(fields, raw, call),
     startsAtBoot: flagOf(fields.onboot),
     protection: flagOf(fields.protection),
     template: flagOf(fields.template),
@@ -118,6 +117,23 @@ function textsOf(fields: Static<typeof ConfigSchema>) {
     arch: fields.arch,
     lock: fields.lock,
   };
+}
+
+function propertiesOf(
+  fields: Static<typeof ConfigSchema>,
+  raw: Readonly<Record<string, unknown>>,
+  call: AnsweredCall,
+): Pick<ContainerConfig, "rootfs" | "nets" | "features"> {
+  try {
+    return {
+      rootfs: fields.rootfs === undefined ? undefined : parsePropertyString(fields.rootfs, "volume"),
+      nets: netsOf(raw),
+      features: parsePropertyString(fields.features ?? ""),
+    };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw proxmoxError({ kind: "protocol", detail: error.message }, { ...call, status: 200, cause: error });
+  }
 }
 
 function netsOf(raw: Readonly<Record<string, unknown>>): Map<number, Properties> {
