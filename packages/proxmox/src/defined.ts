@@ -1,5 +1,5 @@
 /** `T` with its optional members no longer taking an explicit undefined. */
-export type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 /** A copy without the members that are undefined; proxmox-api's types do not take those. */
 export function defined<T extends object>(members: T): Partial<Defined<T>> {

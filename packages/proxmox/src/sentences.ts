@@ -77,7 +77,7 @@ export function hintFor(failure: ProxmoxFailure, call: FailedCall): string {
     case "invalid":
       return "A parameter does not suit this version of Proxmox VE; the message names it.";
     case "locked":
-      return `Something else works on it. It is free when that task ends; a lock that a crash left behind is removed on the node with: pct unlock <vmid> (here ${call.path ?? "unknown"}).`;
+      return "Something else works on it. It is free when that task ends; a lock that a crash left behind is removed on its node with: pct unlock <vmid>";
     case "lock_timeout":
       return "The node or its storage is busy. Try again in a moment.";
     case "exists":

@@ -29,4 +29,6 @@ export interface TransportOptions {
 export interface CallOptions {
   /** Ends the call; it rejects with the signal's reason. A call that acts may have acted by then. */
   readonly signal?: AbortSignal | undefined;
+  /** Instead of the transport's `getRetries`; 0 for a look that is repeated anyway, such as a health check. */
+  readonly getRetries?: number | undefined;
 }

@@ -101,18 +101,18 @@ export class Transport implements ApiRequestable, AsyncDisposable {
     return (await this.call({ method, path, params })).data;
   }
 
-  /** The same for calls under one signal. */
+  /** The same for calls under these options. */
   bound(options: CallOptions): ApiRequestable {
     return {
       doRequest: async (method, path, _template, params) =>
-        (await this.call({ method, path, params, signal: options.signal })).data,
+        (await this.call({ ...options, method, path, params })).data,
     };
   }
 
   /** Makes one call. */
   async call(request: ApiCall): Promise<ApiAnswer> {
     const call = { ...request, method: request.method.toUpperCase() };
-    const retries = call.method === "GET" ? this.#getRetries : 0;
+    const retries = call.method === "GET" ? (call.getRetries ?? this.#getRetries) : 0;
     for (let attempt = 0; ; attempt += 1) {
       try {
         return await this.#authenticated(call);

@@ -126,6 +126,21 @@ describe("waiting for a task", () => {
     expect(10_000 - failures).toBeLessThan(30);
   });
 
+  it("is not kept busy by a log that never gets on", async () => {
+    let reads = 0;
+    const source: TaskSource = {
+      status: async () => ({ running: reads < 3, exitStatus: "OK" }),
+      log: async () => {
+        reads += 1;
+        return { lines: [{ number: 1, text: "a" }], total: 9 };
+      },
+    };
+    const seen: string[] = [];
+    await waitForTask(source, UPID, { clock: fakeClock(), onLog: (line) => void seen.push(line) });
+    expect(seen).toEqual(["a"]);
+    expect(reads).toBeLessThan(6);
+  });
+
   it("gives up at once on a refusal", async () => {
     const server = await ScriptedServer.start(scope, identity, (_request, response) =>
       refuse(response, 400, "no such task"),

@@ -119,6 +119,8 @@ describe("a server in trouble", () => {
     const stubborn = clientFor(scope, identity, server.url, { getRetries: 1 });
     expect(await failureOf(stubborn.cluster.version())).toMatchObject({ mayHaveActed: false });
     expect(server.requests).toHaveLength(5);
+    expect(await failureOf(stubborn.cluster.version({ getRetries: 0 }))).toMatchObject({ mayHaveActed: false });
+    expect(server.requests).toHaveLength(6);
   });
 
   it.each(Object.entries(troubles))("gets no other call twice, after %s", async (name, trouble) => {

@@ -23,7 +23,7 @@ export class Connection {
     let answered: AnsweredCall = { method: "GET", path: "" };
     const requestable: ApiRequestable = {
       doRequest: async (method, path, _template, params) => {
-        const answer = await this.transport.call({ method, path, params, signal: call?.signal });
+        const answer = await this.transport.call({ ...call, method, path, params });
         answered = answer.call;
         return answer.data;
       },

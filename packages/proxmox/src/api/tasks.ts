@@ -93,12 +93,7 @@ export class TasksApi {
   /** Its log from line number `start` (0 is the first) on. The log of an unknown task is empty. */
   async log(upid: string, range: { start: number; limit: number }, call?: CallOptions): Promise<TaskLogPage> {
     const path = `/api2/json/nodes/${taskOf(upid).node}/tasks/${upid}/log`;
-    const answer = await this.#connection.transport.call({
-      method: "GET",
-      path,
-      params: { ...range },
-      signal: call?.signal,
-    });
+    const answer = await this.#connection.transport.call({ ...call, method: "GET", path, params: { ...range } });
     // An unknown task has an object instead of lines.
     const raw = Array.isArray(answer.data) ? readLines(answer.data, answer.call) : [];
     // `total` is absent when it is 0. An empty log is written as one line "no content", for PVE's own web interface.

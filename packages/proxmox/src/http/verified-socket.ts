@@ -150,7 +150,7 @@ function unreachableAt(address: ServerAddress, detail: string, cause?: unknown):
  * The SHA-256 fingerprint of the certificate that a server shows, for a person to compare. Verifies nothing and sends
  * nothing but the handshake. Rejects with the socket's error, or a plain one after `timeoutMs`.
  */
-export function readFingerprint(address: ServerAddress, timeoutMs: number): Promise<string | undefined> {
+function readFingerprint(address: ServerAddress, timeoutMs: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect({ ...tlsOptions(address), rejectUnauthorized: false });
     const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);

@@ -67,7 +67,8 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
 /** Want of an answer, which says nothing about the task. */
 function isHiccup(error: unknown): boolean {
   if (isProxmoxError(error, "unreachable", "timeout", "node_offline", "lock_timeout")) return true;
-  return isProxmoxError(error, "other") && error.status !== undefined && error.status > 501;
+  // Unknown 5xx texts as well: a node's services answer with all kinds of them while they are restarted.
+  return isProxmoxError(error, "other") && error.status !== undefined && error.status >= 500 && error.status !== 501;
 }
 
 function resultOf(upid: string, exitStatus: string): TaskResult {
@@ -99,6 +100,7 @@ class LogFollower {
     const { onLog, signal } = this.#options;
     if (!onLog) return;
     while (true) {
+      const before = this.#emitted;
       const page = await this.#source.log(this.#upid, { start: this.#emitted, limit: LOG_PAGE_LINES }, { signal });
       for (const line of page.lines) {
         if (line.number <= this.#emitted) continue;
@@ -110,7 +112,8 @@ class LogFollower {
         this.#emitted = line.number;
         await onLog(line.text, line.number);
       }
-      if (page.lines.length === 0 || this.#emitted >= page.total) return;
+      // Without progress there is no sense in asking for more at once, whatever `total` says.
+      if (this.#emitted === before || this.#emitted >= page.total) return;
     }
   }
 
