@@ -1,5 +1,5 @@
 import type { Environment, Failure, OperationKind, Step, TerminalExit, TerminalKind, Workspace } from "@berth/protocol";
-import type { ColumnType, Generated, JSONColumnType } from "kysely";
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from "kysely";
 
 /** An instant; the database's own default on insertion. */
 type CreatedAt = ColumnType<Date, Date | undefined, never>;
@@ -87,8 +87,8 @@ export interface SandboxesTable {
   template_vmid: number | null;
   address: string | null;
   ssh_port: number | null;
-  /** The UPID of the Proxmox task that is waited for, and the step that began it. */
-  task: OptionalJson<{ upid: string; step: string }>;
+  /** The Proxmox task that is waited for, the step that began it, and how many lines that step's log had before. */
+  task: OptionalJson<{ upid: string; step: string; logged: number }>;
   /** Settings were written to the container's configuration. */
   configured: Generated<boolean>;
   /** SHA-256 fingerprint of the host key that the sandbox has since its bootstrap. */
@@ -126,7 +126,9 @@ export interface OperationsTable {
 }
 
 export interface EventsTable {
-  seq: Generated<number>;
+  id: GeneratedAlways<number>;
+  /** Place in the order of commits; the database gives it as the transaction commits, and until then it is null. */
+  seq: ColumnType<number | null, never, never>;
   owner_id: string;
   sandbox_id: string | null;
   operation_id: string | null;

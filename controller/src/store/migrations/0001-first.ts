@@ -104,7 +104,8 @@ const statements = [
   // At most one piece of work on a sandbox is under way.
   "create unique index operations_one on operations (sandbox_id) where state in ('queued', 'running')",
   `create table events (
-    seq bigint generated always as identity primary key,
+    id bigint generated always as identity primary key,
+    seq bigint unique,
     owner_id text not null,
     sandbox_id text,
     operation_id text,
@@ -112,6 +113,19 @@ const statements = [
     data jsonb not null,
     created_at timestamptz not null default now()
   )`,
+  // A reader that has seen seq n must never meet a smaller one later. So seq is given as the transaction commits, by a
+  // deferred trigger, under a lock that lasts until the commit is visible: order of seq = order of commits. Taken this
+  // late, the lock cannot deadlock with row locks (whoever holds it needs no more of them) and is held for one flush.
+  "create sequence events_seq",
+  `create function berth_number_event() returns trigger language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(hashtext('berth.events'));
+    update events set seq = nextval('events_seq') where id = new.id;
+    perform pg_notify('berth_events', new.owner_id || ' ' || coalesce(new.operation_id, ''));
+    return null;
+  end $$`,
+  `create constraint trigger events_number after insert on events deferrable initially deferred
+   for each row execute function berth_number_event()`,
   "create index events_owner on events (owner_id, seq)",
   "create index events_operation on events (operation_id, seq) where operation_id is not null",
   "create index events_age on events (created_at)",

@@ -1,0 +1,83 @@
+import type { Route, RouteInput, RouteResult } from "@berth/protocol";
+import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
+import { inTransaction } from "../store/transaction.ts";
+import { callerOf } from "./access.ts";
+import type { Api } from "./api.ts";
+import type { Caller, UnitOfWork } from "./context.ts";
+import { answerOnce } from "./idempotency.ts";
+import { inputValidator } from "./validation.ts";
+
+/** What a handler gets: the validated parts that its route declares, and who calls. */
+export type MountedInput<R extends Route> = RouteInput<R> & {
+  /** Undefined only on a public route. */
+  readonly caller: R["access"] extends "user" ? Caller : undefined;
+  readonly request: FastifyRequest;
+  /** For headers and cookies; the body and the status are the route's. */
+  readonly reply: FastifyReply;
+};
+
+/**
+ * Serves a route of the protocol. The caller is authenticated before anything else is looked at, then path, query and
+ * body are validated by the route's schemas, and the result is written by its result schema: what that does not name
+ * does not leave. A handler throws `BerthError` for what it expects.
+ */
+export function mount<R extends Route>(
+  api: Api,
+  route: R,
+  handler: (input: MountedInput<R>) => Promise<RouteResult<R>>,
+): void {
+  const validate = inputValidator(route);
+  add(api, route, async (request, reply) => {
+    const result = await handler(inputOf(route, validate, request, reply));
+    return answer(reply, route, result);
+  });
+}
+
+/**
+ * Serves a route whose whole work is one transaction. On an idempotent route the answer to a call with an
+ * `Idempotency-Key` is kept in the same transaction, and given again to those that repeat the call.
+ */
+export function mountTransactional<R extends Route>(
+  api: Api,
+  route: R,
+  handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<RouteResult<R>>,
+): void {
+  const validate = inputValidator(route);
+  add(api, route, async (request, reply) => {
+    const input = inputOf(route, validate, request, reply);
+    const work = (unit: UnitOfWork) => handler(input, unit);
+    if (!route.idempotent) return answer(reply, route, await inTransaction(api.db, work));
+    const answered = await answerOnce(api, route, request, work);
+    if (answered.replayed) reply.header("idempotency-replayed", "true");
+    return answer(reply, route, answered.result);
+  });
+}
+
+/** Registers a route's handler with what its schemas say; also used for streams. */
+export function add(api: Api, route: Route, handler: RouteHandlerMethod): void {
+  api.mounted.push(route);
+  api.fastify.route({
+    method: route.method,
+    url: route.path,
+    config: { access: route.access },
+    handler,
+    ...(route.result ? { schema: { response: { [route.status]: route.result } } } : {}),
+  });
+}
+
+/** The validated input of a request. Throws `BerthError` `invalid_request`. */
+export function inputOf<R extends Route>(
+  route: R,
+  validate: ReturnType<typeof inputValidator>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): MountedInput<R> {
+  const caller = route.access === "user" ? callerOf(request) : undefined;
+  // The validator has checked each part against the schema that this type is derived from.
+  return { ...validate(request), caller, request, reply } as unknown as MountedInput<R>;
+}
+
+function answer(reply: FastifyReply, route: Route, result: unknown): FastifyReply {
+  reply.code(route.status);
+  return route.result ? reply.send(result) : reply.send();
+}

@@ -1,0 +1,87 @@
+import Type, { type Static, type TSchema } from "typebox";
+
+/** What a variable must be, for the sentence about a bad one: "BERTH_PORT must be <wants>". */
+interface Meaning {
+  wants: string;
+  /** Its value is never shown. */
+  secret?: true;
+}
+
+const text = (meaning: Meaning, limits: { pattern?: string; minLength?: number; maxLength?: number } = {}) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 4096, ...limits, ...meaning }));
+const port = (meaning: Meaning) => Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, ...meaning }));
+const secret = (wants: string, limits: { minLength?: number; maxLength?: number; pattern?: string } = {}) =>
+  text({ wants, secret: true }, limits);
+
+const httpUrl = "^https?://[^\\s/]+(/\\S*)?$";
+const httpsUrl = "https://[^\\s/,]+(/[^\\s,]*)?";
+const proxmoxName = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+
+/** Every variable that Berth reads, as text or as the number that the text means. */
+export const variablesSchema = Type.Object({
+  BERTH_HOST: text(
+    { wants: "an address to listen on, such as 127.0.0.1 or 0.0.0.0" },
+    { pattern: "^[A-Za-z0-9.:_-]+$" },
+  ),
+  BERTH_PORT: port({ wants: "a port number from 1 to 65535, or 0 for any free one" }),
+  BERTH_DATA_DIR: text({ wants: "an absolute path of a folder that Berth may write to" }, { pattern: "^/" }),
+  BERTH_PUBLIC_URL: text({ wants: "the console's address, http:// or https:// without a path" }, { pattern: httpUrl }),
+  BERTH_AGENT_PORT: port({ wants: "a port number from 1 to 65535, or 0 for any free one" }),
+  BERTH_AGENT_URL: text(
+    { wants: "the agent listener's address as containers see it, such as wss://192.168.1.10:7401" },
+    { pattern: "^(wss|https)://[^\\s/]+/?$" },
+  ),
+  BERTH_SSH_PORT: port({ wants: "a port number from 1 to 65535, or 0 for any free one" }),
+  BERTH_ISOLATED: text({ wants: "0 or 1" }, { pattern: "^[01]$" }),
+  BERTH_LOG_LEVEL: text(
+    { wants: "one of trace, debug, info, warn, error" },
+    { pattern: "^(trace|debug|info|warn|error)$" },
+  ),
+  BERTH_ADMIN_PASSWORD: secret("a password of 10 to 256 characters", { minLength: 10, maxLength: 256 }),
+  DATABASE_URL: secret("a PostgreSQL address such as postgres://user:password@host:5432/berth", {
+    pattern: "^postgres(ql)?://\\S+$",
+  }),
+  PROXMOX_URL: text(
+    { wants: "one or more https:// addresses of Proxmox nodes, separated by commas" },
+    { pattern: `^\\s*${httpsUrl}(\\s*,\\s*${httpsUrl})*\\s*$` },
+  ),
+  PROXMOX_TOKEN_ID: text(
+    { wants: "an API token's id such as berth@pve!berth" },
+    { pattern: "^[^@!\\s]+@[^@!\\s]+![^@!\\s]+$" },
+  ),
+  PROXMOX_TOKEN_SECRET: secret("the UUID that Proxmox showed when the API token was made", {
+    pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+  }),
+  PROXMOX_FINGERPRINT: text(
+    { wants: "a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons" },
+    { pattern: "^([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$" },
+  ),
+  PROXMOX_POOL: text({ wants: "the name of a Proxmox pool" }, { pattern: proxmoxName }),
+  PROXMOX_STORAGE: text({ wants: "the name of a Proxmox storage" }, { pattern: proxmoxName }),
+  PROXMOX_BRIDGE: text({ wants: "the name of a network bridge such as vmbr0" }, { pattern: proxmoxName }),
+  PROXMOX_VLAN: Type.Optional(Type.Integer({ minimum: 1, maximum: 4094, wants: "a VLAN tag from 1 to 4094" })),
+  BERTH_TEMPLATE_VMID: Type.Optional(
+    Type.Integer({ minimum: 100, maximum: 999_999_999, wants: "a Proxmox VMID from 100 to 999999999" }),
+  ),
+  CLAUDE_CODE_OAUTH_TOKEN: secret("the token that `claude setup-token` prints", { pattern: "^\\S+$" }),
+  ANTHROPIC_API_KEY: secret("an Anthropic API key", { pattern: "^\\S+$" }),
+  ANTHROPIC_AUTH_TOKEN: secret("a bearer token for the Anthropic API", { pattern: "^\\S+$" }),
+  ANTHROPIC_BASE_URL: text({ wants: "an http:// or https:// address" }, { pattern: httpUrl }),
+});
+
+export type Variables = Static<typeof variablesSchema>;
+export type VariableName = keyof Variables;
+
+/** Read before the settings, to find them. */
+export const configFileVariable = "BERTH_CONFIG";
+
+/** Names that are Berth's own though no setting of this version: scripts and tests use them. */
+export const reservedNames: ReadonlySet<string> = new Set([configFileVariable, "BERTH_NODE", "BERTH_NODE_PIN"]);
+
+/** What a variable must be, and whether its value may be shown. */
+export function meaningOf(schema: TSchema): { wants: string; secret: boolean } {
+  return {
+    wants: "wants" in schema && typeof schema.wants === "string" ? schema.wants : "something else",
+    secret: "secret" in schema && schema.secret === true,
+  };
+}

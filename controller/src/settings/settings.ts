@@ -1,0 +1,150 @@
+import { Value } from "typebox/value";
+import { checkTogether } from "./cross-checks.ts";
+import { meaningOf, reservedNames, type VariableName, type Variables, variablesSchema } from "./schema.ts";
+import { StartError } from "./start-error.ts";
+
+/** The credential that sandboxes get for Claude, as the variable that carries it to the CLI. */
+export interface ClaudeCredential {
+  readonly variable: "CLAUDE_CODE_OAUTH_TOKEN" | "ANTHROPIC_API_KEY" | "ANTHROPIC_AUTH_TOKEN";
+  readonly value: string;
+}
+
+/** A Proxmox cluster that somebody else runs. */
+export interface ProxmoxAccess {
+  /** Nodes of one cluster, tried in turn. */
+  readonly urls: readonly string[];
+  readonly tokenId: string;
+  readonly tokenSecret: string;
+  /** SHA-256 of the certificate, lower case without colons; absent: the system's CAs decide. */
+  readonly fingerprint: string | undefined;
+}
+
+/** Everything that can be set from outside, parsed once. Ports may be 0: any free one. */
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Origin of the console as people reach it, where that is not the listener itself. */
+  readonly publicUrl: URL | undefined;
+  readonly agentPort: number;
+  readonly agentUrl: URL | undefined;
+  readonly sshPort: number;
+  readonly isolated: boolean;
+  readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
+  readonly adminPassword: string | undefined;
+  /** Absent: the embedded PostgreSQL. */
+  readonly databaseUrl: string | undefined;
+  /** Absent: the bundled emulator. */
+  readonly proxmox: ProxmoxAccess | undefined;
+  readonly pool: string | undefined;
+  readonly storage: string | undefined;
+  readonly bridge: string | undefined;
+  readonly vlan: number | undefined;
+  readonly templateVmid: number;
+  readonly claude: ClaudeCredential | undefined;
+  readonly anthropicBaseUrl: string | undefined;
+}
+
+export interface ParsedSettings {
+  readonly settings: Settings;
+  /** One sentence each, to be logged. */
+  readonly warnings: readonly string[];
+}
+
+/** Where a process keeps things by default. */
+export interface Defaults {
+  readonly dataDir: string;
+}
+
+/**
+ * Reads the settings from a record of variables. Throws a `StartError` whose message has one sentence for each bad
+ * value, with its name, what it is (a secret is masked) and what it must be.
+ */
+export function parseSettings(env: Readonly<Record<string, string | undefined>>, defaults: Defaults): ParsedSettings {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => Object.hasOwn(variablesSchema.properties, name) && value !== ""),
+  );
+  const variables = Value.Convert(variablesSchema, given);
+  if (!Value.Check(variablesSchema, variables)) throw new StartError(badValues(given, variables).join("\n"));
+  const problems = checkTogether(variables);
+  if (problems.length > 0) throw new StartError(problems.join("\n"));
+  return { settings: settingsOf(variables, defaults), warnings: unknownNames(env) };
+}
+
+function badValues(given: Record<string, string | undefined>, converted: unknown): string[] {
+  const values: Record<string, unknown> = typeof converted === "object" && converted !== null ? { ...converted } : {};
+  return Object.entries(variablesSchema.properties)
+    .filter(([name, schema]) => values[name] !== undefined && !Value.Check(schema, values[name]))
+    .map(([name, schema]) => {
+      const { wants, secret } = meaningOf(schema);
+      const value = secret ? `set (${given[name]?.length ?? 0} characters, not shown)` : JSON.stringify(given[name]);
+      return `${name} is ${value}, but it must be ${wants}.`;
+    });
+}
+
+function unknownNames(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(env)
+    .filter((name) => /^(BERTH|PROXMOX)_/.test(name))
+    .filter((name) => !Object.hasOwn(variablesSchema.properties, name) && !reservedNames.has(name))
+    .map((name) => `${name} is not a setting of Berth and is ignored: is it misspelt?`);
+}
+
+function settingsOf(variables: Variables, defaults: Defaults): Settings {
+  return {
+    host: variables.BERTH_HOST ?? "127.0.0.1",
+    port: variables.BERTH_PORT ?? 7400,
+    dataDir: variables.BERTH_DATA_DIR ?? defaults.dataDir,
+    publicUrl: urlOf(variables.BERTH_PUBLIC_URL),
+    agentPort: variables.BERTH_AGENT_PORT ?? 7401,
+    agentUrl: urlOf(variables.BERTH_AGENT_URL),
+    sshPort: variables.BERTH_SSH_PORT ?? 7422,
+    isolated: variables.BERTH_ISOLATED === "1",
+    logLevel: logLevelOf(variables.BERTH_LOG_LEVEL),
+    adminPassword: variables.BERTH_ADMIN_PASSWORD,
+    databaseUrl: variables.DATABASE_URL,
+    proxmox: proxmoxOf(variables),
+    pool: variables.PROXMOX_POOL,
+    storage: variables.PROXMOX_STORAGE,
+    bridge: variables.PROXMOX_BRIDGE,
+    vlan: variables.PROXMOX_VLAN,
+    templateVmid: variables.BERTH_TEMPLATE_VMID ?? 150,
+    claude: claudeOf(variables),
+    anthropicBaseUrl: variables.ANTHROPIC_BASE_URL,
+  };
+}
+
+function proxmoxOf(variables: Variables): ProxmoxAccess | undefined {
+  const { PROXMOX_URL: urls, PROXMOX_TOKEN_ID: tokenId, PROXMOX_TOKEN_SECRET: tokenSecret } = variables;
+  if (urls === undefined || tokenId === undefined || tokenSecret === undefined) return undefined;
+  return {
+    urls: urls.split(",").map((url) => url.trim().replace(/\/+$/, "")),
+    tokenId,
+    tokenSecret,
+    fingerprint: variables.PROXMOX_FINGERPRINT?.replaceAll(":", "").toLowerCase(),
+  };
+}
+
+/** `checkTogether` has made sure that at most one is set. */
+function claudeOf(variables: Variables): ClaudeCredential | undefined {
+  for (const variable of claudeVariables) {
+    const value = variables[variable];
+    if (value !== undefined) return { variable, value };
+  }
+  return undefined;
+}
+
+const claudeVariables = [
+  "CLAUDE_CODE_OAUTH_TOKEN",
+  "ANTHROPIC_API_KEY",
+  "ANTHROPIC_AUTH_TOKEN",
+] as const satisfies VariableName[];
+
+function logLevelOf(value: string | undefined): Settings["logLevel"] {
+  return (["trace", "debug", "info", "warn", "error"] as const).find((level) => level === value) ?? "info";
+}
+
+/** `checkTogether` has made sure that it is a URL. */
+function urlOf(value: string | undefined): URL | undefined {
+  return value === undefined ? undefined : new URL(value);
+}
