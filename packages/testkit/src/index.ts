@@ -1,0 +1,19 @@
+export { TerminalScreen, type TerminalScreenOptions } from "./attach/terminal-screen.ts";
+export { type ClaudeHomeOptions, claudeExecutable, claudeHome } from "./claude.ts";
+export { ManualClock } from "./clock.ts";
+export { type EventuallyOptions, eventually } from "./eventually.ts";
+export type { MessagesRequest, ToolResult } from "./messages-stub/request.ts";
+export {
+  type Answer,
+  type AnswerBlock,
+  errorAnswer,
+  type Responder,
+  type ScriptOptions,
+  scriptedResponder,
+  textAnswer,
+  toolAnswer,
+} from "./messages-stub/script.ts";
+export { MessagesStub, type MessagesStubOptions, startMessagesStub } from "./messages-stub/server.ts";
+export { type ProcessFacts, processesInGroup, processesWithEnvironment } from "./process/proc.ts";
+export { type ProcessExit, SpawnedProcess, type SpawnOptions, spawnProcess } from "./process/spawn-process.ts";
+export { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
