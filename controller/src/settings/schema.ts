@@ -53,8 +53,11 @@ export const variablesSchema = Type.Object({
     pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
   }),
   PROXMOX_FINGERPRINT: text(
-    { wants: "a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons" },
-    { pattern: "^([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$" },
+    {
+      wants:
+        "a SHA-256 fingerprint (64 hexadecimal digits, with or without colons), or one for each node with commas between",
+    },
+    { pattern: "^\\s*([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}(\\s*,\\s*([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2})*\\s*$" },
   ),
   PROXMOX_POOL: text({ wants: "the name of a Proxmox pool" }, { pattern: proxmoxName }),
   PROXMOX_STORAGE: text({ wants: "the name of a Proxmox storage" }, { pattern: proxmoxName }),

@@ -15,8 +15,8 @@ export interface ProxmoxAccess {
   readonly urls: readonly string[];
   readonly tokenId: string;
   readonly tokenSecret: string;
-  /** SHA-256 of the certificate, lower case without colons; absent: the system's CAs decide. */
-  readonly fingerprint: string | undefined;
+  /** SHA-256 of the certificate of each node, lower case without colons; none: the system's CAs decide. */
+  readonly fingerprints: readonly string[];
 }
 
 /** Everything that can be set from outside, parsed once. Ports may be 0: any free one. */
@@ -121,7 +121,11 @@ function proxmoxOf(variables: Variables): ProxmoxAccess | undefined {
     urls: urls.split(",").map((url) => url.trim().replace(/\/+$/, "")),
     tokenId,
     tokenSecret,
-    fingerprint: variables.PROXMOX_FINGERPRINT?.replaceAll(":", "").toLowerCase(),
+    fingerprints: (variables.PROXMOX_FINGERPRINT ?? "")
+      .toLowerCase()
+      .split(",")
+      .map((fingerprint) => fingerprint.replaceAll(":", "").trim())
+      .filter((fingerprint) => fingerprint !== ""),
   };
 }
 
