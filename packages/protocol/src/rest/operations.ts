@@ -9,9 +9,9 @@ export type OperationKind = "create" | "start" | "stop" | "restart" | "destroy";
 /** The named steps of each kind of operation, in order. */
 export const operationSteps = {
   create: ["reserve", "clone", "configure", "start", "address", "bootstrap", "agent", "ready"],
-  start: ["start", "address", "agent", "ready"],
+  start: ["start", "address", "bootstrap", "agent", "ready"],
   stop: ["stop"],
-  restart: ["stop", "start", "address", "agent", "ready"],
+  restart: ["stop", "start", "address", "bootstrap", "agent", "ready"],
   destroy: ["stop", "delete", "forget"],
 } as const satisfies Record<OperationKind, readonly string[]>;
 export type StepName = (typeof operationSteps)[OperationKind][number];
@@ -44,7 +44,13 @@ export type Operation = Static<typeof operationSchema>;
 /** The events of `GET /operations/{id}/events`, by name: their data is JSON. `done` ends the stream. */
 export const operationEventSchemas = {
   step: stepSchema,
-  log: Type.Object({ step: Type.String(), text: Type.String(), at: instantSchema }),
+  log: Type.Object({
+    step: Type.String(),
+    /** Whose words they are. */
+    source: Type.Enum(["berth", "proxmox"]),
+    text: Type.String(),
+    at: instantSchema,
+  }),
   done: operationSchema,
 } as const;
 export type OperationLog = Static<(typeof operationEventSchemas)["log"]>;

@@ -1,0 +1,191 @@
+import { timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Environment, TerminalStatus } from "@berth/protocol";
+import { agentLinkPath, linkLimits, linkVersion } from "@berth/protocol/link";
+import type { FastifyBaseLogger } from "fastify";
+import type { Kysely } from "kysely";
+import { type WebSocket, WebSocketServer } from "ws";
+import { hashSecret, type ListenerCertificate } from "../fleet/keys.ts";
+import type { Database } from "../store/tables.ts";
+import { AgentLink, linkCloseCodes } from "./link.ts";
+import type { AgentRegistry } from "./registry.ts";
+
+/** What an agent says of itself when its link is up. */
+export interface Arrival {
+  readonly sandboxId: string;
+  readonly agentVersion: string;
+  readonly bootId: string;
+  readonly terminals: readonly TerminalStatus[];
+}
+
+export interface AgentListenerDependencies {
+  db: Kysely<Database>;
+  registry: AgentRegistry;
+  certificate: ListenerCertificate;
+  log: FastifyBaseLogger;
+  /** The environment for the terminals of a sandbox. */
+  environment(sandboxId: string): Promise<Environment>;
+  /** An agent has arrived: its link is in the registry. */
+  onArrival(arrival: Arrival): void;
+  /** The present link of a sandbox is gone. */
+  onDeparture(sandboxId: string): void;
+  onTerminal(sandboxId: string, status: TerminalStatus): void;
+}
+
+const heartbeatMs = 15_000;
+const helloTimeoutMs = 10_000;
+/** Handshakes that wait for the database at once: more are told to come back. */
+const maxHandshakes = 64;
+
+/**
+ * The agents' own TLS listener: one path, WebSocket only. Who dials is told apart by the secret of one sandbox, before
+ * anything of the WebSocket is answered.
+ */
+export class AgentListener {
+  readonly #deps: AgentListenerDependencies;
+  readonly #server: Server;
+  readonly #sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: linkLimits.maxFrameBytes + linkLimits.headerBytes,
+    perMessageDeflate: false,
+  });
+  readonly #connections = new Set<Socket>();
+  #handshakes = 0;
+
+  constructor(dependencies: AgentListenerDependencies) {
+    this.#deps = dependencies;
+    const { certificate, privateKey } = dependencies.certificate;
+    this.#server = createServer({ cert: certificate, key: privateKey, minVersion: "TLSv1.3" }, (_request, response) => {
+      response.writeHead(404, { connection: "close" }).end();
+    });
+    this.#server.headersTimeout = helloTimeoutMs;
+    this.#server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.#server.on("connection", (socket: Socket) => {
+      socket.setNoDelay(true);
+      this.#connections.add(socket);
+      socket.once("close", () => this.#connections.delete(socket));
+    });
+    this.#server.on("tlsClientError", () => {});
+  }
+
+  /** Listens; answers the port. Rejects with the system's error, such as EADDRINUSE. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port, backlog: 1024 }, () => {
+        this.#server.removeListener("error", reject);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#deps.registry.closeAll();
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#sockets.close();
+    for (const socket of this.#connections) socket.destroySoon();
+    await closed;
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on("error", () => socket.destroy());
+    if (request.url !== agentLinkPath) return refuse(socket, 404, "Not Found");
+    if (this.#handshakes >= maxHandshakes) return refuse(socket, 503, "Service Unavailable");
+    this.#handshakes += 1;
+    try {
+      const sandboxId = await this.#authenticate(request.headers.authorization);
+      if (sandboxId === undefined) return refuse(socket, 401, "Unauthorized");
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, sandboxId));
+    } catch (error) {
+      this.#deps.log.error({ err: error }, "an agent could not be authenticated");
+      refuse(socket, 503, "Service Unavailable");
+    } finally {
+      this.#handshakes -= 1;
+    }
+  }
+
+  /** `Bearer <sandbox id>:<secret>` of a sandbox that is not being destroyed. */
+  async #authenticate(authorization: string | undefined): Promise<string | undefined> {
+    const match = /^Bearer (sbx_[0-9a-z]{20}):([A-Za-z0-9_-]{32,128})$/.exec(authorization ?? "");
+    if (!match?.[1] || !match[2]) return undefined;
+    const row = await this.#deps.db
+      .selectFrom("sandboxes")
+      .select(["id", "agent_secret_hash", "desired"])
+      .where("id", "=", match[1])
+      .executeTakeFirst();
+    if (!row?.agent_secret_hash || row.desired === "destroyed") return undefined;
+    return timingSafeEqual(Buffer.from(row.agent_secret_hash), Buffer.from(hashSecret(match[2]))) ? row.id : undefined;
+  }
+
+  #accept(socket: WebSocket, sandboxId: string): void {
+    const { log, registry, onDeparture, onTerminal } = this.#deps;
+    const link = new AgentLink({
+      sandboxId,
+      socket,
+      onHello: (greeted, hello) => this.#greet(greeted, hello),
+      onTerminal: (status) => {
+        if (registry.get(sandboxId) === link) onTerminal(sandboxId, status);
+      },
+      onViolation: (reason) => log.warn({ sandboxId, reason }, "an agent broke the rules of the link"),
+    });
+    const helloTimer = setTimeout(() => {
+      if (!link.greeted) link.close(linkCloseCodes.silent, "no hello");
+    }, helloTimeoutMs);
+    const heartbeat = watchHeartbeat(socket);
+    socket.once("close", () => {
+      clearTimeout(helloTimer);
+      clearInterval(heartbeat);
+      if (!registry.remove(link)) return;
+      log.info({ sandboxId }, "agent gone");
+      onDeparture(sandboxId);
+    });
+  }
+
+  async #greet(
+    link: AgentLink,
+    hello: { agentVersion: string; bootId: string; machineId: string; terminals: TerminalStatus[] },
+  ) {
+    const { db, registry, log, environment, onArrival } = this.#deps;
+    const row = await db
+      .selectFrom("sandboxes")
+      .select("machine_id")
+      .where("id", "=", link.sandboxId)
+      .executeTakeFirst();
+    // Before its bootstrap is written down a sandbox has none here; the secret is bound to the machine in the agent.
+    if (row?.machine_id && row.machine_id !== hello.machineId) {
+      throw Object.assign(new Error("this secret belongs to another machine"), { code: "forbidden" });
+    }
+    const env = await environment(link.sandboxId);
+    // After the answer has gone out: a call that the arrival makes is not to overtake it.
+    setImmediate(() => {
+      if (!link.open) return;
+      registry.put(link);
+      log.info({ sandboxId: link.sandboxId, agentVersion: hello.agentVersion }, "agent connected");
+      const { agentVersion, bootId, terminals } = hello;
+      onArrival({ sandboxId: link.sandboxId, agentVersion, bootId, terminals });
+    });
+    return { linkVersion, env, heartbeatMs };
+  }
+}
+
+/** A link over which nothing came for two heartbeats is dead, whatever TCP thinks. */
+function watchHeartbeat(socket: WebSocket): ReturnType<typeof setInterval> {
+  let heardAt = performance.now();
+  const heard = () => {
+    heardAt = performance.now();
+  };
+  socket.on("pong", heard);
+  socket.on("ping", heard);
+  socket.on("message", heard);
+  return setInterval(() => {
+    if (performance.now() - heardAt > 2.5 * heartbeatMs) socket.terminate();
+    else socket.ping();
+  }, heartbeatMs);
+}
+
+function refuse(socket: Duplex, status: number, reason: string): void {
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}

@@ -1,0 +1,99 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import { sshFingerprint } from "@berth/base/node";
+import { Client, type ParsedKey, utils } from "ssh2";
+
+export interface SshTarget {
+  host: string;
+  port: number;
+  username: string;
+  /** Host keys that are accepted, as `SHA256:…`; any other ends the connection before anything is sent. */
+  hostKeyFingerprints: readonly string[];
+  /** Private keys to sign in with, tried in order. */
+  privateKeys: readonly string[];
+}
+
+/** The host showed a key that is not pinned. */
+export class HostKeyMismatch extends Error {
+  override readonly name = "HostKeyMismatch";
+  readonly seen: string;
+
+  constructor(host: string, seen: string) {
+    super(`${host} shows the SSH host key ${seen}, which is not the one that this sandbox was given`);
+    this.seen = seen;
+  }
+}
+
+/** An open SSH connection. */
+export interface SshConnection {
+  readonly client: Client;
+  /** This machine's address as the other side can reach it. */
+  readonly localAddress: string;
+  /** The host key that was shown. */
+  readonly hostKeyFingerprint: string;
+  close(): void;
+}
+
+const connectTimeoutMs = 5_000;
+const handshakeTimeoutMs = 10_000;
+
+/** Connects and signs in. Rejects with `HostKeyMismatch`, or with the socket's or ssh2's error. */
+export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promise<SshConnection> {
+  const socket = await openSocket(target, signal);
+  const client = new Client();
+  let seen = "";
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      client.destroy();
+      socket.destroy();
+      reject(seen && !target.hostKeyFingerprints.includes(seen) ? new HostKeyMismatch(target.host, seen) : error);
+    };
+    client.on("error", fail);
+    client.on("close", () => fail(new Error("the SSH connection closed before it was ready")));
+    client.on("ready", () => {
+      client.removeAllListeners("error");
+      // An error after this reaches whoever uses the connection as a closed channel.
+      client.on("error", () => {});
+      resolve({ client, localAddress: socket.localAddress ?? "", hostKeyFingerprint: seen, close: () => client.end() });
+    });
+    client.connect({
+      sock: socket,
+      username: target.username,
+      readyTimeout: handshakeTimeoutMs,
+      hostVerifier: (key: Buffer) => {
+        seen = sshFingerprint(key);
+        return target.hostKeyFingerprints.includes(seen);
+      },
+      authHandler: authentication(target),
+    });
+  });
+}
+
+/** Offers the keys in order; each is offered once. */
+function authentication({ username, privateKeys }: SshTarget) {
+  const methods = parseKeys(privateKeys).map((key) => ({ type: "publickey" as const, username, key }));
+  return methods;
+}
+
+function parseKeys(privateKeys: readonly string[]): ParsedKey[] {
+  return privateKeys.map((text) => {
+    const key = utils.parseKey(text);
+    if (key instanceof Error) throw key;
+    return key;
+  });
+}
+
+function openSocket({ host, port }: SshTarget, signal?: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, noDelay: true, ...(signal ? { signal } : {}) });
+    const timer = setTimeout(() => socket.destroy(new Error(`${host}:${port} does not answer`)), connectTimeoutMs);
+    socket.once("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.removeAllListeners("error");
+      resolve(socket);
+    });
+  });
+}

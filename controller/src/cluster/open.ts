@@ -1,0 +1,55 @@
+import type { Clock, Scope } from "@berth/base";
+import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import { embeddedProxmox } from "../embedded/emulator.ts";
+import type { Progress } from "../progress.ts";
+import type { Settings } from "../settings/settings.ts";
+import { StartError } from "../settings/start-error.ts";
+import { connectProxmox } from "./connection.ts";
+
+/** The Proxmox that is used, bundled or somebody's. */
+export interface Cluster {
+  readonly client: ProxmoxClient;
+  /** The bootstrap keys of the bundled template are made from it. */
+  readonly tokenSecret: string;
+  readonly pool: string | undefined;
+  readonly storage: string | undefined;
+  /** The address on which agents can reach this machine; undefined: any of its addresses may be it. */
+  readonly agentHost: string | undefined;
+}
+
+/** Connects to the Proxmox that the settings name, or starts the bundled one. Throws a `StartError`. */
+export async function openCluster(
+  settings: Settings,
+  clock: Clock,
+  scope: Scope,
+  progress: Progress,
+): Promise<Cluster> {
+  const { proxmox, pool, storage } = settings;
+  if (proxmox) {
+    const client = scope.own(explain(() => connectProxmox(proxmox, clock)));
+    return { client, tokenSecret: proxmox.tokenSecret, pool, storage, agentHost: undefined };
+  }
+  const emulator = await embeddedProxmox({
+    dataDir: settings.dataDir,
+    isolated: settings.isolated,
+    onProgress: (line) => progress.step(line),
+  });
+  scope.add(() => emulator.stop());
+  progress.step("the bundled Proxmox runs; its containers are processes of this machine, with no walls between them");
+  return {
+    client: scope.own(connectProxmox(emulator.access, clock)),
+    tokenSecret: emulator.access.tokenSecret,
+    pool: emulator.pool,
+    storage: emulator.storage,
+    agentHost: emulator.hostAddress,
+  };
+}
+
+function explain<T>(connect: () => T): T {
+  try {
+    return connect();
+  } catch (error) {
+    if (isProxmoxError(error)) throw new StartError(`${error.message} ${error.hint}`, { cause: error });
+    throw error;
+  }
+}

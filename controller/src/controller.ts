@@ -1,0 +1,235 @@
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { Scope, systemClock } from "@berth/base";
+import { bundledTemplateKeys } from "@berth/base/node";
+import { BerthError, type Environment } from "@berth/protocol";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import { AgentListener } from "./agents/listener.ts";
+import { AgentRegistry } from "./agents/registry.ts";
+import { ProxmoxHealth } from "./cluster/connection.ts";
+import { type Cluster, openCluster } from "./cluster/open.ts";
+import { clusterRoutes } from "./cluster/routes.ts";
+import { TemplateFinder } from "./cluster/template.ts";
+import { takeDataDir } from "./data-dir.ts";
+import { EventLog } from "./events/log.ts";
+import { eventRoutes } from "./events/routes.ts";
+import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
+import type { Api } from "./http/api.ts";
+import { createLogger } from "./http/logger.ts";
+import { buildServer } from "./http/server.ts";
+import { Identity } from "./identity/identity.ts";
+import { identityRoutes } from "./identity/routes.ts";
+import { listenOrExplain } from "./listen.ts";
+import { operationRoutes } from "./operations/routes.ts";
+import { Progress } from "./progress.ts";
+import { Readiness } from "./readiness.ts";
+import { makeSandboxModule, type SandboxModule } from "./sandboxes/module.ts";
+import { sandboxRoutes } from "./sandboxes/routes.ts";
+import { settingsFromEnvironment } from "./settings/environment.ts";
+import type { Settings } from "./settings/settings.ts";
+import type { Store } from "./store/connect.ts";
+import { acquireLeadership } from "./store/leader.ts";
+import { openStore } from "./store/open.ts";
+import { TerminalKeeper } from "./terminals/keeper.ts";
+import { Terminals } from "./terminals/repository.ts";
+import { terminalRoutes } from "./terminals/routes.ts";
+import { version } from "./version.ts";
+
+/** What the parts are made of. */
+interface Foundation {
+  readonly settings: Settings;
+  readonly scope: Scope;
+  readonly progress: Progress;
+  readonly log: FastifyBaseLogger;
+  readonly store: Store;
+  readonly cluster: Cluster;
+  readonly keys: FleetKeys;
+}
+
+/** The parts of a running controller. */
+interface Parts extends Foundation {
+  readonly events: EventLog;
+  readonly registry: AgentRegistry;
+  readonly identity: Identity;
+  readonly template: TemplateFinder;
+  readonly readiness: Readiness;
+  readonly fleet: SandboxModule;
+  readonly terminals: Terminals;
+  readonly keeper: TerminalKeeper;
+  /** The port of the agents' listener, once it listens. */
+  readonly agents: { port: number };
+}
+
+/**
+ * Runs the controller until the signal aborts. Throws a `StartError` when something outside keeps it from starting, and
+ * an error when it loses the right to work: a supervisor then starts it anew.
+ */
+export async function runController(signal: AbortSignal): Promise<void> {
+  const progress = new Progress();
+  const { settings, warnings } = settingsFromEnvironment();
+  for (const warning of warnings) progress.step(`warning: ${warning}`);
+  const scope = new Scope();
+  try {
+    await takeDataDir(settings.dataDir, scope);
+    const log = createLogger(settings.logLevel);
+    const [keys, store, cluster] = await Promise.all([
+      loadFleetKeys(settings.dataDir),
+      openStore(settings, scope, progress, log),
+      openCluster(settings, systemClock, scope, progress),
+    ]);
+    await work(assemble({ settings, scope, progress, log, keys, store, cluster }), signal);
+  } catch (error) {
+    // What the stopping itself interrupts is no failure.
+    if (!signal.aborted) throw error;
+  } finally {
+    if (signal.aborted) progress.step("stopping");
+    await scope.dispose();
+  }
+}
+
+/** Makes the parts from the foundation. Nothing of it runs yet. */
+function assemble(foundation: Foundation): Parts {
+  const { settings, store, cluster, keys, log } = foundation;
+  const { client, pool, storage } = cluster;
+  const clock = systemClock;
+  const events = new EventLog({ db: store.db, pool: store.pool });
+  const registry = new AgentRegistry();
+  const template = new TemplateFinder(client, settings.templateVmid, clock);
+  const terminals = new Terminals(store.db, events);
+  const agents = { port: settings.agentPort };
+  const fleet = makeSandboxModule({
+    ...{ db: store.db, events, client, keys, template, registry, clock, log },
+    // Exact names of pool and storage are the cluster's: the settings', or the bundled Proxmox's own.
+    ...{ pool, storage },
+    bootstrapKeys: bundledTemplateKeys(cluster.tokenSecret),
+    agentUrl: (localAddress) =>
+      settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
+    environment: (row) => ({ ...claudeEnvironment(settings), ...row.env }),
+    authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
+  });
+  return {
+    ...foundation,
+    ...{ events, registry, template, terminals, agents, fleet },
+    identity: new Identity({ db: store.db, clock }),
+    readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
+    keeper: new TerminalKeeper({ terminals, registry, log }),
+  };
+}
+
+/** Serves, waits for its turn to lead, and works until it is told to stop. */
+async function work(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { settings, scope, progress, store, events, identity, readiness, fleet, keeper } = parts;
+  await events.start();
+  scope.add(() => events.stop());
+  await identity.setup.prepare(settings.adminPassword);
+  const console = await serveConsole(parts);
+
+  const onStandby = () => progress.step("another controller works on this database: standing by");
+  const leadership = await acquireLeadership(store.pool, signal, { onStandby });
+  scope.add(() => leadership.release());
+  scope.add(() => keeper.stop());
+  await serveAgents(parts);
+  scope.add(() => fleet.stop());
+  fleet.start();
+  readiness.active = true;
+  const setupPath = await identity.setup.issueLink();
+  progress.ready(console, setupPath && console + setupPath);
+
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  const lost = await Promise.race([stopped, leadership.lost]);
+  if (lost)
+    throw new Error("the database connection that holds this controller's right to work was lost", { cause: lost });
+}
+
+/** Listens for people; answers the console's address. */
+async function serveConsole(parts: Parts): Promise<string> {
+  const { settings, scope, store, log, events, registry, identity, template, readiness, fleet, terminals, keeper } =
+    parts;
+  const { client } = parts.cluster;
+  const server = await buildServer({
+    settings,
+    db: store.db,
+    clock: systemClock,
+    logger: log,
+    authenticate: (token) => identity.sessions.authenticate(token),
+    routes: [
+      (api) => refuseInStandby(api, readiness),
+      (api) => identityRoutes(api, identity),
+      (api) => eventRoutes(api, events),
+      (api) => sandboxRoutes(api, fleet),
+      (api) => operationRoutes(api, { events, ...fleet }),
+      (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events }),
+      (api) => clusterRoutes(api, { client, template }),
+    ],
+    readiness: () => readiness.report(),
+    version,
+    consoleDir: fileURLToPath(new URL("../../web/dist", import.meta.url)),
+  });
+  scope.add(() => server.close());
+  const { host, port } = settings;
+  await listenOrExplain({ host, port, variable: "BERTH_PORT", what: "The console" }, () =>
+    server.listen({ host, port }),
+  );
+  return settings.publicUrl?.origin ?? urlOf("http", host, portOf(server));
+}
+
+/** Listens for agents. */
+async function serveAgents(parts: Parts): Promise<void> {
+  const { settings, scope, store, keys, log, registry, fleet, keeper, agents, cluster } = parts;
+  const listener = new AgentListener({
+    db: store.db,
+    registry,
+    certificate: keys.listener,
+    log,
+    environment: async (sandboxId) => {
+      const row = await fleet.sandboxes.find(sandboxId);
+      return { ...claudeEnvironment(settings), ...row?.env };
+    },
+    onArrival: ({ sandboxId, agentVersion, terminals: statuses }) => {
+      void fleet.arrived(sandboxId, agentVersion);
+      void keeper.reconcile(sandboxId, statuses);
+    },
+    onDeparture: (sandboxId) => void fleet.departed(sandboxId),
+    onTerminal: (sandboxId, status) => keeper.note(sandboxId, status),
+  });
+  const host = cluster.agentHost ?? "0.0.0.0";
+  const place = { host, port: settings.agentPort, variable: "BERTH_AGENT_PORT", what: "The agents' listener" };
+  scope.add(() => listener.close());
+  agents.port = await listenOrExplain(place, () => listener.listen(host, settings.agentPort));
+}
+
+/** A controller that stands by answers who is signed in to nobody: the one that leads does. */
+function refuseInStandby(api: Api, readiness: Readiness): void {
+  api.fastify.addHook("preHandler", async () => {
+    if (readiness.active) return;
+    throw new BerthError("not_ready", "This controller stands by for another one, or is still starting.", {
+      hint: "Use the other one, or try again in a moment.",
+    });
+  });
+}
+
+function claudeEnvironment({ claude, anthropicBaseUrl }: Settings): Environment {
+  return {
+    ...(claude ? { [claude.variable]: claude.value } : {}),
+    ...(anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: anthropicBaseUrl }),
+  };
+}
+
+async function publicKeysOf(store: Store, userId: string): Promise<string[]> {
+  const keys = await store.db.selectFrom("ssh_keys").select("public_key").where("user_id", "=", userId).execute();
+  return keys.map(({ public_key: key }) => key);
+}
+
+function portOf(server: FastifyInstance): number {
+  const address: AddressInfo | string | null = server.server.address();
+  return address !== null && typeof address === "object" ? address.port : 0;
+}
+
+/** A wildcard is where one listens; people and agents need an address of the machine. */
+function urlOf(scheme: string, host: string, port: number): string {
+  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,25 @@
+import { runController } from "./controller.ts";
+import { StartError } from "./settings/start-error.ts";
+
+/** Ends with a sentence for people where the cause is known, and with the stack where it is a bug. */
+function fail(error: unknown): never {
+  const text =
+    error instanceof StartError ? `berth: ${error.message}` : (error instanceof Error && error.stack) || String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}
+
+const stopping = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    // A second one is impatience: the first is on its way.
+    if (!stopping.signal.aborted) stopping.abort(new Error(signal));
+  });
+}
+
+try {
+  await runController(stopping.signal);
+  process.exit(0);
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,45 @@
+import { BerthError, cancelOperation, getOperation, operationEvents } from "@berth/protocol";
+import type { Kysely } from "kysely";
+import type { EventLog } from "../events/log.ts";
+import { asServerEvents, mountEvents } from "../events/sse.ts";
+import type { Api } from "../http/api.ts";
+import { mount, mountTransactional } from "../http/mount.ts";
+import type { SandboxLookup } from "../sandboxes/lookup.ts";
+import { type OperationRow, presentOperation } from "../sandboxes/record.ts";
+import type { SandboxService } from "../sandboxes/service.ts";
+import type { Database } from "../store/tables.ts";
+
+export interface OperationRouteDependencies {
+  events: EventLog;
+  service: SandboxService;
+  lookup: SandboxLookup;
+}
+
+export function operationRoutes(api: Api, { events, service, lookup }: OperationRouteDependencies): void {
+  const own = async (id: string, userId: string, db: Kysely<Database> = api.db): Promise<OperationRow> => {
+    const row = await db
+      .selectFrom("operations")
+      .selectAll()
+      .where("id", "=", id)
+      .where("owner_id", "=", userId)
+      .executeTakeFirst();
+    if (!row) throw new BerthError("not_found", `There is no operation ${id}.`);
+    return row;
+  };
+
+  mount(api, getOperation, async ({ params, caller }) => presentOperation(await own(params.id, caller.user.id)));
+
+  mountTransactional(api, cancelOperation, async ({ params, caller }, work) => {
+    const operation = await own(params.id, caller.user.id, work.trx);
+    if (operation.finished_at) throw new BerthError("conflict", `The operation has ended already: ${operation.state}.`);
+    const sandbox = await lookup.own(operation.sandbox_id, caller.user.id, work.trx);
+    await service.cancel(work, sandbox, operation);
+    return presentOperation(await own(params.id, caller.user.id, work.trx));
+  });
+
+  mountEvents(api, operationEvents, async ({ params, caller, lastEventId, signal }) => {
+    const operation = await own(params.id, caller.user.id);
+    const filter = { ownerId: caller.user.id, operationId: operation.id, afterSeq: lastEventId ?? 0 };
+    return asServerEvents(events.stream(filter, signal), "done");
+  });
+}

@@ -1,0 +1,105 @@
+import { SerialQueue } from "@berth/base";
+import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import type { Kysely } from "kysely";
+import type { Database } from "../store/tables.ts";
+import { inTransaction } from "../store/transaction.ts";
+import { StepFailure } from "./failures.ts";
+import type { SandboxRow } from "./record.ts";
+import type { Sandboxes } from "./repository.ts";
+
+export interface ClaimsDependencies {
+  db: Kysely<Database>;
+  client: ProxmoxClient;
+  sandboxes: Sandboxes;
+}
+
+const maxCandidates = 2_000;
+
+/**
+ * Which sandbox asks Proxmox for which vmid. Proxmox reserves an id only with the clone call itself, so a claim is an
+ * intention: written before the call, and kept until the id is known to be free of what the call may have made.
+ */
+export class Claims {
+  readonly #db: Kysely<Database>;
+  readonly #client: ProxmoxClient;
+  readonly #sandboxes: Sandboxes;
+  /** Two sandboxes that choose at once would choose the same. */
+  readonly #choosing = new SerialQueue();
+
+  constructor(dependencies: ClaimsDependencies) {
+    this.#db = dependencies.db;
+    this.#client = dependencies.client;
+    this.#sandboxes = dependencies.sandboxes;
+  }
+
+  /** Gives the sandbox the lowest id above the template's that Proxmox calls free and nobody here has claimed. */
+  async take(row: SandboxRow, node: string, templateVmid: number): Promise<void> {
+    await this.#choosing.run(async () => {
+      const vmid = await this.#choose(templateVmid + 1);
+      await inTransaction(this.#db, async (work) => {
+        await work.trx.insertInto("claims").values({ vmid, sandbox_id: row.id, node, state: "held" }).execute();
+        await this.#sandboxes.changeIn(work, row, { vmid, node });
+      });
+    });
+  }
+
+  /** Gives the id up; whatever of ours turns up there later is removed. */
+  async abandon(row: SandboxRow): Promise<void> {
+    await inTransaction(this.#db, async (work) => {
+      await work.trx.updateTable("claims").set({ state: "abandoned" }).where("sandbox_id", "=", row.id).execute();
+      await this.#sandboxes.changeIn(work, row, { vmid: null, node: null });
+    });
+  }
+
+  abandoned(sandboxId: string) {
+    return this.#db
+      .selectFrom("claims")
+      .selectAll()
+      .where("sandbox_id", "=", sandboxId)
+      .where("state", "=", "abandoned")
+      .execute();
+  }
+
+  /** When the id that a sandbox holds was taken. */
+  async takenAt(sandboxId: string): Promise<Date | undefined> {
+    const claim = await this.#db
+      .selectFrom("claims")
+      .select("created_at")
+      .where("sandbox_id", "=", sandboxId)
+      .where("state", "=", "held")
+      .executeTakeFirst();
+    return claim?.created_at;
+  }
+
+  async release(vmid: number): Promise<void> {
+    await this.#db.deleteFrom("claims").where("vmid", "=", vmid).execute();
+  }
+
+  async #choose(first: number): Promise<number> {
+    const seen = await this.#client.cluster.containers();
+    const claimed = await this.#db.selectFrom("claims").select("vmid").execute();
+    const taken = new Set([...seen, ...claimed].map(({ vmid }) => vmid));
+    for (let vmid = first; vmid < first + maxCandidates; vmid++) {
+      // The list shows only what the token may see; the last word is Proxmox's.
+      if (!taken.has(vmid) && (await this.#isFree(vmid))) return vmid;
+    }
+    throw new StepFailure(
+      {
+        code: "no_free_vmid",
+        message: `No id from ${first} to ${first + maxCandidates - 1} is free.`,
+        hint: "Remove containers that are not needed.",
+      },
+      { retry: false },
+    );
+  }
+
+  async #isFree(vmid: number): Promise<boolean> {
+    try {
+      await this.#client.api().cluster.nextid.$get({ vmid });
+      return true;
+    } catch (error) {
+      if (isProxmoxError(error, "invalid")) return false;
+      throw error;
+    }
+  }
+}

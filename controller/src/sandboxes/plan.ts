@@ -1,0 +1,199 @@
+import type { Failure, SandboxState, StepName } from "@berth/protocol";
+
+/** What is wanted of a sandbox, and what was recorded on the way there. */
+export interface Desired {
+  readonly power: "running" | "stopped" | "destroyed";
+  readonly vmid: number | null;
+  /** The settings were written to the container. */
+  readonly configured: boolean;
+  readonly bootstrapped: boolean;
+  /** A restart was asked for since the container was last started. */
+  readonly restartWanted: boolean;
+  /** Ids that the sandbox gave up on, which may yet turn out to be cloned. */
+  readonly abandonedVmids: readonly number[];
+  /** When the id was taken, in milliseconds. */
+  readonly claimedAt: number;
+  /** The step of the present operation that runs, and since when, in milliseconds. */
+  readonly running: { readonly name: string; readonly since: number } | undefined;
+}
+
+/** What Proxmox says of the container at the sandbox's vmid. */
+export type ObservedContainer =
+  | { kind: "none" }
+  /** Something is there and may not be read: a clone joins its pool, and so our rights, only when it is done. */
+  | { kind: "hidden" }
+  | { kind: "foreign"; reason: string }
+  | { kind: "ours"; power: "running" | "stopped"; lock: string | undefined; address: string | undefined };
+
+export interface Observed {
+  readonly container: ObservedContainer;
+  /** A Proxmox task of this sandbox's that was begun and whose end was not seen. */
+  readonly task: { step: StepName } | undefined;
+  readonly agentConnected: boolean;
+}
+
+/** The next thing to do. */
+export type Plan =
+  | { kind: "step"; step: Action; name: StepName; state: SandboxState }
+  /** Nothing to do until something changes, or until so many milliseconds have gone by. */
+  | { kind: "wait"; name: StepName; state: SandboxState; ms: number; detail: string }
+  | { kind: "settled"; state: SandboxState }
+  | { kind: "fail"; name: StepName; failure: Failure };
+
+export type Action =
+  | "reserve"
+  | "abandon"
+  | "clone"
+  | "follow-task"
+  | "configure"
+  | "start"
+  | "bootstrap"
+  | "shutdown"
+  | "kill"
+  | "delete"
+  | "delete-abandoned"
+  | "forget";
+
+/** How long something unreadable at our id may be a clone of ours on its way. */
+const hiddenLimitMs = 120_000;
+/** How long each kind of waiting may last before it is called a failure. What is late may still come and mend it. */
+const addressLimitMs = 120_000;
+const agentLimitMs = 90_000;
+const lockLimitMs = 180_000;
+const pollMs = 250;
+
+/**
+ * The next step from what is to what is wanted. Pure: it looks at nothing but its arguments, so that a controller that
+ * was killed anywhere goes on by asking again.
+ */
+export function plan(desired: Desired, observed: Observed, now: number): Plan {
+  const state = transition(desired);
+  if (observed.task) return { kind: "step", step: "follow-task", name: observed.task.step, state };
+  if (desired.power === "destroyed") return planDestroyed(desired, observed, now);
+  if (desired.abandonedVmids.length > 0 && desired.vmid !== null && observed.container.kind === "ours") {
+    return { kind: "step", step: "delete-abandoned", name: "configure", state };
+  }
+  return planPresent(desired, observed, now, state);
+}
+
+function planPresent(desired: Desired, observed: Observed, now: number, state: SandboxState): Plan {
+  if (desired.vmid === null) return { kind: "step", step: "reserve", name: "reserve", state };
+  const { container } = observed;
+  switch (container.kind) {
+    case "none":
+      if (desired.configured) return { kind: "fail", name: "start", failure: containerGone(desired.vmid) };
+      return { kind: "step", step: "clone", name: "clone", state };
+    case "hidden":
+      if (desired.configured) return { kind: "fail", name: "start", failure: containerHidden(desired.vmid) };
+      if (now - desired.claimedAt > hiddenLimitMs) return { kind: "step", step: "abandon", name: "clone", state };
+      return { kind: "wait", name: "clone", state, ms: pollMs, detail: "waiting for the clone to become readable" };
+    case "foreign":
+      if (desired.configured)
+        return { kind: "fail", name: "start", failure: containerForeign(desired.vmid, container.reason) };
+      return { kind: "step", step: "abandon", name: "clone", state };
+    case "ours":
+      return planOurs(desired, observed, container, state, now);
+  }
+}
+
+function planOurs(
+  desired: Desired,
+  observed: Observed,
+  container: Extract<ObservedContainer, { kind: "ours" }>,
+  state: SandboxState,
+  now: number,
+): Plan {
+  const step = (action: Action, name: StepName): Plan => ({ kind: "step", step: action, name, state });
+  if (container.lock !== undefined) {
+    return waitForLock(desired, container.lock, desired.configured ? "start" : "clone", state, now);
+  }
+  if (!desired.configured) return step("configure", "configure");
+  if (desired.power === "stopped") {
+    return container.power === "running" ? step("shutdown", "stop") : { kind: "settled", state: "stopped" };
+  }
+  if (container.power === "running" && desired.restartWanted) return step("shutdown", "stop");
+  if (container.power === "stopped") return step("start", "start");
+  if (desired.bootstrapped && observed.agentConnected) return { kind: "settled", state: "ready" };
+  if (container.address === undefined) {
+    if (isLate(desired, "address", addressLimitMs, now)) return { kind: "fail", name: "address", failure: noAddress };
+    return { kind: "wait", name: "address", state, ms: pollMs / 2, detail: "waiting for an address" };
+  }
+  if (!desired.bootstrapped) return step("bootstrap", "bootstrap");
+  if (isLate(desired, "agent", agentLimitMs, now)) return { kind: "fail", name: "agent", failure: noAgent };
+  return { kind: "wait", name: "agent", state, ms: 5_000, detail: "waiting for the agent to report" };
+}
+
+function isLate(desired: Desired, name: StepName, limitMs: number, now: number): boolean {
+  return desired.running?.name === name && now - desired.running.since > limitMs;
+}
+
+function waitForLock(desired: Desired, lock: string, name: StepName, state: SandboxState, now: number): Plan {
+  if (isLate(desired, name, lockLimitMs, now)) return { kind: "fail", name, failure: lockLeft(desired.vmid, lock) };
+  return { kind: "wait", name, state, ms: 4 * pollMs, detail: `Proxmox holds the lock "${lock}" on the container` };
+}
+
+function planDestroyed(desired: Desired, observed: Observed, now: number): Plan {
+  const state = "destroying";
+  const { container } = observed;
+  if (desired.vmid !== null && container.kind === "ours") {
+    if (container.lock !== undefined) return waitForLock(desired, container.lock, "delete", state, now);
+    if (container.power === "running") return { kind: "step", step: "kill", name: "stop", state };
+    return { kind: "step", step: "delete", name: "delete", state };
+  }
+  const mayBeComing = container.kind === "hidden" && !desired.configured && now - desired.claimedAt <= hiddenLimitMs;
+  if (mayBeComing) return { kind: "wait", name: "delete", state, ms: pollMs, detail: "waiting for the clone to end" };
+  if (desired.abandonedVmids.length > 0) return { kind: "step", step: "delete-abandoned", name: "delete", state };
+  return { kind: "step", step: "forget", name: "forget", state };
+}
+
+/** How a sandbox on its way is called. */
+function transition(desired: Desired): SandboxState {
+  if (desired.power === "destroyed") return "destroying";
+  if (!desired.configured || (desired.power === "running" && !desired.bootstrapped)) return "provisioning";
+  return desired.power === "running" ? "starting" : "stopping";
+}
+
+const noAddress: Failure = {
+  code: "no_address",
+  message: "The container runs and got no address within two minutes.",
+  hint: "Look whether the bridge and VLAN have DHCP and whether the template uses it, then press Start.",
+};
+
+const noAgent: Failure = {
+  code: "no_agent",
+  message: "The container runs and its agent did not report.",
+  hint: "Look whether the container reaches the controller's agent port (BERTH_AGENT_URL, BERTH_AGENT_PORT; a firewall?), and at `journalctl -u berth-agent` in it; then press Restart.",
+};
+
+/** The API cannot clear a lock that a crashed Proxmox worker left. */
+function lockLeft(vmid: number | null, lock: string): Failure {
+  return {
+    code: "container_locked",
+    message: `Proxmox has held the lock "${lock}" on the container ${vmid} for three minutes: its worker may have crashed.`,
+    hint: `If no task works on it, run on its Proxmox host: pct unlock ${vmid}`,
+  };
+}
+
+function containerGone(vmid: number): Failure {
+  return {
+    code: "container_missing",
+    message: `The container ${vmid} is gone from Proxmox: it was deleted there, not by Berth.`,
+    hint: "Restore it from a backup under the same id and press Start, or delete the sandbox.",
+  };
+}
+
+function containerHidden(vmid: number): Failure {
+  return {
+    code: "container_unreadable",
+    message: `Proxmox does not let Berth read the container ${vmid} any more.`,
+    hint: "Give the token VM.Audit on it again (was it moved out of the pool?) and press Start.",
+  };
+}
+
+function containerForeign(vmid: number, reason: string): Failure {
+  return {
+    code: "container_foreign",
+    message: `The container ${vmid} is not this sandbox's any more: ${reason}. Berth leaves it alone.`,
+    hint: "Put its description back if it was edited, and press Start; or delete the sandbox, which will not touch that container.",
+  };
+}

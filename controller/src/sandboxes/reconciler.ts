@@ -1,0 +1,191 @@
+import { backoffMs, type Clock } from "@berth/base";
+import type { StepName } from "@berth/protocol";
+import type { FastifyBaseLogger } from "fastify";
+import type { Kysely } from "kysely";
+import type { OperationJournal } from "../operations/journal.ts";
+import type { Database } from "../store/tables.ts";
+import { inTransaction } from "../store/transaction.ts";
+import type { Claims } from "./claims.ts";
+import { judge } from "./failures.ts";
+import { type ObserveDependencies, observeContainer } from "./observe.ts";
+import { type Action, type Desired, type ObservedContainer, type Plan, plan } from "./plan.ts";
+import { insertOperation, type OperationRow, type SandboxRow } from "./record.ts";
+import type { Sandboxes } from "./repository.ts";
+import { stepOf, type TaskRunner } from "./tasks.ts";
+
+export interface ReconcilerDependencies extends ObserveDependencies {
+  db: Kysely<Database>;
+  sandboxes: Sandboxes;
+  journal: OperationJournal;
+  claims: Claims;
+  tasks: TaskRunner;
+  actions: Record<Exclude<Action, "follow-task">, (row: SandboxRow, operation: OperationRow) => Promise<void>>;
+  isConnected(sandboxId: string): boolean;
+  clock: Clock;
+  log: FastifyBaseLogger;
+  /** Aborted when the controller stops. */
+  signal: AbortSignal;
+}
+
+/** Steps that one look may take before it lets others have their turn. */
+const maxStepsPerLook = 32;
+const retryBackoff = { firstMs: 250, maxMs: 15_000 };
+
+/** Looks at one sandbox: from what is wanted and what is, does the next step, until nothing is left to do now. */
+export class Reconciler {
+  readonly #deps: ReconcilerDependencies;
+
+  constructor(dependencies: ReconcilerDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** Looks once. Answers in how many milliseconds to look again, or undefined: when something happens. Never throws. */
+  async look(sandboxId: string): Promise<number | undefined> {
+    const { sandboxes, journal, signal, log } = this.#deps;
+    let row: SandboxRow | undefined;
+    let doing: StepName | undefined;
+    try {
+      for (let steps = 0; steps < maxStepsPerLook && !signal.aborted; steps++) {
+        row = await sandboxes.find(sandboxId);
+        // A failed sandbox rests until somebody wants something of it, or its agent reports after all.
+        if (!row) return undefined;
+        const operation = await journal.current(sandboxId);
+        const next = await this.#plan(row, operation);
+        if (next.kind !== "settled") doing = next.name;
+        const again = await this.#carryOut(row, operation, next);
+        if (again !== "go on") return again;
+      }
+      return 0;
+    } catch (error) {
+      if (signal.aborted || !row) return undefined;
+      log.warn({ sandboxId, step: doing, err: error }, "a step of a sandbox failed");
+      return await this.#afterError(row, doing, error);
+    }
+  }
+
+  async #plan(row: SandboxRow, operation: OperationRow | undefined): Promise<Plan> {
+    const agentConnected = this.#deps.isConnected(row.id);
+    const task = row.task ? { step: stepOf(row.task.step) } : undefined;
+    // While a task of ours works on it, what the container looks like says nothing.
+    const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(row, agentConnected);
+    const observed = { task, container, agentConnected };
+    return plan(await this.#desired(row, operation), observed, this.#deps.clock.now());
+  }
+
+  async #observe(row: SandboxRow, agentConnected: boolean): Promise<ObservedContainer> {
+    const needsAddress = row.desired === "running" && !agentConnected;
+    const { container, node } = await observeContainer(this.#deps, row, needsAddress);
+    await this.#noteSighting(row, container.kind === "ours" ? container.address : undefined, node);
+    return container;
+  }
+
+  async #desired(row: SandboxRow, operation: OperationRow | undefined): Promise<Desired> {
+    const running = operation?.steps.find((step) => step.state === "running");
+    const abandoned = await this.#deps.claims.abandoned(row.id);
+    const takenAt = row.configured ? undefined : await this.#deps.claims.takenAt(row.id);
+    return {
+      power: row.desired,
+      vmid: row.vmid,
+      configured: row.configured,
+      bootstrapped: row.bootstrapped_at !== null,
+      restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
+      abandonedVmids: abandoned.map(({ vmid }) => vmid),
+      claimedAt: takenAt?.getTime() ?? 0,
+      running: running?.startedAt ? { name: running.name, since: Date.parse(running.startedAt) } : undefined,
+    };
+  }
+
+  async #noteSighting(row: SandboxRow, address: string | undefined, node: string | undefined): Promise<void> {
+    const moved = node !== undefined && node !== row.node;
+    const readdressed = address !== undefined && address !== row.address;
+    if (moved || readdressed) {
+      await this.#deps.sandboxes.change(row, { ...(moved ? { node } : {}), ...(readdressed ? { address } : {}) });
+    }
+  }
+
+  async #carryOut(
+    row: SandboxRow,
+    operation: OperationRow | undefined,
+    next: Plan,
+  ): Promise<number | undefined | "go on"> {
+    const { sandboxes, journal } = this.#deps;
+    switch (next.kind) {
+      case "settled":
+        await sandboxes.change(row, { state: next.state, error: null, attempts: 0, look_at: null });
+        if (operation) await journal.succeed(operation);
+        return undefined;
+      case "wait":
+        if (row.state === "failed" && !operation) return undefined;
+        if (row.state !== next.state) await sandboxes.change(row, { state: next.state });
+        if (operation) await journal.step(operation, next.name, next.detail);
+        return next.ms;
+      case "fail":
+        await this.#fail(row, operation, next.name, next.failure);
+        return undefined;
+      case "step":
+        // What failed is not tried again unasked.
+        if (row.state === "failed" && !operation) return undefined;
+        await this.#step(row, operation ?? (await this.#beginUnasked(row)), next);
+        return "go on";
+    }
+  }
+
+  async #step(row: SandboxRow, operation: OperationRow, next: Extract<Plan, { kind: "step" }>): Promise<void> {
+    const { sandboxes, journal, tasks, actions } = this.#deps;
+    if (row.state !== next.state) await sandboxes.change(row, { state: next.state });
+    await journal.step(operation, next.name);
+    if (next.step === "follow-task") await tasks.follow(row, operation);
+    else await actions[next.step](row, operation);
+    // The next look asks for the operation anew: a forget has ended it together with the row.
+    if (next.step !== "forget" && (row.attempts > 0 || row.error)) {
+      await sandboxes.change(row, { attempts: 0, error: null });
+    }
+  }
+
+  /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
+  #beginUnasked(row: SandboxRow): Promise<OperationRow> {
+    const kind = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
+    return inTransaction(this.#deps.db, (work) => insertOperation(work.trx, row, kind));
+  }
+
+  async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
+    const { failure, tries } = judge(error);
+    const attempts = row.attempts + 1;
+    const { sandboxes, journal, clock } = this.#deps;
+    try {
+      const operation = await journal.current(row.id);
+      if (attempts >= tries) {
+        await this.#fail(row, operation, name, failure);
+        return undefined;
+      }
+      const waitMs = backoffMs(attempts - 1, retryBackoff);
+      await sandboxes.change(row, {
+        attempts,
+        error: JSON.stringify(failure),
+        look_at: new Date(clock.now() + waitMs),
+      });
+      if (operation && name) await journal.step(operation, name, `${failure.message} Trying again.`);
+      return waitMs;
+    } catch (databaseError) {
+      // The database is away: the row still says that there is work, and is looked at again.
+      this.#deps.log.error({ sandboxId: row.id, err: databaseError }, "a failed step could not be written down");
+      return retryBackoff.maxMs;
+    }
+  }
+
+  async #fail(
+    row: SandboxRow,
+    operation: OperationRow | undefined,
+    name: StepName | undefined,
+    failure: { code: string; message: string; hint?: string },
+  ): Promise<void> {
+    await this.#deps.sandboxes.change(row, {
+      state: "failed",
+      error: JSON.stringify(failure),
+      attempts: 0,
+      look_at: null,
+    });
+    if (operation) await this.#deps.journal.fail(operation, name, failure);
+    this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
+  }
+}

@@ -1,0 +1,89 @@
+import {
+  BerthError,
+  createSandbox,
+  deleteSandbox,
+  getSandbox,
+  listSandboxes,
+  restartSandbox,
+  startSandbox,
+  stopSandbox,
+  updateSandbox,
+} from "@berth/protocol";
+import type { Api } from "../http/api.ts";
+import { mount, mountTransactional } from "../http/mount.ts";
+import { pageLimit } from "../http/page.ts";
+import type { SandboxLookup } from "./lookup.ts";
+import type { Sandboxes } from "./repository.ts";
+import { nameTaken, type SandboxService } from "./service.ts";
+
+export interface SandboxRouteDependencies {
+  sandboxes: Sandboxes;
+  service: SandboxService;
+  lookup: SandboxLookup;
+}
+
+export function sandboxRoutes(api: Api, { sandboxes, service, lookup }: SandboxRouteDependencies): void {
+  mount(api, listSandboxes, async ({ query, caller }) => {
+    const limit = pageLimit(query);
+    const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
+    const rows = await api.db
+      .selectFrom("sandboxes")
+      .selectAll()
+      .where("owner_id", "=", caller.user.id)
+      .$if(after !== undefined, (list) =>
+        list.where((eb) =>
+          eb(eb.refTuple("created_at", "id"), "<", eb.tuple(after?.createdAt ?? new Date(0), after?.id ?? "")),
+        ),
+      )
+      .orderBy("created_at", "desc")
+      .orderBy("id", "desc")
+      .limit(limit + 1)
+      .execute();
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    return {
+      items: await Promise.all(shown.map((row) => sandboxes.present(row))),
+      nextCursor: rows.length > limit && last ? `${last.created_at.getTime()}.${last.id}` : null,
+    };
+  });
+
+  mountTransactional(api, createSandbox, ({ body, caller }, work) => service.create(work, caller.user.id, body));
+
+  mount(api, getSandbox, async ({ params, caller }) => sandboxes.present(await lookup.own(params.id, caller.user.id)));
+
+  mountTransactional(api, updateSandbox, async ({ params, body, caller }, work) => {
+    const row = await lookup.own(params.id, caller.user.id, work.trx);
+    const { name, env } = body;
+    if (name !== undefined && name !== row.name) {
+      const taken = await work.trx.selectFrom("sandboxes").select("id").where("name", "=", name).executeTakeFirst();
+      if (taken) throw nameTaken(name);
+    }
+    await sandboxes.changeIn(work, row, {
+      ...(name === undefined ? {} : { name }),
+      ...(env === undefined ? {} : { env: JSON.stringify(env) }),
+    });
+    return sandboxes.present(row, work.trx);
+  });
+
+  mountTransactional(api, deleteSandbox, async ({ params, caller }, work) => ({
+    operation: await service.want(work, await lookup.own(params.id, caller.user.id, work.trx), "destroy"),
+  }));
+
+  const power = [
+    [startSandbox, "start"],
+    [stopSandbox, "stop"],
+    [restartSandbox, "restart"],
+  ] as const;
+  for (const [route, kind] of power) {
+    mountTransactional(api, route, async ({ params, caller }, work) => ({
+      operation: await service.want(work, await lookup.own(params.id, caller.user.id, work.trx), kind),
+    }));
+  }
+}
+
+/** Where the page before ended: `<created, milliseconds>.<id>`. */
+function readCursor(cursor: string): { createdAt: Date; id: string } {
+  const match = /^(\d{1,16})\.(sbx_[0-9a-z]{20})$/.exec(cursor);
+  if (!match?.[1] || !match[2]) throw new BerthError("invalid_request", "The cursor is not one of this list's.");
+  return { createdAt: new Date(Number(match[1])), id: match[2] };
+}

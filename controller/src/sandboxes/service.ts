@@ -1,0 +1,139 @@
+import {
+  BerthError,
+  type createSandbox,
+  defaultSize,
+  newId,
+  type Operation,
+  type OperationKind,
+  type RouteInput,
+  type Sandbox,
+} from "@berth/protocol";
+import type { UnitOfWork } from "../http/context.ts";
+import type { OperationJournal } from "../operations/journal.ts";
+import { suggestName } from "./names.ts";
+import { insertOperation, type OperationRow, presentOperation, type SandboxRow } from "./record.ts";
+import type { Sandboxes } from "./repository.ts";
+
+type CreateBody = RouteInput<typeof createSandbox>["body"];
+
+export interface SandboxServiceDependencies {
+  sandboxes: Sandboxes;
+  journal: OperationJournal;
+  /** Looks at a sandbox soon. */
+  wake(sandboxId: string): void;
+}
+
+/**
+ * What people want of sandboxes: each wish is one transaction that writes the desired state, the operation that will
+ * get there, and that somebody has to look. The work itself is the reconciler's.
+ */
+export class SandboxService {
+  readonly #deps: SandboxServiceDependencies;
+
+  constructor(dependencies: SandboxServiceDependencies) {
+    this.#deps = dependencies;
+  }
+
+  async create(
+    work: UnitOfWork,
+    ownerId: string,
+    body: CreateBody,
+  ): Promise<{ sandbox: Sandbox; operation: Operation }> {
+    const name = await freeName(work, body.name);
+    const row = await work.trx
+      .insertInto("sandboxes")
+      .values({
+        id: newId("sandbox"),
+        owner_id: ownerId,
+        name,
+        cores: body.cores ?? defaultSize.cores,
+        memory_mib: body.memoryMiB ?? defaultSize.memoryMiB,
+        disk_gib: body.diskGiB ?? defaultSize.diskGiB,
+        node_wanted: body.node ?? null,
+        workspace: JSON.stringify(body.workspace ?? { type: "empty" }),
+        env: JSON.stringify(body.env ?? {}),
+        desired: body.start === false ? "stopped" : "running",
+        state: "provisioning",
+        look_at: new Date(),
+        // In milliseconds, as the cursor of the list has it; the database's own default is finer.
+        created_at: new Date(),
+      })
+      .onConflict((conflict) => conflict.column("name").doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (!row) throw nameTaken(name);
+    const operation = await this.#begin(work, row, "create");
+    return { sandbox: await this.#deps.sandboxes.present(row, work.trx), operation };
+  }
+
+  /** Wants a sandbox started, stopped, restarted or destroyed; what was under way is given up for it. */
+  async want(work: UnitOfWork, sandbox: SandboxRow, kind: Exclude<OperationKind, "create">): Promise<Operation> {
+    const row = await lock(work, sandbox);
+    if (row.desired === "destroyed" && kind !== "destroy") {
+      throw new BerthError("conflict", `The sandbox "${row.name}" is being destroyed.`);
+    }
+    const current = await this.#deps.journal.current(row.id, work.trx);
+    // The same wish again is the same work.
+    if (current?.kind === kind && kind !== "restart") return presentOperation(current);
+    if (current) await this.#deps.journal.supersede(work.trx, current);
+    await this.#deps.sandboxes.changeIn(work, row, {
+      desired: kind === "destroy" ? "destroyed" : kind === "stop" ? "stopped" : "running",
+      ...(kind === "restart" ? { boot_wanted: row.boot_wanted + 1 } : {}),
+      state: transitionOf(kind, row),
+      error: null,
+      attempts: 0,
+      look_at: new Date(),
+    });
+    return this.#begin(work, row, kind);
+  }
+
+  /** Gives an operation up: a create leaves nothing behind, a start ends stopped. */
+  async cancel(work: UnitOfWork, sandbox: SandboxRow, operation: OperationRow): Promise<void> {
+    if (operation.kind === "create") await this.want(work, sandbox, "destroy");
+    else if (operation.kind === "start" || operation.kind === "restart") await this.want(work, sandbox, "stop");
+    else throw new BerthError("conflict", `A ${operation.kind} cannot be cancelled.`, { hint: "Wait for its end." });
+  }
+
+  async #begin(work: UnitOfWork, row: SandboxRow, kind: OperationKind): Promise<Operation> {
+    const operation = await insertOperation(work.trx, row, kind);
+    await this.#deps.sandboxes.announce(work, row);
+    await work.trx
+      .insertInto("audit")
+      .values({
+        user_id: row.owner_id,
+        action: `sandbox.${kind}`,
+        subject: row.id,
+        detail: JSON.stringify({ name: row.name }),
+      })
+      .execute();
+    work.afterCommit(() => this.#deps.wake(row.id));
+    return presentOperation(operation);
+  }
+}
+
+/** The row as it is now, held until the transaction ends, so that two wishes take turns. */
+async function lock({ trx }: UnitOfWork, sandbox: SandboxRow): Promise<SandboxRow> {
+  const row = await trx.selectFrom("sandboxes").selectAll().where("id", "=", sandbox.id).forUpdate().executeTakeFirst();
+  if (!row) throw new BerthError("not_found", `There is no sandbox ${sandbox.name}.`);
+  return row;
+}
+
+function transitionOf(kind: OperationKind, row: SandboxRow): string {
+  if (kind === "destroy") return "destroying";
+  if (kind === "stop" || kind === "restart") return row.state === "stopped" && kind === "stop" ? "stopped" : "stopping";
+  return row.configured ? "starting" : "provisioning";
+}
+
+async function freeName({ trx }: UnitOfWork, wanted: string | undefined): Promise<string> {
+  for (let tries = 0; tries < 20; tries++) {
+    const name = wanted ?? suggestName();
+    const taken = await trx.selectFrom("sandboxes").select("id").where("name", "=", name).executeTakeFirst();
+    if (!taken) return name;
+    if (wanted !== undefined) break;
+  }
+  throw nameTaken(wanted ?? "");
+}
+
+export function nameTaken(name: string): BerthError {
+  return new BerthError("name_taken", `There is a sandbox called "${name}" already.`, { hint: "Choose another name." });
+}

@@ -1,0 +1,107 @@
+import type { Terminal, TerminalStatus } from "@berth/protocol";
+import type { Kysely, Selectable, Updateable } from "kysely";
+import type { EventLog } from "../events/log.ts";
+import type { Database, TerminalsTable } from "../store/tables.ts";
+
+export type TerminalRow = Selectable<TerminalsTable>;
+
+/** A terminal as the outside sees it. */
+export function presentTerminal(row: TerminalRow): Terminal {
+  return {
+    id: row.id,
+    sandboxId: row.sandbox_id,
+    kind: row.kind,
+    state: row.state,
+    exit: row.exit,
+    cols: row.cols,
+    rows: row.rows,
+    epoch: row.epoch,
+    offset: row.offset,
+    title: row.title,
+    conversationId: row.conversation_id,
+    argv: row.argv,
+    cwd: row.cwd,
+    createdAt: row.created_at.toISOString(),
+  };
+}
+
+/** What a row becomes when its PTY host tells how the terminal is. */
+export function statusPatch(status: TerminalStatus): Updateable<TerminalsTable> {
+  return {
+    state: status.state,
+    // A program that ended with its container has no exit of its own.
+    exit: status.exit
+      ? JSON.stringify(status.exit)
+      : status.state === "exited"
+        ? JSON.stringify({ code: null, signal: null })
+        : null,
+    cols: status.cols,
+    rows: status.rows,
+    epoch: status.epoch,
+    offset: status.offset,
+    title: status.title,
+  };
+}
+
+/** The terminals' rows, and the events that tell of their changes. */
+export class Terminals {
+  readonly #db: Kysely<Database>;
+  readonly #events: EventLog;
+
+  constructor(db: Kysely<Database>, events: EventLog) {
+    this.#db = db;
+    this.#events = events;
+  }
+
+  /** A terminal that has not been deleted. */
+  find(id: string): Promise<TerminalRow | undefined> {
+    return this.#db
+      .selectFrom("terminals")
+      .selectAll()
+      .where("id", "=", id)
+      .where("removed", "=", false)
+      .executeTakeFirst();
+  }
+
+  /** All of a sandbox's, those included whose removal is still to be done there. */
+  ofSandbox(sandboxId: string): Promise<TerminalRow[]> {
+    return this.#db
+      .selectFrom("terminals")
+      .selectAll()
+      .where("sandbox_id", "=", sandboxId)
+      .orderBy("created_at")
+      .execute();
+  }
+
+  /**
+   * Writes down how a terminal is; answers the row as it is then. Only what people see as a change is an event: offsets
+   * and titles change all the time.
+   */
+  async note(row: TerminalRow, status: TerminalStatus): Promise<TerminalRow> {
+    const patch = statusPatch(status);
+    return this.#events.transaction(async (trx) => {
+      const changed = await trx
+        .updateTable("terminals")
+        .set(patch)
+        .where("id", "=", row.id)
+        .where("epoch", "<=", status.epoch)
+        .returningAll()
+        .executeTakeFirst();
+      if (!changed) return row;
+      if (changed.state !== row.state || changed.epoch !== row.epoch || changed.title !== row.title) {
+        await this.#events.append(trx, {
+          ownerId: changed.owner_id,
+          sandboxId: changed.sandbox_id,
+          type: "terminal",
+          data: presentTerminal(changed),
+        });
+      }
+      return changed;
+    });
+  }
+
+  /** Forgets a terminal that is gone from its sandbox. */
+  async erase(id: string): Promise<void> {
+    await this.#db.deleteFrom("terminals").where("id", "=", id).execute();
+  }
+}

@@ -1,0 +1,198 @@
+import { randomUUID } from "node:crypto";
+import {
+  attachParams,
+  attachTerminal,
+  BerthError,
+  createTerminal,
+  deleteTerminal,
+  getTerminal,
+  listTerminals,
+  newId,
+  terminalInput,
+  terminalScreen,
+} from "@berth/protocol";
+import type { AgentRegistry } from "../agents/registry.ts";
+import type { EventLog } from "../events/log.ts";
+import type { Api } from "../http/api.ts";
+import type { UnitOfWork } from "../http/context.ts";
+import { mount, mountTransactional } from "../http/mount.ts";
+import { page } from "../http/page.ts";
+import { mountWebSocket } from "../http/websocket.ts";
+import type { SandboxLookup } from "../sandboxes/lookup.ts";
+import { asBerthError, type TerminalKeeper } from "./keeper.ts";
+import { presentTerminal, type TerminalRow, type Terminals } from "./repository.ts";
+import { serveViewer } from "./viewer.ts";
+
+export interface TerminalRouteDependencies {
+  terminals: Terminals;
+  keeper: TerminalKeeper;
+  registry: AgentRegistry;
+  lookup: SandboxLookup;
+  events: EventLog;
+}
+
+const defaultSize = { cols: 120, rows: 32 };
+const maxPerSandbox = 100;
+
+export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void {
+  const { terminals, keeper, lookup } = deps;
+  const own = async (id: string, userId: string): Promise<TerminalRow> => {
+    const row = await terminals.find(id);
+    if (row?.owner_id !== userId) throw new BerthError("not_found", `There is no terminal ${id}.`);
+    return row;
+  };
+
+  mount(api, listTerminals, async ({ params, query, caller }) => {
+    const sandbox = await lookup.own(params.id, caller.user.id);
+    const rows = (await terminals.ofSandbox(sandbox.id)).filter((row) => !row.removed);
+    return page(rows, query, (row) => row.id, presentTerminal);
+  });
+
+  mountTransactional(api, createTerminal, async ({ params, body, caller }, work) => {
+    const sandbox = await lookup.own(params.id, caller.user.id, work.trx);
+    checkKind(body);
+    if (sandbox.state !== "ready") {
+      throw new BerthError("sandbox_not_ready", `The sandbox "${sandbox.name}" is ${sandbox.state}.`, {
+        hint: sandbox.state === "stopped" ? "Start it first." : "Wait until its state is ready.",
+      });
+    }
+    const row = await insert(work, deps.events, {
+      owner_id: caller.user.id,
+      sandbox_id: sandbox.id,
+      kind: body.kind,
+      argv: body.argv ? JSON.stringify(body.argv) : null,
+      cwd: body.cwd ?? null,
+      cols: body.cols ?? defaultSize.cols,
+      rows: body.rows ?? defaultSize.rows,
+      conversation_id: await conversation(work, body, caller.user.id, sandbox.id),
+    });
+    // The answer does not wait for the agent; whoever comes with the terminal's id does.
+    work.afterCommit(() => void keeper.ensure(row));
+    return presentTerminal(row);
+  });
+
+  mount(api, getTerminal, async ({ params, caller }) =>
+    presentTerminal(await keeper.fresh(await own(params.id, caller.user.id))),
+  );
+
+  mount(api, deleteTerminal, async ({ params, caller }) => {
+    const row = await own(params.id, caller.user.id);
+    await deps.events.transaction(async (trx) => {
+      await trx.updateTable("terminals").set({ removed: true }).where("id", "=", row.id).execute();
+      await deps.events.append(trx, {
+        ownerId: row.owner_id,
+        sandboxId: row.sandbox_id,
+        type: "deleted",
+        data: { kind: "terminal", id: row.id },
+      });
+    });
+    await keeper.remove(row);
+    return undefined;
+  });
+
+  mountTransactional(api, terminalInput, async ({ params, body, caller }) => {
+    const row = await own(params.id, caller.user.id);
+    const { text, submit = false } = body;
+    await keeper.made(row.id);
+    await asBerthError(keeper.linkTo(row.sandbox_id).call("input", { id: row.id, text, submit }));
+    return undefined;
+  });
+
+  mount(api, terminalScreen, async ({ params, caller }) => {
+    const row = await own(params.id, caller.user.id);
+    await keeper.made(row.id);
+    return asBerthError(keeper.linkTo(row.sandbox_id).call("screen", { id: row.id }));
+  });
+
+  mountWebSocket(api, attachTerminal, {
+    authorise: async ({ params, query, caller }) => {
+      const row = await own(params.id, caller.user.id);
+      return { sandboxId: row.sandbox_id, params: attachParams(row.id, query) };
+    },
+    connected: (socket, { sandboxId, params }) =>
+      void serveViewer(socket, { registry: deps.registry, made: (id) => keeper.made(id) }, sandboxId, params),
+  });
+}
+
+function checkKind(body: { kind: string; argv?: string[]; resume?: string }): void {
+  if (body.kind === "exec" && !body.argv) {
+    throw new BerthError("invalid_request", "A terminal of kind exec needs argv.", { fields: { argv: "is missing" } });
+  }
+  if (body.kind !== "exec" && body.argv) {
+    throw new BerthError("invalid_request", "Only a terminal of kind exec takes argv.", {
+      fields: { argv: "is not wanted" },
+    });
+  }
+  if (body.kind !== "claude" && body.resume) {
+    throw new BerthError("invalid_request", "Only a terminal of kind claude resumes.", {
+      fields: { resume: "is not wanted" },
+    });
+  }
+}
+
+/** Every Claude has a session id that Berth gave it, so that its conversation can be found and resumed. */
+async function conversation(
+  { trx }: UnitOfWork,
+  body: { kind: string; resume?: string },
+  ownerId: string,
+  sandboxId: string,
+): Promise<string | null> {
+  if (body.kind !== "claude") return null;
+  if (!body.resume) {
+    const id = randomUUID();
+    await trx.insertInto("conversations").values({ id, owner_id: ownerId, sandbox_id: sandboxId }).execute();
+    return id;
+  }
+  const known = await trx
+    .selectFrom("conversations")
+    .select("id")
+    .where("id", "=", body.resume)
+    .where("owner_id", "=", ownerId)
+    .executeTakeFirst();
+  if (!known) throw new BerthError("not_found", `There is no conversation ${body.resume}.`);
+  // Claude does not lock a session: two that run one would spoil it.
+  const live = await trx
+    .selectFrom("terminals")
+    .select("id")
+    .where("conversation_id", "=", body.resume)
+    .where("state", "in", ["starting", "running"])
+    .where("removed", "=", false)
+    .executeTakeFirst();
+  if (live)
+    throw new BerthError("conflict", `The terminal ${live.id} runs this conversation.`, {
+      hint: "Attach to it, or close it first.",
+    });
+  return known.id;
+}
+
+type NewTerminal = Pick<
+  TerminalRow,
+  "owner_id" | "sandbox_id" | "kind" | "cwd" | "cols" | "rows" | "conversation_id"
+> & {
+  argv: string | null;
+};
+
+async function insert({ trx }: UnitOfWork, events: EventLog, values: NewTerminal): Promise<TerminalRow> {
+  const { count } = await trx
+    .selectFrom("terminals")
+    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .where("sandbox_id", "=", values.sandbox_id)
+    .executeTakeFirstOrThrow();
+  if (Number(count) >= maxPerSandbox) {
+    throw new BerthError("limit_exceeded", `A sandbox has at most ${maxPerSandbox} terminals.`, {
+      hint: "Close some that have ended.",
+    });
+  }
+  const row = await trx
+    .insertInto("terminals")
+    .values({ id: newId("terminal"), state: "starting", ...values })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await events.append(trx, {
+    ownerId: row.owner_id,
+    sandboxId: row.sandbox_id,
+    type: "terminal",
+    data: presentTerminal(row),
+  });
+  return row;
+}
