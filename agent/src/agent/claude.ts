@@ -1,0 +1,93 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isErrno, makePrivateDirectory, readTextIfExists, writeFileAtomic } from "@berth/base/node";
+import { type Environment, parseJson } from "@berth/protocol";
+
+/** The folder where Claude keeps its conversations, and the file of its settings. */
+function claudePaths(home: string, env: Environment): { folder: string; settings: string } {
+  const moved = env.CLAUDE_CONFIG_DIR;
+  return moved
+    ? { folder: moved, settings: join(moved, ".claude.json") }
+    : { folder: join(home, ".claude"), settings: join(home, ".claude.json") };
+}
+
+/**
+ * The command that runs a conversation: resumed where a transcript of it is there, begun under this id otherwise. A
+ * transcript comes with the first prompt; a conversation without one may be begun again.
+ */
+export async function claudeCommand(home: string, env: Environment, conversationId: string): Promise<string[]> {
+  const known = await hasTranscript(claudePaths(home, env).folder, conversationId);
+  return ["claude", known ? "--resume" : "--session-id", conversationId];
+}
+
+async function hasTranscript(folder: string, conversationId: string): Promise<boolean> {
+  const projects = join(folder, "projects");
+  for (const project of await entriesOf(projects)) {
+    try {
+      if ((await stat(join(projects, project, `${conversationId}.jsonl`))).size > 0) return true;
+    } catch (error) {
+      if (!isErrno(error, "ENOENT") && !isErrno(error, "ENOTDIR")) throw error;
+    }
+  }
+  return false;
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/**
+ * Answers beforehand what Claude would ask on its first start: whether to trust the folder, and whether to use the API
+ * key of its environment; and, only with a credential there, its introduction. Without one the introduction stays: it
+ * holds the login. Leaves all other settings as they are, and a file that is no JSON alone.
+ */
+export async function prepareClaude(home: string, env: Environment, folder: string): Promise<void> {
+  const { settings: path } = claudePaths(home, env);
+  const text = await readTextIfExists(path);
+  const settings = text === undefined ? {} : parseJson(text);
+  if (!isRecord(settings)) return;
+  const prepared = preparedSettings(settings, env, folder);
+  if (JSON.stringify(prepared) === JSON.stringify(settings)) return;
+  await makePrivateDirectory(join(path, ".."));
+  await writeFileAtomic(path, `${JSON.stringify(prepared, null, 2)}\n`);
+}
+
+type Settings = Record<string, unknown>;
+
+function preparedSettings(settings: Settings, env: Environment, folder: string): Settings {
+  const projects = record(settings.projects);
+  const prepared: Settings = {
+    ...settings,
+    projects: { ...projects, [folder]: { ...record(projects[folder]), hasTrustDialogAccepted: true } },
+  };
+  const { ANTHROPIC_API_KEY: apiKey, ANTHROPIC_AUTH_TOKEN: authToken, CLAUDE_CODE_OAUTH_TOKEN: oauthToken } = env;
+  if (apiKey || authToken || oauthToken) prepared.hasCompletedOnboarding = true;
+  if (apiKey) prepared.customApiKeyResponses = withApproved(record(settings.customApiKeyResponses), apiKey.slice(-20));
+  return prepared;
+}
+
+function withApproved(responses: Settings, key: string): Settings {
+  const approved = strings(responses.approved);
+  return {
+    ...responses,
+    approved: approved.includes(key) ? approved : [...approved, key],
+    rejected: strings(responses.rejected).filter((rejected) => rejected !== key),
+  };
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+}
+
+function record(value: unknown): Settings {
+  return isRecord(value) ? value : {};
+}
+
+function isRecord(value: unknown): value is Settings {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

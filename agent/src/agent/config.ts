@@ -1,0 +1,27 @@
+import { readTextIfExists, writeFileAtomic } from "@berth/base/node";
+import { type AgentConfig, agentConfigSchema, parseJson } from "@berth/protocol";
+import { Value } from "typebox/value";
+import { guestPath, type Root } from "../root.ts";
+
+/** What the agent found of its configuration; only `own` lets it speak. */
+export type FoundConfig =
+  | { readonly kind: "own"; readonly config: AgentConfig; readonly machineId: string }
+  /** The container is a copy of the one that the configuration was made for. */
+  | { readonly kind: "foreign" }
+  | { readonly kind: "absent" }
+  | { readonly kind: "invalid" };
+
+/** Reads the agent's configuration and compares it with the machine it runs on. */
+export async function findConfig(root: Root): Promise<FoundConfig> {
+  const text = await readTextIfExists(guestPath(root, "agentConfig"));
+  if (text === undefined) return { kind: "absent" };
+  const config = parseJson(text);
+  if (!Value.Check(agentConfigSchema, config)) return { kind: "invalid" };
+  const machineId = (await readTextIfExists(guestPath(root, "machineId")))?.trim();
+  return machineId === config.machineId ? { kind: "own", config, machineId } : { kind: "foreign" };
+}
+
+/** Keeps a configuration for the next start. */
+export async function writeConfig(root: Root, config: AgentConfig): Promise<void> {
+  await writeFileAtomic(guestPath(root, "agentConfig"), `${JSON.stringify(config)}\n`);
+}

@@ -1,0 +1,54 @@
+import { X509Certificate } from "node:crypto";
+import { Agent } from "node:https";
+import type { AgentConfig } from "@berth/protocol";
+import { agentLinkPath, linkLimits } from "@berth/protocol/link";
+import { WebSocket } from "ws";
+
+/** The controller refused this sandbox: its secret is no longer valid, or the versions do not fit. */
+export class Refused extends Error {
+  override readonly name = "Refused";
+}
+
+/** Close codes of the controller's that no quick repetition will change. */
+export function isRefusal(closeCode: number): boolean {
+  return closeCode >= 4000 && closeCode < 4100;
+}
+
+/**
+ * Dials the controller. Its certificate is the only one accepted: it is the only CA, and the server must present it
+ * itself. The name in it does not matter, since the address that containers use may be any. Rejects with `Refused`
+ * when the controller does not take the secret.
+ */
+export function dialController(config: AgentConfig, signal: AbortSignal): Promise<WebSocket> {
+  const pinned = new X509Certificate(config.controllerCertificate).fingerprint256;
+  return new Promise((resolve, reject) => {
+    const agent = new Agent({
+      ca: config.controllerCertificate,
+      checkServerIdentity: (_host, certificate) =>
+        certificate.fingerprint256 === pinned
+          ? undefined
+          : new Error("the controller's certificate is not the pinned one"),
+    });
+    const socket = new WebSocket(new URL(agentLinkPath, config.controllerUrl), {
+      agent,
+      headers: { authorization: `Bearer ${config.sandboxId}:${config.secret}` },
+      perMessageDeflate: false,
+      maxPayload: linkLimits.maxFrameBytes + linkLimits.headerBytes,
+      handshakeTimeout: 10_000,
+    });
+    const abort = () => socket.terminate();
+    signal.addEventListener("abort", abort, { once: true });
+    socket.once("open", () => resolve(socket));
+    socket.once("error", reject);
+    // Later errors are followed by a close.
+    socket.on("error", () => {});
+    socket.once("close", () => signal.removeEventListener("abort", abort));
+    socket.once("unexpected-response", (_request, response) => {
+      const status = response.statusCode ?? 0;
+      response.destroy();
+      socket.terminate();
+      const text = `the controller answered ${status}`;
+      reject(status === 401 || status === 403 ? new Refused(text) : new Error(text));
+    });
+  });
+}

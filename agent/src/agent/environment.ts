@@ -1,0 +1,45 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { Environment } from "@berth/protocol";
+import type { Root } from "../root.ts";
+
+export interface EnvironmentSources {
+  root: Root;
+  sandboxName: string;
+  /** Of the sandbox: the Claude credential, and what the owner set. */
+  sandbox: Environment;
+  /** Of this terminal alone. */
+  terminal: Environment;
+}
+
+/** The environment of a terminal's program. It begins clean: nothing of the agent's own environment goes in. */
+export function terminalEnvironment({ root, sandboxName, sandbox, terminal }: EnvironmentSources): Environment {
+  const user = userInfo();
+  return {
+    HOME: root.home,
+    USER: user.username,
+    LOGNAME: user.username,
+    SHELL: loginShell(),
+    PATH: searchPath(root),
+    LANG: "C.UTF-8",
+    TERM: "xterm-256color",
+    COLORTERM: "truecolor",
+    BERTH_SANDBOX: sandboxName,
+    // The version is the template's; an update would fetch hundreds of megabytes into each sandbox.
+    DISABLE_AUTOUPDATER: "1",
+    ...sandbox,
+    ...terminal,
+  };
+}
+
+/** The shell of the user that the agent runs as. */
+export function loginShell(): string {
+  const { shell } = userInfo();
+  return shell && !/\/(?:nologin|false)$/.test(shell) ? shell : "/bin/bash";
+}
+
+function searchPath(root: Root): string {
+  const system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  const own = join(root.home, ".local/bin");
+  return root.isFolder ? `${join(root.path, "usr/bin")}:${own}:${system}` : `${own}:${system}`;
+}

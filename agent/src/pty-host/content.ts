@@ -1,0 +1,47 @@
+import { limits } from "./limits.ts";
+import { OutputRing } from "./ring.ts";
+import { ScreenFeed } from "./screen-feed.ts";
+import { ScreenModel } from "./screen-model.ts";
+import type { TerminalMeta, TerminalStore } from "./store.ts";
+
+/** What a terminal shows: its output of this epoch, and the screen after it. */
+export interface TerminalContent {
+  readonly ring: OutputRing;
+  readonly model: ScreenModel;
+  readonly feed: ScreenFeed;
+}
+
+/** A terminal that has not shown anything yet. */
+export function emptyContent(cols: number, rows: number): TerminalContent {
+  const ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
+  const model = new ScreenModel(cols, rows);
+  return { ring, model, feed: new ScreenFeed(ring, model, 0) };
+}
+
+/** The content that another process left on disk: the last screen it wrote, and what came after it. */
+export async function loadContent(store: TerminalStore, meta: TerminalMeta): Promise<TerminalContent> {
+  const ring = await store.readRing(meta.epoch);
+  const stored = await store.readScreen();
+  // A host that was killed on the way to the next epoch left the screen that it would have begun with.
+  const isNext = stored?.epoch === meta.epoch + 1 && stored.offset === 0;
+  const isOwn = stored?.epoch === meta.epoch && stored.offset <= ring.endOffset;
+  const screen = isNext || isOwn ? stored : undefined;
+  const model = new ScreenModel(screen?.cols ?? meta.cols, screen?.rows ?? meta.rows);
+  if (screen) await model.write(screen.bytes);
+  else if (ring.startOffset > 0) await model.skip();
+  model.title ||= meta.title;
+  const shown = isNext ? ring.endOffset : (screen?.offset ?? ring.startOffset);
+  const feed = new ScreenFeed(ring, model, shown);
+  await feed.caughtUp();
+  if (model.cols !== meta.cols || model.rows !== meta.rows) feed.resize(meta.cols, meta.rows);
+  await feed.caughtUp();
+  return { ring, model, feed };
+}
+
+/** The same screen under a new, empty ring: the next epoch goes on below what the last one left. */
+export async function nextContent({ model, feed }: TerminalContent): Promise<TerminalContent> {
+  await feed.caughtUp();
+  feed.stop();
+  const ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
+  return { ring, model, feed: new ScreenFeed(ring, model, 0) };
+}

@@ -1,0 +1,55 @@
+/** The PTY host's bounds and times, with their reasons. */
+export const limits = {
+  /** What a viewer may miss and still resume exactly: a reload of the page, a restart of the controller, in a busy build. */
+  ringBytes: 1024 * 1024,
+  /** A ring starts small: most terminals (a shell with a few commands) never need more. */
+  firstRingBytes: 64 * 1024,
+
+  /** One frame of live output. Longer frames gain nothing and delay what shares the link. */
+  frameBytes: 64 * 1024,
+  /** How long output waits in a flood to fill a frame, in milliseconds: a quarter of the CPU for 5 % of the throughput. */
+  coalesceMs: 2,
+  /** Output within `coalesceMs` above which it is a flood. Below it goes out at once: a timer would triple the echo. */
+  floodBytes: 8 * 1024,
+
+  /** How long a PTY is held when no viewer makes room, in milliseconds (DESIGN, invariant 4). */
+  stallMs: 250,
+
+  /** One batch for the screen model: xterm parses 64 KB twice as fast as 4 KB writes, in about 2 ms. */
+  parseBatchBytes: 64 * 1024,
+  /** After each batch the model rests this many times as long as the batch took, so that a flood keeps its loop. */
+  parseRestFactor: 2,
+  /** Where the model begins anew when a flood outran it: enough output for 1,000 lines of 256 bytes. */
+  parseTailBytes: 256 * 1024,
+  /** What the model keeps: the most that a viewer may ask for. */
+  scrollbackLines: 10_000,
+
+  /** From dirty to disk, in milliseconds (invariant 1 grants a second). */
+  flushMs: 250,
+  /** A file of the ring on disk. The oldest is deleted whole, so the disk holds at most the ring and one of these more. */
+  segmentBytes: 256 * 1024,
+  /** Output after which the screen is written anew: what must be parsed again after a restart stays within the ring. */
+  checkpointBytes: 256 * 1024,
+  /** At most one screen in so many milliseconds. */
+  checkpointMs: 1000,
+  /** Scrollback in a screen that is written while the program runs: 2,000 lines take 10 ms of the loop. */
+  checkpointLines: 2000,
+
+  /** How long what was written is collected before it is told, in milliseconds. */
+  inputAckMs: 20,
+  /** Input that waits for a program which does not read it, from calls; viewers are held by their channel's credit. */
+  pendingInputBytes: 2 * 1024 * 1024,
+  /** How long a stream of input is remembered without a viewer, in milliseconds, and how many of them a terminal knows. */
+  inputStreamMs: 60 * 60 * 1000,
+  inputStreams: 256,
+
+  /** How long a program has after SIGHUP, in milliseconds. */
+  killGraceMs: 2000,
+  /** How long the last output of a program is awaited while another process keeps its PTY open, in milliseconds. */
+  drainIdleMs: 100,
+  drainMaxMs: 1000,
+
+  maxTerminals: 256,
+  maxConnections: 16,
+  maxViewersPerTerminal: 64,
+} as const;

@@ -1,0 +1,40 @@
+import { createLog, errorText } from "../log.ts";
+import { guestPath, rootOf } from "../root.ts";
+import { PtyHost } from "./host.ts";
+import { spawnPty } from "./pty.ts";
+import { HostAlreadyRuns, lockFolder, serve } from "./server.ts";
+
+const log = createLog("pty-host");
+
+async function main(): Promise<void> {
+  const root = rootOf(process.env);
+  const run = guestPath(root, "run");
+  // First, since a second host must not touch the first one's files.
+  await lockFolder(run);
+  const host = new PtyHost({ folder: guestPath(root, "terminals"), spawn: spawnPty, log });
+  await host.load();
+  const stopServing = await serve(host, run, log);
+  // Here a systemd unit of Type=notify would be told; Node has no datagram socket for that, so the unit is Type=exec.
+  log.info("the PTY host serves", { pid: process.pid });
+  const stop = async (signal: string) => {
+    log.info("the PTY host ends its terminals", { signal });
+    await stopServing();
+    await host.end();
+    process.exit(0);
+  };
+  let stopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      void stop(signal);
+    });
+  }
+}
+
+main().catch((error: unknown) => {
+  log.error(error instanceof HostAlreadyRuns ? error.message : "the PTY host could not start", {
+    reason: errorText(error),
+  });
+  process.exit(1);
+});

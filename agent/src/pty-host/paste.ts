@@ -1,0 +1,16 @@
+const enter = Buffer.from("\r");
+
+/**
+ * Text as somebody would type it: several lines as one bracketed paste where the program understands that, then Enter
+ * if it is to be submitted. The marks of a paste within the text are taken out, so that the text cannot end it.
+ */
+export function typedText(text: string, submit: boolean, bracketedPaste: boolean): Buffer {
+  const lines = text.replaceAll("\r\n", "\n");
+  const several = lines.includes("\n");
+  const typed =
+    several && bracketedPaste
+      ? // biome-ignore lint/suspicious/noControlCharactersInRegex: the marks are control sequences.
+        `\x1b[200~${lines.replace(/\x1b\[20[01]~/g, "").replaceAll("\n", "\r")}\x1b[201~`
+      : lines.replaceAll("\n", "\r");
+  return submit ? Buffer.concat([Buffer.from(typed), enter]) : Buffer.from(typed);
+}

@@ -1,0 +1,115 @@
+import { SerialQueue } from "@berth/base";
+import { errorText, type Log } from "../log.ts";
+import type { TerminalContent } from "./content.ts";
+import { limits } from "./limits.ts";
+import type { TerminalMeta, TerminalStore } from "./store.ts";
+
+/** What is to be kept of a terminal. */
+export interface Persisted {
+  meta(): TerminalMeta;
+  /** Undefined while nothing of an old terminal was asked for: then nothing of it can have changed. */
+  content(): TerminalContent | undefined;
+}
+
+/** Brings a terminal to disk within `limits.flushMs` of a change, never a write a chunk; one write at a time. */
+export class Persistence {
+  readonly #store: TerminalStore;
+  readonly #source: Persisted;
+  readonly #log: Log;
+  readonly #afterFlush: () => void;
+  readonly #writes = new SerialQueue();
+  #timer: NodeJS.Timeout | undefined;
+  #writtenMeta = "";
+  /** The screen on disk: what of the epoch it has, its size, and when it was made. */
+  #screen = { offset: 0, cols: 0, rows: 0, atMs: 0 };
+  #failed = false;
+  #closed = false;
+
+  /** `afterFlush` runs after each flush, for what need not be told more often. */
+  constructor(store: TerminalStore, source: Persisted, log: Log, afterFlush: () => void) {
+    this.#store = store;
+    this.#source = source;
+    this.#log = log;
+    this.#afterFlush = afterFlush;
+  }
+
+  /** Something changed. */
+  dirty(): void {
+    if (this.#timer || this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#writes.run(() => this.#flush(false));
+    }, limits.flushMs);
+  }
+
+  /** Writes everything now, the screen too. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#writes.run(() => this.#flush(true));
+  }
+
+  /** Before an epoch's first byte: the screen that it begins with and its meta data are on disk, in this order. */
+  async beginEpoch(): Promise<void> {
+    await this.#writes.run(async () => {
+      const { epoch } = this.#source.meta();
+      if (epoch > 1) await this.#writeScreen(limits.scrollbackLines);
+      await this.#writeMeta();
+      await this.#store.forgetBefore(epoch);
+    });
+  }
+
+  /** Writes nothing any more, and deletes what was written. */
+  async remove(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#writes.run(() => this.#store.remove());
+  }
+
+  async #flush(everything: boolean): Promise<void> {
+    if (this.#closed) return;
+    try {
+      const content = this.#source.content();
+      if (content) await this.#store.appendRing(this.#source.meta().epoch, content.ring);
+      if (everything) await this.#writeScreen(limits.scrollbackLines);
+      else if (content && this.#screenIsOld(content)) await this.#writeScreen(limits.checkpointLines);
+      await this.#writeMeta();
+      this.#failed = false;
+    } catch (error) {
+      // A full disk takes nothing from the terminal itself; tell once, and go on trying.
+      if (!this.#failed) this.#log.error("a terminal could not be written to disk", { reason: errorText(error) });
+      this.#failed = true;
+      this.dirty();
+    }
+    this.#afterFlush();
+  }
+
+  #screenIsOld({ feed, model }: TerminalContent): boolean {
+    if (Date.now() - this.#screen.atMs < limits.checkpointMs) return false;
+    const grown = feed.parsedOffset - this.#screen.offset >= limits.checkpointBytes;
+    return grown || model.cols !== this.#screen.cols || model.rows !== this.#screen.rows;
+  }
+
+  async #writeScreen(scrollbackLines: number): Promise<void> {
+    const content = this.#source.content();
+    if (!content) return;
+    const { feed, model } = content;
+    await feed.caughtUp();
+    const { epoch } = this.#source.meta();
+    const { cols, rows, approximate } = model;
+    const offset = feed.parsedOffset;
+    this.#screen = { offset, cols, rows, atMs: Date.now() };
+    const bytes = model.snapshot(scrollbackLines);
+    // The screen must not be ahead of the ring on disk.
+    await this.#store.appendRing(epoch, content.ring);
+    await this.#store.writeScreen({ epoch, offset, cols, rows, approximate, bytes });
+  }
+
+  async #writeMeta(): Promise<void> {
+    const meta = this.#source.meta();
+    const text = JSON.stringify(meta);
+    if (text === this.#writtenMeta) return;
+    await this.#store.writeMeta(meta);
+    this.#writtenMeta = text;
+  }
+}

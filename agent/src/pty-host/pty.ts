@@ -1,0 +1,134 @@
+import { writeSync } from "node:fs";
+import { constants } from "node:os";
+import { ReadStream } from "node:tty";
+import { isErrno } from "@berth/base/node";
+import type { Environment, TerminalExit } from "@berth/protocol";
+import { loadNativeModule } from "node-pty/lib/utils.js";
+import { limits } from "./limits.ts";
+import { signalSession } from "./session.ts";
+
+/** What a terminal needs of its PTY. */
+export interface Pty {
+  /** Writes what the kernel takes at once; answers how many bytes. 0: try again later. */
+  write(bytes: Uint8Array): number;
+  resize(cols: number, rows: number): void;
+  /** Stops and continues reading; a program that writes on is then held by the kernel. */
+  pause(): void;
+  resume(): void;
+  /** Ends every process of the session: SIGHUP, and SIGKILL after `limits.killGraceMs`. */
+  end(): Promise<void>;
+}
+
+export interface PtyOptions {
+  argv: readonly string[];
+  cwd: string;
+  env: Environment;
+  cols: number;
+  rows: number;
+  onData(chunk: Uint8Array): void;
+  /** Once, after the last byte. */
+  onExit(exit: TerminalExit): void;
+}
+
+/** Starts programs in PTYs. A program or folder that is not there shows as a message on the terminal, and exit code 1. */
+export type SpawnPty = (options: PtyOptions) => Pty;
+
+export const spawnPty: SpawnPty = (options) => new NativePtyProcess(options);
+
+const { module: native } = loadNativeModule("pty");
+const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
+
+/** A program in a PTY of node-pty's native module; that closes every other descriptor in the child before it starts. */
+class NativePtyProcess implements Pty {
+  readonly #options: PtyOptions;
+  readonly #fd: number;
+  readonly #pid: number;
+  readonly #stream: ReadStream;
+  #exit: TerminalExit | undefined;
+  #streamEnded = false;
+  #reported = false;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(options: PtyOptions) {
+    this.#options = options;
+    const [file = "", ...args] = options.argv;
+    const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+    const onExit = (code: number, signal: number) => this.#programEnded(code, signal);
+    const { cwd, cols, rows } = options;
+    const pty = native.fork(file, args, env, cwd, cols, rows, -1, -1, true, "", onExit);
+    this.#fd = pty.fd;
+    this.#pid = pty.pid;
+    this.#stream = new ReadStream(pty.fd);
+    this.#stream.on("data", (chunk) => {
+      this.#options.onData(chunk);
+      if (this.#exit) this.#idleTimer?.refresh();
+    });
+    // EIO: no process has the terminal open any more. The stream then closes itself.
+    this.#stream.on("error", () => {});
+    this.#stream.on("close", () => {
+      this.#streamEnded = true;
+      this.#report();
+    });
+  }
+
+  write(bytes: Uint8Array): number {
+    if (this.#stream.destroyed) return bytes.byteLength;
+    try {
+      return writeSync(this.#fd, bytes);
+    } catch (error) {
+      if (isErrno(error, "EAGAIN")) return 0;
+      // Nobody reads this terminal any more: what is typed goes nowhere.
+      return bytes.byteLength;
+    }
+  }
+
+  resize(cols: number, rows: number): void {
+    if (!this.#stream.destroyed) native.resize(this.#fd, cols, rows, 0, 0);
+  }
+
+  pause(): void {
+    if (!this.#exit) this.#stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#stream.destroyed) this.#stream.resume();
+  }
+
+  async end(): Promise<void> {
+    if (this.#reported) {
+      await signalSession(this.#pid, "SIGKILL");
+      return;
+    }
+    // A stopped job must run to see the hang-up.
+    await signalSession(this.#pid, "SIGHUP");
+    await signalSession(this.#pid, "SIGCONT");
+    const kill = setTimeout(() => void signalSession(this.#pid, "SIGKILL"), limits.killGraceMs);
+    await this.#ended.promise;
+    clearTimeout(kill);
+    await signalSession(this.#pid, "SIGKILL");
+  }
+
+  #programEnded(code: number, signal: number): void {
+    this.#exit = signal ? { code: null, signal: signalNames.get(signal) ?? `SIG${signal}` } : { code, signal: null };
+    if (this.#streamEnded) {
+      this.#report();
+      return;
+    }
+    // What the program wrote last may still be unread, or held by a pause. The kernel tells the end (EIO), unless a
+    // process in the background keeps the terminal open.
+    this.#stream.resume();
+    this.#idleTimer = setTimeout(() => this.#stream.destroy(), limits.drainIdleMs);
+    this.#drainTimer = setTimeout(() => this.#stream.destroy(), limits.drainMaxMs);
+  }
+
+  #report(): void {
+    if (!this.#exit || this.#reported) return;
+    this.#reported = true;
+    clearTimeout(this.#idleTimer);
+    clearTimeout(this.#drainTimer);
+    this.#ended.resolve();
+    this.#options.onExit(this.#exit);
+  }
+}

@@ -1,0 +1,114 @@
+import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
+import headless from "@xterm/headless";
+import { limits } from "./limits.ts";
+import { snapshot } from "./snapshot.ts";
+
+/** The screen as text. */
+export interface ScreenText {
+  /** Lines without trailing blanks, joined by newlines; blank lines at the bottom are left out. */
+  text: string;
+  cols: number;
+  rows: number;
+  cursor: { x: number; y: number };
+}
+
+/** A terminal without a display, which knows what a viewer's terminal shows after the same bytes. */
+export class ScreenModel {
+  readonly #terminal: headless.Terminal;
+  #title = "";
+  #approximate = false;
+
+  constructor(cols: number, rows: number) {
+    this.#terminal = new headless.Terminal({
+      cols,
+      rows,
+      scrollback: limits.scrollbackLines,
+      allowProposedApi: true,
+      logLevel: "off",
+    });
+    this.#terminal.loadAddon(new UnicodeGraphemesAddon());
+    this.#terminal.unicode.activeVersion = "15-graphemes";
+    this.#terminal.onTitleChange((title) => {
+      this.#title = title.slice(0, 1024);
+    });
+    this.#watchRepaints();
+  }
+
+  get cols(): number {
+    return this.#terminal.cols;
+  }
+
+  get rows(): number {
+    return this.#terminal.rows;
+  }
+
+  get title(): string {
+    return this.#title;
+  }
+
+  set title(title: string) {
+    this.#title = title;
+  }
+
+  /** Output was skipped, and nothing has repainted the whole screen since. */
+  get approximate(): boolean {
+    return this.#approximate;
+  }
+
+  get bracketedPaste(): boolean {
+    return this.#terminal.modes.bracketedPasteMode;
+  }
+
+  get alternateScreen(): boolean {
+    return this.#terminal.buffer.active.type === "alternate";
+  }
+
+  /** Parses the bytes, which must stay as they are until it resolves. */
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.#terminal.write(bytes, resolve));
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#terminal.resize(cols, rows);
+  }
+
+  /** Begins anew behind a gap in the output. */
+  async skip(): Promise<void> {
+    this.#terminal.reset();
+    await this.write(Buffer.from("\x1b[?25h"));
+    this.#approximate = true;
+  }
+
+  snapshot(scrollbackLines: number): Buffer {
+    return snapshot(this.#terminal, this.#title, scrollbackLines);
+  }
+
+  text(): ScreenText {
+    const buffer = this.#terminal.buffer.active;
+    const lines: string[] = [];
+    for (let row = 0; row < this.rows; row += 1) {
+      lines.push(buffer.getLine(buffer.baseY + row)?.translateToString(true) ?? "");
+    }
+    while (lines.at(-1) === "") lines.pop();
+    const cursor = { x: Math.min(buffer.cursorX, this.cols - 1), y: buffer.cursorY };
+    return { text: lines.join("\n"), cols: this.cols, rows: this.rows, cursor };
+  }
+
+  dispose(): void {
+    this.#terminal.dispose();
+  }
+
+  #watchRepaints(): void {
+    const repainted = () => {
+      this.#approximate = false;
+      // Not handled: xterm goes on with its own handler.
+      return false;
+    };
+    this.#terminal.parser.registerCsiHandler({ final: "J" }, ([what]) => {
+      const { cursorX, cursorY } = this.#terminal.buffer.active;
+      return what === 2 || ((what ?? 0) === 0 && cursorX === 0 && cursorY === 0) ? repainted() : false;
+    });
+    this.#terminal.parser.registerEscHandler({ final: "c" }, repainted);
+    this.#terminal.buffer.onBufferChange(repainted);
+  }
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { chmod, realpath, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import { isErrno, makePrivateDirectory } from "@berth/base/node";
+import { FrameReader, lengthPrefix, Multiplexer, noInterface, Peer, ptyHostInterface } from "@berth/protocol/link";
+import { errorText, type Log } from "../log.ts";
+import type { PtyHost } from "./host.ts";
+import { limits } from "./limits.ts";
+
+/** The socket's name in `guestPaths.run`. */
+export const socketName = "pty.sock";
+
+/** Another PTY host serves this container. */
+export class HostAlreadyRuns extends Error {
+  override readonly name = "HostAlreadyRuns";
+}
+
+/**
+ * Takes a folder for this process until it ends, however it ends; throws `HostAlreadyRuns` if another has it. An
+ * abstract socket is bound by one process only and never left behind, unlike a file.
+ */
+export async function lockFolder(folder: string): Promise<Server> {
+  await makePrivateDirectory(folder);
+  const name = createHash("sha256")
+    .update(await realpath(folder))
+    .digest("hex");
+  const lock = createServer((socket) => socket.destroy());
+  try {
+    await listen(lock, `\0berth-pty-host-${name}`);
+  } catch (error) {
+    if (isErrno(error, "EADDRINUSE")) throw new HostAlreadyRuns("another PTY host serves this container");
+    throw error;
+  }
+  return lock;
+}
+
+/**
+ * Serves a host on the socket of a folder that this process has locked, and takes over the socket of a dead host.
+ * Enters the folder, since a socket's path may have 107 bytes at most.
+ */
+export async function serve(host: PtyHost, folder: string, log: Log): Promise<() => Promise<void>> {
+  process.chdir(folder);
+  await rm(socketName, { force: true });
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    if (connections.size >= limits.maxConnections) {
+      socket.destroy();
+      return;
+    }
+    connections.add(socket);
+    socket.on("close", () => connections.delete(socket));
+    serveConnection(host, socket, log);
+  });
+  // No other user may connect, not even before the mode is set.
+  const mask = process.umask(0o177);
+  const listening = listen(server, socketName);
+  process.umask(mask);
+  await listening;
+  await chmod(socketName, 0o600);
+  return async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const socket of connections) socket.destroy();
+    await closed;
+  };
+}
+
+function serveConnection(host: PtyHost, socket: Socket, log: Log): void {
+  const multiplexer: Multiplexer = new Multiplexer({
+    side: "listener",
+    send: (frame) => {
+      socket.cork();
+      socket.write(lengthPrefix(frame));
+      socket.write(frame);
+      socket.uncork();
+    },
+    onControl: (message) => peer.receive(message),
+    onOpen: (channel, kind, params) => host.open(channel, kind, params),
+  });
+  const peer = new Peer({
+    local: ptyHostInterface,
+    remote: noInterface,
+    handlers: host.handlers,
+    send: (message) => multiplexer.sendControl(message),
+  });
+  const reader = new FrameReader((frame) => multiplexer.receive(frame));
+  const stopListening = host.onChange((status) => peer.emit("terminal", status));
+  socket.on("data", (chunk) => {
+    try {
+      reader.push(chunk);
+    } catch (error) {
+      log.warn("a connection broke the link's rules and is closed", { reason: errorText(error) });
+      socket.destroy();
+    }
+  });
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    stopListening();
+    peer.close();
+    multiplexer.close();
+  });
+}
+
+/** Resolves once the server listens. */
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path }, () => resolve());
+  });
+}

@@ -1,0 +1,99 @@
+import { linkLimits } from "@berth/protocol/link";
+import type { IBuffer, Terminal } from "@xterm/headless";
+import { type CellStyle, copyStyle, plainStyle, sgr } from "./cell-style.ts";
+import { serializeLines, styleOf } from "./serialize-lines.ts";
+import { type HiddenState, hiddenState, type SavedCursor } from "./xterm-internals.ts";
+
+/** RIS, then what RIS leaves: scrollback in some terminals, a hidden cursor in xterm.js. */
+const fullReset = "\x1bc\x1b[3J\x1b[?25h";
+
+/**
+ * Bytes that make a terminal of the same size look and behave like this one, whatever it showed before: scrollback,
+ * screen, cursor and modes. Fits one frame of a link: takes fewer lines of scrollback until it does.
+ */
+export function snapshot(terminal: Terminal, title: string, scrollbackLines: number): Buffer {
+  for (let lines = scrollbackLines; ; lines = Math.floor(lines / 2)) {
+    const bytes = Buffer.from(serialize(terminal, title, lines));
+    if (bytes.byteLength <= linkLimits.maxFrameBytes) return bytes;
+    // The largest screen that can be agreed on, every cell in colours of its own, would not fit: nothing is then drawn.
+    if (lines === 0) return Buffer.from(fullReset);
+  }
+}
+
+function serialize(terminal: Terminal, title: string, scrollbackLines: number): string {
+  const { normal, active, alternate } = terminal.buffer;
+  const hidden = hiddenState(terminal);
+  const parts = [fullReset];
+  const from = Math.max(0, normal.length - terminal.rows - scrollbackLines);
+  parts.push(serializeLines(normal, from, normal.length, terminal.cols));
+  if (active.type === "alternate") {
+    // Entering saves the normal screen's cursor, which leaving restores.
+    parts.push(placed(normal, hidden.normalSaved), "\x1b[?1049h\x1b[m\x1b[H");
+    parts.push(serializeLines(alternate, 0, alternate.length, terminal.cols));
+  }
+  const saved = active.type === "alternate" ? hidden.alternateSaved : hidden.normalSaved;
+  parts.push(placed(active, saved), "\x1b7", "\x1b[m");
+  if (hidden.scrollTop !== 0 || hidden.scrollBottom !== terminal.rows - 1) {
+    parts.push(`\x1b[${hidden.scrollTop + 1};${hidden.scrollBottom + 1}r`);
+  }
+  parts.push(cursor(terminal, active, hidden), modes(terminal, hidden));
+  const plainTitle = title.replace(/\p{Cc}/gu, "");
+  if (plainTitle !== "") parts.push(`\x1b]2;${plainTitle}\x1b\\`);
+  return parts.join("");
+}
+
+function placed(buffer: IBuffer, saved: SavedCursor): string {
+  return `\x1b[${Math.max(0, saved.y - buffer.baseY) + 1};${saved.x + 1}H${sgr(saved.style)}`;
+}
+
+/** The cursor and its look. Origin mode goes first, since it moves the cursor and changes what a position means. */
+function cursor(terminal: Terminal, buffer: IBuffer, hidden: HiddenState): string {
+  const top = terminal.modes.originMode ? hidden.scrollTop : 0;
+  const at = (column: number) => `\x1b[${buffer.cursorY - top + 1};${column + 1}H`;
+  const parts = terminal.modes.originMode ? ["\x1b[?6h"] : [];
+  if (buffer.cursorX < terminal.cols) parts.push(at(buffer.cursorX));
+  else {
+    // Behind the last column, waiting to wrap: only printing a character leads there.
+    const last = lastCell(buffer, terminal.cols);
+    parts.push(at(terminal.cols - last.width), sgr(last.style), last.chars);
+  }
+  parts.push(sgr(hidden.style));
+  return parts.join("");
+}
+
+function lastCell(buffer: IBuffer, cols: number): { chars: string; width: number; style: CellStyle } {
+  const line = buffer.getLine(buffer.baseY + buffer.cursorY);
+  for (const width of [1, 2]) {
+    const cell = line?.getCell(cols - width);
+    if (cell && cell.getWidth() === width && cell.getChars() !== "") {
+      return { chars: cell.getChars(), width, style: copyStyle(styleOf(cell)) };
+    }
+  }
+  return { chars: " ", width: 1, style: plainStyle };
+}
+
+const mouseModes = { none: "", x10: "?9", vt200: "?1000", drag: "?1002", any: "?1003" } as const;
+const cursorStyles: Readonly<Record<string, number>> = { block: 2, underline: 4, bar: 6 };
+
+function modes(terminal: Terminal, hidden: HiddenState): string {
+  const set = terminal.modes;
+  const high = (condition: boolean, mode: string) => (condition ? `\x1b[${mode}h` : "");
+  const style = hidden.cursorStyle === undefined ? undefined : cursorStyles[hidden.cursorStyle];
+  return [
+    high(set.applicationCursorKeysMode, "?1"),
+    high(set.applicationKeypadMode, "?66"),
+    high(set.bracketedPasteMode, "?2004"),
+    high(set.reverseWraparoundMode, "?45"),
+    high(set.sendFocusMode, "?1004"),
+    high(set.mouseTrackingMode !== "none", mouseModes[set.mouseTrackingMode]),
+    high(hidden.mouseEncoding === "SGR", "?1006"),
+    high(hidden.mouseEncoding === "SGR_PIXELS", "?1016"),
+    style === undefined ? "" : `\x1b[${hidden.cursorBlink ? style - 1 : style} q`,
+    hidden.lineDrawing[0] ? "\x1b(0" : "",
+    hidden.lineDrawing[1] ? "\x1b)0" : "",
+    hidden.shiftedOut ? "\x0e" : "",
+    hidden.cursorHidden ? "\x1b[?25l" : "",
+    high(set.insertMode, "4"),
+    set.wraparoundMode ? "" : "\x1b[?7l",
+  ].join("");
+}

@@ -1,0 +1,233 @@
+import {
+  type AttachParams,
+  BerthError,
+  type Environment,
+  type Screen,
+  type TerminalExit,
+  type TerminalStatus,
+} from "@berth/protocol";
+import type { Channel } from "@berth/protocol/link";
+import type { Log } from "../log.ts";
+import { emptyContent, loadContent, nextContent, type TerminalContent } from "./content.ts";
+import { Outflow } from "./outflow.ts";
+import { typedText } from "./paste.ts";
+import { Persistence } from "./persistence.ts";
+import type { Pty, SpawnPty } from "./pty.ts";
+import type { Size } from "./size.ts";
+import type { TerminalMeta, TerminalStore } from "./store.ts";
+import { TerminalInput } from "./terminal-input.ts";
+import { Viewers } from "./viewers.ts";
+
+/** A program to run in a terminal. */
+export interface Program extends Size {
+  argv: readonly string[];
+  cwd: string;
+  env: Environment;
+}
+
+export interface TerminalOptions {
+  store: TerminalStore;
+  spawn: SpawnPty;
+  log: Log;
+  /** State, size or title changed. */
+  onChange(status: TerminalStatus): void;
+}
+
+/** Ends what an earlier program may have left: its modes, its colours, its alternate screen. */
+const epochBreak = Buffer.from(
+  "\x1b[?1049l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[m\r\n\x1b[2m— started anew —\x1b[m\r\n",
+);
+
+/**
+ * One terminal over all its epochs: its program's PTY, its output, screen, viewers and input, and what is on disk of it.
+ * Made by `create` or found on disk by `find`.
+ */
+export class Terminal {
+  readonly id: string;
+  readonly #options: TerminalOptions;
+  readonly #persistence: Persistence;
+  readonly #viewers: Viewers;
+  readonly #input: TerminalInput;
+  readonly #outflow: Outflow;
+  #meta: TerminalMeta;
+  #content: TerminalContent | undefined;
+  #loading: Promise<TerminalContent> | undefined;
+  #pty: Pty | undefined;
+  #toldStatus = "";
+  #removed = false;
+
+  private constructor(options: TerminalOptions, meta: TerminalMeta, content: TerminalContent | undefined) {
+    this.id = meta.id;
+    this.#options = options;
+    this.#meta = meta;
+    this.#content = content;
+    const source = { meta: () => this.#meta, content: () => this.#content };
+    this.#persistence = new Persistence(options.store, source, options.log, () => this.#refreshTitle());
+    this.#input = new TerminalInput((bytes) => this.#pty?.write(bytes) ?? bytes.byteLength);
+    this.#viewers = new Viewers({
+      content: () => this.#loaded(),
+      meta: () => this.#meta,
+      pty: () => this.#pty,
+      input: this.#input,
+      resize: (size) => this.#applySize(size),
+    });
+    this.#outflow = new Outflow(() => this.#viewers.pump());
+  }
+
+  /** A terminal that is not there yet, with its first program. Throws if its folder cannot be written. */
+  static async create(id: string, epoch: number, program: Program, options: TerminalOptions): Promise<Terminal> {
+    const { cols, rows } = program;
+    const meta: TerminalMeta = { version: 1, id, epoch, exit: null, lost: false, cols, rows, title: "" };
+    await options.store.open();
+    const terminal = new Terminal(options, meta, emptyContent(cols, rows));
+    await terminal.#run(program);
+    return terminal;
+  }
+
+  /** The terminal that another host left, or undefined if there is nothing of it. Its program has ended with that host. */
+  static async find(options: TerminalOptions): Promise<Terminal | undefined> {
+    await options.store.open();
+    const meta = await options.store.readMeta();
+    if (!meta) return undefined;
+    const running = meta.exit === null;
+    const found = running ? { ...meta, exit: { code: null, signal: null }, lost: true } : meta;
+    const terminal = new Terminal(options, found, undefined);
+    if (running) await options.store.writeMeta(found);
+    return terminal;
+  }
+
+  get epoch(): number {
+    return this.#meta.epoch;
+  }
+
+  get status(): TerminalStatus {
+    const { id, epoch, exit, lost, cols, rows, title } = this.#meta;
+    const offset = this.#content?.ring.endOffset ?? this.#options.store.endOffset(epoch);
+    return { id, epoch, exit, lost, cols, rows, title, offset, state: exit ? "exited" : "running" };
+  }
+
+  /** Starts the next epoch; its output goes on below the last screen. Throws `conflict` while a program runs. */
+  async restart(epoch: number, program: Program): Promise<void> {
+    if (!this.#meta.exit) throw new BerthError("conflict", "the terminal's program still runs");
+    const former = await this.#loaded();
+    this.#viewers.closeAll({ code: "restarted", detail: "the terminal was started anew" });
+    const content = await nextContent(former);
+    const { cols, rows } = program;
+    this.#content = content;
+    this.#meta = { ...this.#meta, epoch, exit: null, lost: false, cols, rows };
+    content.feed.resize(cols, rows);
+    await this.#run(program, epochBreak);
+  }
+
+  /** Takes a viewer in. */
+  async attach(channel: Channel, params: AttachParams): Promise<void> {
+    await this.#viewers.attach(channel, params);
+  }
+
+  /** Types text for a caller; resolves when the program's terminal has it. */
+  async type(text: string, submit: boolean): Promise<void> {
+    if (!this.#pty) throw new BerthError("conflict", "the terminal's program has ended");
+    const { model, feed } = await this.#loaded();
+    await feed.caughtUp();
+    await this.#input.type(typedText(text, submit, model.bracketedPaste));
+  }
+
+  resize(size: Size): TerminalStatus {
+    this.#applySize(size);
+    return this.status;
+  }
+
+  async screen(): Promise<Screen> {
+    const { model, feed } = await this.#loaded();
+    await feed.caughtUp();
+    return { ...model.text(), title: model.title, epoch: this.#meta.epoch, offset: feed.parsedOffset };
+  }
+
+  /** Ends the program and writes everything to disk. */
+  async end(): Promise<void> {
+    await this.#pty?.end();
+    await this.#persistence.flush();
+  }
+
+  /** Ends the program and forgets the terminal. */
+  async remove(): Promise<void> {
+    this.#removed = true;
+    this.#viewers.closeAll({ code: "removed", detail: "the terminal was removed" });
+    await this.#pty?.end();
+    await this.#persistence.remove();
+    this.#content?.feed.stop();
+    this.#content?.model.dispose();
+  }
+
+  async #run(program: Program, preface?: Uint8Array): Promise<void> {
+    // On disk first: after a kill in between, the terminal reads as lost, and the next epoch starts the program.
+    await this.#persistence.beginEpoch();
+    if (preface) this.#receive(preface);
+    try {
+      this.#pty = this.#options.spawn({
+        ...program,
+        onData: (chunk) => this.#receive(chunk),
+        onExit: (exit) => this.#programEnded(exit),
+      });
+    } catch (error) {
+      this.#programEnded({ code: null, signal: null });
+      throw error;
+    }
+    this.#options.log.info("a terminal's program started", { terminalId: this.id, epoch: this.#meta.epoch });
+    this.#tellChange();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    const content = this.#content;
+    if (!content) return;
+    content.ring.append(chunk);
+    this.#outflow.grew(chunk.byteLength);
+    content.feed.grew();
+    this.#persistence.dirty();
+  }
+
+  #programEnded(exit: TerminalExit): void {
+    this.#pty = undefined;
+    this.#meta = { ...this.#meta, exit };
+    this.#input.clear();
+    this.#outflow.flush();
+    this.#viewers.exited(exit);
+    this.#options.log.info("a terminal's program ended", { terminalId: this.id, code: exit.code, signal: exit.signal });
+    this.#tellChange();
+    if (!this.#removed) void this.#persistence.flush();
+  }
+
+  #applySize({ cols, rows }: Size): void {
+    if (cols === this.#meta.cols && rows === this.#meta.rows) return;
+    this.#meta = { ...this.#meta, cols, rows };
+    this.#pty?.resize(cols, rows);
+    this.#content?.feed.resize(cols, rows);
+    this.#viewers.resized({ cols, rows }, this.#content?.ring.endOffset ?? 0);
+    this.#persistence.dirty();
+    this.#tellChange();
+  }
+
+  /** A title may change many times a second: it is looked at after a flush. */
+  #refreshTitle(): void {
+    const title = this.#content?.model.title;
+    if (title === undefined || title === this.#meta.title) return;
+    this.#meta = { ...this.#meta, title };
+    this.#tellChange();
+    this.#persistence.dirty();
+  }
+
+  #tellChange(): void {
+    const status = this.status;
+    const told = JSON.stringify({ ...status, offset: 0 });
+    if (told === this.#toldStatus || this.#removed) return;
+    this.#toldStatus = told;
+    this.#options.onChange(status);
+  }
+
+  async #loaded(): Promise<TerminalContent> {
+    if (this.#content) return this.#content;
+    this.#loading ??= loadContent(this.#options.store, this.#meta);
+    this.#content = await this.#loading;
+    return this.#content;
+  }
+}

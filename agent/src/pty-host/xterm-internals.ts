@@ -1,0 +1,81 @@
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import type { CellStyle } from "./cell-style.ts";
+
+/**
+ * The parts of xterm's state that its public interface lacks and a snapshot must carry. This file alone looks inside;
+ * the version of @xterm/headless is pinned, and a test compares every mode before and after a snapshot.
+ */
+export interface HiddenState {
+  cursorHidden: boolean;
+  /** `DEFAULT`, `SGR` or `SGR_PIXELS`. */
+  mouseEncoding: string;
+  cursorStyle: string | undefined;
+  cursorBlink: boolean | undefined;
+  /** The scroll region of the active buffer, from 0. */
+  scrollTop: number;
+  scrollBottom: number;
+  /** Whether G0 is the line drawing set, and whether it is G1 that is in use (SO). */
+  lineDrawing: readonly boolean[];
+  shiftedOut: boolean;
+  style: CellStyle;
+  normalSaved: SavedCursor;
+  alternateSaved: SavedCursor;
+}
+export interface SavedCursor {
+  x: number;
+  /** Counted from the top of the scrollback. */
+  y: number;
+  style: CellStyle;
+}
+
+const attributes = Type.Object({ fg: Type.Number(), bg: Type.Number() });
+const buffer = Type.Object({
+  scrollTop: Type.Number(),
+  scrollBottom: Type.Number(),
+  savedX: Type.Number(),
+  savedY: Type.Number(),
+  savedCurAttrData: attributes,
+});
+const coreSchema = Type.Object({
+  coreService: Type.Object({
+    isCursorHidden: Type.Boolean(),
+    decPrivateModes: Type.Object({
+      cursorStyle: Type.Optional(Type.String()),
+      cursorBlink: Type.Optional(Type.Boolean()),
+    }),
+  }),
+  coreMouseService: Type.Object({ activeEncoding: Type.String() }),
+  _bufferService: Type.Object({ buffer, buffers: Type.Object({ _normal: buffer, _alt: buffer }) }),
+  _charsetService: Type.Object({ glevel: Type.Number(), _charsets: Type.Array(Type.Unknown()) }),
+  _inputHandler: Type.Object({ _curAttrData: attributes }),
+});
+const core = Compile(coreSchema);
+
+/** Reads the hidden state. Throws if this xterm is built differently. */
+export function hiddenState(terminal: object): HiddenState {
+  const inside: unknown = "_core" in terminal ? terminal._core : undefined;
+  if (!core.Check(inside)) throw new Error("this version of xterm keeps its state elsewhere");
+  const { coreService, coreMouseService, _bufferService, _charsetService, _inputHandler } = inside;
+  return {
+    cursorHidden: coreService.isCursorHidden,
+    mouseEncoding: coreMouseService.activeEncoding,
+    cursorStyle: coreService.decPrivateModes.cursorStyle,
+    cursorBlink: coreService.decPrivateModes.cursorBlink,
+    scrollTop: _bufferService.buffer.scrollTop,
+    scrollBottom: _bufferService.buffer.scrollBottom,
+    lineDrawing: _charsetService._charsets.map(isLineDrawing),
+    shiftedOut: _charsetService.glevel === 1,
+    style: _inputHandler._curAttrData,
+    normalSaved: savedCursor(_bufferService.buffers._normal),
+    alternateSaved: savedCursor(_bufferService.buffers._alt),
+  };
+}
+
+function savedCursor(from: Static<typeof buffer>): SavedCursor {
+  return { x: from.savedX, y: from.savedY, style: from.savedCurAttrData };
+}
+
+function isLineDrawing(charset: unknown): boolean {
+  return typeof charset === "object" && charset !== null && "q" in charset && charset.q === "─";
+}
