@@ -27,7 +27,7 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
     backend: "process",
     isolated: options.isolated,
     onProgress: options.onProgress,
-    entry: emulatorEntry(),
+    program: emulatorProgram(),
   });
   const [tokenId = "", tokenSecret = ""] = emulator.token.split("=");
   return {
@@ -40,7 +40,7 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
 }
 
 /** The emulator's program: the bundle where this is one, the source otherwise. */
-function emulatorEntry(): string {
+function emulatorProgram(): string {
   const bundled = !import.meta.url.endsWith(".ts");
   const path = bundled ? "../../packages/pve-emulator/dist/main.mjs" : "../../../packages/pve-emulator/src/main.ts";
   return fileURLToPath(new URL(path, import.meta.url));

@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { type Desired, type Observed, type ObservedContainer, plan } from "../src/sandboxes/plan.ts";
+
+const now = 1_000_000;
+const fresh: Desired = {
+  power: "running",
+  vmid: null,
+  configured: false,
+  bootstrapped: false,
+  restartWanted: false,
+  abandonedVmids: [],
+  claimedAt: now,
+  running: undefined,
+};
+const made: Desired = { ...fresh, vmid: 151, configured: true, bootstrapped: true };
+const ours = (more: Partial<Extract<ObservedContainer, { kind: "ours" }>> = {}): ObservedContainer => ({
+  kind: "ours",
+  power: "running",
+  lock: undefined,
+  address: "10.0.0.2",
+  ...more,
+});
+const seen = (container: ObservedContainer, more: Partial<Observed> = {}): Observed => ({
+  container,
+  task: undefined,
+  agentConnected: false,
+  ...more,
+});
+
+describe("the plan of a sandbox that is to run", () => {
+  it("goes from nothing to ready one step at a time", () => {
+    const way: [Desired, Observed, unknown][] = [
+      [fresh, seen({ kind: "none" }), { step: "reserve" }],
+      [{ ...fresh, vmid: 151 }, seen({ kind: "none" }), { step: "clone" }],
+      [{ ...fresh, vmid: 151 }, seen(ours({ power: "stopped", address: undefined })), { step: "configure" }],
+      [
+        { ...fresh, vmid: 151, configured: true },
+        seen(ours({ power: "stopped", address: undefined })),
+        { step: "start" },
+      ],
+      [
+        { ...fresh, vmid: 151, configured: true },
+        seen(ours({ address: undefined })),
+        { kind: "wait", name: "address" },
+      ],
+      [{ ...fresh, vmid: 151, configured: true }, seen(ours()), { step: "bootstrap" }],
+      [made, seen(ours()), { kind: "wait", name: "agent" }],
+      [made, seen(ours(), { agentConnected: true }), { kind: "settled", state: "ready" }],
+    ];
+    for (const [desired, observed, expected] of way)
+      expect(plan(desired, observed, now)).toMatchObject(expected as object);
+  });
+
+  it("follows a task that was begun before it looks at anything else", () => {
+    expect(plan(fresh, seen({ kind: "none" }, { task: { step: "clone" } }), now)).toMatchObject({
+      step: "follow-task",
+      name: "clone",
+    });
+  });
+
+  it("waits for a clone that may not be read yet, and gives its id up when it never can be", () => {
+    const claimed = { ...fresh, vmid: 151 };
+    expect(plan(claimed, seen({ kind: "hidden" }), now + 1_000)).toMatchObject({ kind: "wait", name: "clone" });
+    expect(plan(claimed, seen({ kind: "hidden" }), now + 300_000)).toMatchObject({ step: "abandon" });
+  });
+
+  it("takes another id when somebody else's container has it", () => {
+    expect(plan({ ...fresh, vmid: 151 }, seen({ kind: "foreign", reason: "x" }), now)).toMatchObject({
+      step: "abandon",
+    });
+  });
+
+  it("says so and touches nothing when its container was replaced, deleted or hidden", () => {
+    for (const container of [{ kind: "foreign", reason: "x" }, { kind: "none" }, { kind: "hidden" }] as const) {
+      expect(plan(made, seen(container), now).kind).toBe("fail");
+    }
+  });
+
+  it("starts a container that stopped by itself", () => {
+    expect(plan(made, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "start", state: "starting" });
+  });
+
+  it("stops first when a restart is wanted", () => {
+    const restart = { ...made, restartWanted: true };
+    expect(plan(restart, seen(ours(), { agentConnected: true }), now)).toMatchObject({
+      step: "shutdown",
+      name: "stop",
+    });
+    expect(plan(restart, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "start" });
+  });
+
+  it("waits for a lock of Proxmox's, and names the host command when it stays", () => {
+    const waiting = { ...made, running: { name: "start", since: now } };
+    const locked = seen(ours({ power: "stopped", lock: "create" }));
+    expect(plan(waiting, locked, now + 1_000)).toMatchObject({ kind: "wait" });
+    const late = plan(waiting, locked, now + 200_000);
+    expect(late).toMatchObject({ kind: "fail", failure: { code: "container_locked" } });
+    expect(late.kind === "fail" && late.failure.hint).toContain("pct unlock 151");
+  });
+
+  it("fails with a cure when no address or no agent comes", () => {
+    const addressless = { ...made, bootstrapped: false, running: { name: "address", since: now } };
+    expect(plan(addressless, seen(ours({ address: undefined })), now + 121_000)).toMatchObject({
+      kind: "fail",
+      failure: { code: "no_address" },
+    });
+    const silent = { ...made, running: { name: "agent", since: now } };
+    expect(plan(silent, seen(ours()), now + 91_000)).toMatchObject({ kind: "fail", failure: { code: "no_agent" } });
+  });
+
+  it("removes what it abandoned once its own container is there", () => {
+    const desired = { ...fresh, vmid: 152, abandonedVmids: [151] };
+    expect(plan(desired, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "delete-abandoned" });
+  });
+});
+
+describe("the plan of a sandbox that is to be stopped", () => {
+  const stopped: Desired = { ...made, power: "stopped" };
+
+  it("shuts it down, and is settled when it is", () => {
+    expect(plan(stopped, seen(ours(), { agentConnected: true }), now)).toMatchObject({
+      step: "shutdown",
+      state: "stopping",
+    });
+    expect(plan(stopped, seen(ours({ power: "stopped" })), now)).toEqual({ kind: "settled", state: "stopped" });
+  });
+
+  it("makes and configures a new one without starting it", () => {
+    const unmade = { ...fresh, power: "stopped" as const };
+    expect(plan(unmade, seen({ kind: "none" }), now)).toMatchObject({ step: "reserve" });
+    expect(plan({ ...unmade, vmid: 151, configured: true }, seen(ours({ power: "stopped" })), now)).toMatchObject({
+      kind: "settled",
+    });
+  });
+});
+
+describe("the plan of a sandbox that is to be destroyed", () => {
+  const doomed: Desired = { ...made, power: "destroyed" };
+
+  it("stops, deletes and forgets", () => {
+    expect(plan(doomed, seen(ours()), now)).toMatchObject({ step: "kill", name: "stop" });
+    expect(plan(doomed, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "delete" });
+    expect(plan(doomed, seen({ kind: "none" }), now)).toMatchObject({ step: "forget" });
+  });
+
+  it("never touches a container that is not its own", () => {
+    expect(plan(doomed, seen({ kind: "foreign", reason: "x" }), now)).toMatchObject({ step: "forget" });
+  });
+
+  it("waits for a clone on its way before it forgets", () => {
+    const early = { ...fresh, vmid: 151, power: "destroyed" as const };
+    expect(plan(early, seen({ kind: "hidden" }), now)).toMatchObject({ kind: "wait" });
+  });
+
+  it("removes abandoned containers before it forgets", () => {
+    expect(plan({ ...doomed, abandonedVmids: [160] }, seen({ kind: "none" }), now)).toMatchObject({
+      step: "delete-abandoned",
+    });
+  });
+});
