@@ -1,0 +1,111 @@
+/** A raw key of a container's configuration, such as `lxc.environment` and its value. */
+export type RawLxcKey = [key: string, value: string];
+
+/** A container that runs. */
+export interface RunningContainer {
+  /** Of the container's init, as the machine sees it. */
+  readonly pid: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAtMs: number;
+}
+
+/** What a running container uses. */
+export interface ContainerUsage {
+  readonly memoryBytes: number;
+  /** 1 is one core, fully used. */
+  readonly cores: number;
+}
+
+/** One address of a container. */
+export interface ContainerAddress {
+  readonly address: string;
+  readonly family: "inet" | "inet6";
+  /** Bits of the network's part. */
+  readonly prefix: number;
+}
+
+/** A network interface as it is inside a running container. */
+export interface ContainerInterface {
+  readonly name: string;
+  readonly mac: string;
+  readonly addresses: readonly ContainerAddress[];
+}
+
+/** A network card of a container's configuration. */
+export interface NetworkCard {
+  readonly name: string;
+  readonly mac: string;
+}
+
+/** What a container's configuration says about its start. */
+export interface StartSettings {
+  readonly hostname: string;
+  readonly memoryMiB: number;
+  /** Undefined: as many as the machine has. */
+  readonly cores: number | undefined;
+  readonly cards: readonly NetworkCard[];
+}
+
+export interface CopyOptions {
+  /** A linked clone shares the source's disk where the backend can. */
+  readonly linked: boolean;
+  /** Bound of the copy's speed. */
+  readonly bytesPerSecond?: number;
+  readonly signal: AbortSignal;
+  log(line: string): void;
+}
+
+/** Why a container ended without having been told to by the API. */
+export type EndReason = "stopped" | "reboot";
+
+/** Space of the storage that holds the containers' disks. */
+export interface StorageSpace {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+}
+
+/**
+ * Runs containers. The emulator's core knows their configurations, locks and tasks; a backend knows their disks and
+ * processes, by vmid, and keeps what it must remember of them on disk by itself. Calls about one container never
+ * overlap, but for `kill`, `shutdown` and everything that only looks.
+ */
+export interface ContainerBackend extends AsyncDisposable {
+  /** The machine as containers see it. */
+  readonly hostAddress: string;
+  /** Raw keys that a template of this backend carries, and every clone of it. */
+  readonly templateKeys: readonly RawLxcKey[];
+
+  /**
+   * Takes over the containers that an earlier emulator left running, and ends what is left of containers that are not
+   * among these.
+   */
+  adopt(vmids: readonly number[]): Promise<void>;
+
+  /** Makes the template's disk if there is none, or if what it is made from has changed. Answers whether it did. */
+  buildTemplate(vmid: number): Promise<boolean>;
+  /** Copies a disk, giving the copy an identity of its own. A half copy is left behind when it fails or is aborted. */
+  copyDisk(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void>;
+  /** Removes a container's disk and snapshots; there may be none. */
+  removeDisk(vmid: number): Promise<void>;
+  /** Bytes that a container's disk uses. */
+  diskBytes(vmid: number): Promise<number>;
+  /** Names of the snapshots on disk, half-made ones included. */
+  snapshots(vmid: number): Promise<readonly string[]>;
+  createSnapshot(vmid: number, name: string): Promise<void>;
+  removeSnapshot(vmid: number, name: string): Promise<void>;
+  rollBack(vmid: number, name: string): Promise<void>;
+
+  /** Starts a stopped container; resolves when it can be reached. */
+  start(vmid: number, settings: StartSettings): Promise<void>;
+  /** Asks a container to shut down. False when it still runs after this time, or when the wait was aborted. */
+  shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
+  /** Ends a container at once, with all that runs in it. */
+  kill(vmid: number): Promise<void>;
+
+  running(vmid: number): RunningContainer | undefined;
+  usage(vmid: number): Promise<ContainerUsage>;
+  interfaces(vmid: number, cards: readonly NetworkCard[]): Promise<readonly ContainerInterface[]>;
+  space(): Promise<StorageSpace>;
+  /** Who is told when a container ends by itself. */
+  onEnd: ((vmid: number, reason: EndReason) => void) | undefined;
+}

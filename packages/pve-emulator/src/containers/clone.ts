@@ -1,0 +1,144 @@
+import type { Caller } from "../access/caller.ts";
+import type { Emulation } from "../emulation.ts";
+import { ApiError } from "../http/api-error.ts";
+import { formatPropertyString, readPropertyString } from "../schema/property-string.ts";
+import { Interrupted, type TaskContext } from "../tasks/task.ts";
+import { type ConfigValues, type Container, isTemplate, newContainer, requireUnlocked } from "./container.ts";
+import { bridgeOf, cardNames, withNewMac } from "./network-cards.ts";
+
+export interface CloneOrder {
+  readonly source: number;
+  readonly target: number;
+  readonly full?: boolean;
+  readonly hostname?: string;
+  readonly description?: string;
+  readonly pool?: string;
+  readonly storage?: string;
+  readonly snapshot?: string;
+  readonly node?: string;
+  /** KiB a second. */
+  readonly bandwidthLimit?: number;
+}
+
+/**
+ * Starts a clone; answers its UPID. The new id is taken, and the source locked, before this resolves: of several
+ * clones of one source, or into one id, the first wins and the others fail at once.
+ */
+export async function startClone(emulation: Emulation, order: CloneOrder, caller: Caller): Promise<string> {
+  const { store, tasks } = emulation;
+  checkPlaces(emulation, order, caller);
+  const source = store.require(order.source);
+  requireUnlocked(source);
+  const full = order.full ?? !isTemplate(source);
+  const origin = originOf(source, order, full, emulation.backend.running(source.vmid) !== undefined);
+  authoriseBridges(emulation, origin, caller);
+  const target = newContainer(order.target, targetValues(origin, order), source.lxc);
+  // Adding the target takes its id synchronously, so that the lock below is set in the same turn.
+  const created = store.create(target);
+  if (store.find(order.target) === target) source.values.lock = "disk";
+  try {
+    await created;
+    await store.save(source);
+    return await tasks.start({ type: "vzclone", id: String(source.vmid), caller }, (context) =>
+      runClone(emulation, { source, target, origin, order, full }, context),
+    );
+  } catch (error) {
+    if (store.find(order.target) === target) {
+      delete source.values.lock;
+      await Promise.allSettled([store.save(source), store.remove(target)]);
+    }
+    throw error;
+  }
+}
+
+function checkPlaces(emulation: Emulation, order: CloneOrder, caller: Caller): void {
+  const { site, pools, rights } = emulation;
+  if (order.pool !== undefined && !pools.get(order.pool)) throw ApiError.died(`pool '${order.pool}' does not exist`);
+  if (order.node !== undefined && order.node !== site.node && order.node !== "localhost") {
+    throw ApiError.died(`no such cluster node '${order.node}'`);
+  }
+  if (order.storage !== undefined && order.storage !== site.storage) {
+    throw ApiError.died(`storage '${order.storage}' does not exist`);
+  }
+  rights.require(caller, `/storage/${site.storage}`, "Datastore.AllocateSpace");
+}
+
+/** The configuration that is copied: the present one or that of a snapshot. */
+function originOf(source: Container, order: CloneOrder, full: boolean, running: boolean): ConfigValues {
+  if (order.storage !== undefined && !full) throw ApiError.died("parameter 'storage' not allowed for linked clones");
+  if (order.snapshot !== undefined) {
+    const snapshot = source.snapshots[order.snapshot];
+    if (!snapshot) throw ApiError.died(`snapshot '${order.snapshot}' does not exist`);
+    return snapshot.values;
+  }
+  if (full && running) throw ApiError.died("Cannot do full clones on a running container without snapshots");
+  if (!full && !isTemplate(source)) {
+    throw ApiError.died("Linked clone feature for 'rootfs' is not available");
+  }
+  return source.values;
+}
+
+function authoriseBridges(emulation: Emulation, origin: ConfigValues, caller: Caller): void {
+  for (const name of cardNames(origin)) {
+    const bridge = bridgeOf(origin[name] ?? "");
+    if (bridge !== undefined) emulation.rights.require(caller, `/sdn/zones/localnetwork/${bridge}`, "SDN.Use");
+  }
+}
+
+/** The new configuration while the clone runs: locked, and without a disk. */
+function targetValues(origin: ConfigValues, order: CloneOrder): ConfigValues {
+  const { template: _template, rootfs: _rootfs, lock: _lock, ...inherited } = origin;
+  const values: ConfigValues = { ...inherited, lock: "create" };
+  for (const name of cardNames(values)) values[name] = withNewMac(values[name] ?? "");
+  if (order.hostname !== undefined) values.hostname = order.hostname;
+  if (order.description !== undefined) values.description = order.description.replace(/\n$/, "");
+  return values;
+}
+
+interface CloneJob {
+  readonly source: Container;
+  readonly target: Container;
+  readonly origin: ConfigValues;
+  readonly order: CloneOrder;
+  readonly full: boolean;
+}
+
+async function runClone(emulation: Emulation, job: CloneJob, { log, signal }: TaskContext): Promise<void> {
+  const { backend, store, pools } = emulation;
+  const { source, target, origin, order, full } = job;
+  const disk = readPropertyString(origin.rootfs ?? "", "volume");
+  try {
+    log(`create ${full ? "full" : "linked"} clone of mountpoint rootfs (${disk.volume})`);
+    await backend.copyDisk(source.vmid, order.snapshot, target.vmid, {
+      linked: !full,
+      signal,
+      log,
+      ...(order.bandwidthLimit ? { bytesPerSecond: order.bandwidthLimit * 1024 } : {}),
+    });
+    if (signal.aborted) throw new Interrupted();
+    target.values.rootfs = rootfsValue(volumeOf(emulation.site.storage, target.vmid), disk);
+    if (order.pool !== undefined) await pools.join(order.pool, target.vmid);
+    delete target.values.lock;
+    await store.save(target);
+    emulation.report(`container ${target.vmid} cloned from ${source.vmid}`);
+  } catch (error) {
+    await pools.leave(target.vmid);
+    await backend.removeDisk(target.vmid);
+    await store.remove(target);
+    throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    delete source.values.lock;
+    await store.save(source);
+  }
+}
+
+/** The volume of a container's root disk. */
+export function volumeOf(storage: string, vmid: number, base = false): string {
+  return `${storage}:${vmid}/${base ? "base" : "vm"}-${vmid}-disk-0.subvol`;
+}
+
+/** A `rootfs` with another volume, all else kept; the volume stands first and without its key. */
+export function rootfsValue(volume: string, disk: Readonly<Record<string, string>>): string {
+  const { volume: _volume, ...rest } = disk;
+  return [volume, formatPropertyString(rest, "")].filter(Boolean).join(",");
+}

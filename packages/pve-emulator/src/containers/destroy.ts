@@ -1,0 +1,42 @@
+import type { Caller } from "../access/caller.ts";
+import type { Emulation } from "../emulation.ts";
+import { ApiError } from "../http/api-error.ts";
+import { type Container, requireUnlocked } from "./container.ts";
+
+/** Deletes a container in a task: its disk, snapshots, firewall, pool membership and configuration. */
+export async function startDestroy(
+  emulation: Emulation,
+  vmid: number,
+  order: { force: boolean; purge: boolean },
+  caller: Caller,
+): Promise<string> {
+  const { store, backend, tasks } = emulation;
+  const container = store.require(vmid);
+  requireUnlocked(container);
+  refuse(container, backend.running(vmid) !== undefined && !order.force);
+  return tasks.start({ type: "vzdestroy", id: String(vmid), caller }, ({ log }) =>
+    store.exclusive(vmid, async () => {
+      requireUnlocked(container);
+      refuse(container, backend.running(vmid) !== undefined && !order.force);
+      container.values.lock = "destroyed";
+      await store.save(container);
+      if (backend.running(vmid)) await backend.kill(vmid);
+      await eraseContainer(emulation, container);
+      if (order.purge) log(`purging CT ${vmid} from related configurations..`);
+      emulation.report(`container ${vmid} destroyed`);
+    }),
+  );
+}
+
+/** Removes all there is of a container that is stopped. */
+export async function eraseContainer({ store, backend, pools }: Emulation, container: Container): Promise<void> {
+  await backend.removeDisk(container.vmid);
+  await store.remove(container);
+  await pools.leave(container.vmid);
+}
+
+function refuse(container: Container, running: boolean): void {
+  const { vmid, values } = container;
+  if (values.protection === "1") throw ApiError.died(`can't remove CT ${vmid} - protection mode enabled`);
+  if (running) throw ApiError.died(`unable to destroy CT ${vmid} - container is running`);
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from "node:crypto";
+import type { NetworkCard } from "../backend/backend.ts";
+import { formatPropertyString, type Properties, readPropertyString } from "../schema/property-string.ts";
+import type { ConfigValues } from "./container.ts";
+
+/** The prefix of the addresses that Proxmox makes. */
+const vendorPrefix = "BC:24:11";
+
+/** A MAC address that no other container has; chance is enough for three bytes of a small fleet. */
+export function newMac(): string {
+  const bytes = [...randomBytes(3)].map((byte) => byte.toString(16).toUpperCase().padStart(2, "0"));
+  return [vendorPrefix, ...bytes].join(":");
+}
+
+/** A `net[n]` as PVE stores it: keys in order, with its type, and with an address that is made when there is none. */
+export function normaliseCard(text: string): string {
+  const properties = parseCard(text);
+  properties.hwaddr = properties.hwaddr?.toUpperCase() ?? newMac();
+  properties.type ??= "veth";
+  return formatPropertyString(properties, "name");
+}
+
+/** The same card with another address, for a clone. */
+export function withNewMac(text: string): string {
+  return formatPropertyString({ ...parseCard(text), hwaddr: newMac() }, "name");
+}
+
+/** Names of the options that are network cards. */
+export function cardNames(values: ConfigValues): string[] {
+  return Object.keys(values)
+    .filter((name) => /^net\d+$/.test(name))
+    .sort((a, b) => Number(a.slice(3)) - Number(b.slice(3)));
+}
+
+export function cardsOf(values: ConfigValues): NetworkCard[] {
+  return cardNames(values).map((option) => {
+    const { name = "", hwaddr = "" } = parseCard(values[option] ?? "");
+    return { name, mac: hwaddr.toLowerCase() };
+  });
+}
+
+/** The bridge of a card, if it names one. */
+export function bridgeOf(text: string): string | undefined {
+  return parseCard(text).bridge;
+}
+
+function parseCard(text: string): Properties {
+  return readPropertyString(text);
+}

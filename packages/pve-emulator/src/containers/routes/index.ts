@@ -1,0 +1,20 @@
+import type { Emulation } from "../../emulation.ts";
+import type { Route } from "../../http/route.ts";
+import type { StatusReader } from "../status.ts";
+import { cloneRoutes } from "./clone-routes.ts";
+import { configRoutes } from "./config-routes.ts";
+import { firewallRoutes } from "./firewall-routes.ts";
+import { powerRoutes } from "./power-routes.ts";
+import { snapshotRoutes } from "./snapshot-routes.ts";
+import { statusRoutes } from "./status-routes.ts";
+
+export function containerRoutes(emulation: Emulation, statuses: StatusReader): Route[] {
+  return [
+    ...statusRoutes(emulation, statuses),
+    ...configRoutes(emulation),
+    ...powerRoutes(emulation),
+    ...cloneRoutes(emulation),
+    ...snapshotRoutes(emulation),
+    ...firewallRoutes(emulation),
+  ];
+}

@@ -1,0 +1,35 @@
+import type { Emulation } from "../emulation.ts";
+import { rootfsValue, volumeOf } from "./clone.ts";
+import { newContainer } from "./container.ts";
+import { newMac } from "./network-cards.ts";
+
+const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** Makes the template, or its disk anew when its contents have changed; clones keep theirs. */
+export async function ensureTemplate({ site, store, backend, report }: Emulation): Promise<void> {
+  const { template: vmid, bridge, storage } = site;
+  if (await backend.buildTemplate(vmid)) report(`template ${vmid} built`);
+  const existing = store.find(vmid);
+  if (existing) {
+    // The user or the port may have changed with the machine.
+    const lxc = backend.templateKeys.map(([key, value]): [string, string] => [key, value]);
+    if (JSON.stringify(existing.lxc) === JSON.stringify(lxc)) return;
+    existing.lxc = lxc;
+    await store.save(existing);
+    return;
+  }
+  const values = {
+    arch: architectures[process.arch] ?? "amd64",
+    cores: "1",
+    features: "nesting=1",
+    hostname: "berth-template",
+    memory: "512",
+    net0: `name=eth0,bridge=${bridge},hwaddr=${newMac()},ip=dhcp,type=veth`,
+    ostype: "debian",
+    rootfs: rootfsValue(volumeOf(storage, vmid, true), { size: "2G" }),
+    swap: "512",
+    template: "1",
+    unprivileged: "1",
+  };
+  await store.create(newContainer(vmid, values, backend.templateKeys));
+}

@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import Type, { type Static } from "typebox";
+
+/** What the emulator prints once everything answers; `./scripts/emulator` promises these names to the outside. */
+export const emulatorFactsSchema = Type.Object({
+  /** `https://127.0.0.1:port` */
+  url: Type.String(),
+  /** SHA-256 of the certificate, `AA:BB:…`. */
+  fingerprint: Type.String(),
+  node: Type.String(),
+  storage: Type.String(),
+  bridge: Type.String(),
+  pool: Type.String(),
+  /** The controller's API token, `user@realm!id=uuid`. */
+  token: Type.String(),
+  /** A valid token without any right. */
+  powerlessToken: Type.String(),
+  rootPassword: Type.String(),
+  /** The machine as containers see it. */
+  hostAddress: Type.String(),
+});
+export type EmulatorFacts = Static<typeof emulatorFactsSchema>;
+
+/** Where a running emulator tells the same facts, with who it is; gone when it has ended in good order. */
+export const factsFile = (dataDir: string): string => join(dataDir, "emulator.json");

@@ -1,0 +1,159 @@
+import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type Clock, Scope, systemClock } from "@berth/base";
+import { makePrivateDirectory } from "@berth/base/node";
+import type { PayloadSources } from "@berth/template";
+import { type AccessState, controllerToken, loadAccessState, powerlessToken } from "./access/access-state.ts";
+import { Rights } from "./access/rights.ts";
+import { accessRoutes } from "./access/routes.ts";
+import { SignIn } from "./access/sign-in.ts";
+import type { ContainerBackend } from "./backend/backend.ts";
+import { ProcessBackend } from "./backend/process/process-backend.ts";
+import { clusterRoutes } from "./cluster/routes.ts";
+import { ContainerStore } from "./containers/container-store.ts";
+import { rebootFromInside } from "./containers/power.ts";
+import { recoverContainers } from "./containers/recover.ts";
+import { containerRoutes } from "./containers/routes/index.ts";
+import { StatusReader } from "./containers/status.ts";
+import { ensureTemplate } from "./containers/template.ts";
+import type { Emulation, Site } from "./emulation.ts";
+import { type EmulatorFacts, factsFile } from "./emulator-facts.ts";
+import { FaultRules } from "./faults/fault-rules.ts";
+import { loadCertificate } from "./http/certificate.ts";
+import { Dispatcher } from "./http/dispatcher.ts";
+import { type Route, RouteTable } from "./http/route.ts";
+import { ApiServer } from "./http/server.ts";
+import { nodeRoutes } from "./nodes/routes.ts";
+import { PoolStore } from "./pools/pool-store.ts";
+import { poolRoutes } from "./pools/routes.ts";
+import { DirectoryLock } from "./state/directory-lock.ts";
+import { identifyProcess } from "./state/identify-process.ts";
+import { saveJson } from "./state/json-file.ts";
+import { storageRoutes } from "./storage/routes.ts";
+import { taskRoutes } from "./tasks/routes.ts";
+import { TaskList } from "./tasks/task-list.ts";
+
+export type BackendKind = "lxc" | "process";
+
+export interface EmulatorOptions {
+  /** Everything that the emulator keeps; one emulator at a time. */
+  readonly dataDir: string;
+  /** 0 for any free one. */
+  readonly port?: number;
+  /** `process` is the only one yet. */
+  readonly backend?: BackendKind;
+  /** Containers get no way to the outside. The process backend shares the machine's network and cannot hold this. */
+  readonly isolated?: boolean;
+  /** Where the template's contents are taken from. */
+  readonly payload?: PayloadSources;
+  readonly clock?: Clock;
+  /** One line a life-cycle change. */
+  readonly report?: (line: string) => void;
+}
+
+/** An emulator of this process. Disposing of it stops its containers and ends it; its data stay. */
+export interface RunningEmulator extends EmulatorFacts, AsyncDisposable {}
+
+const names = { node: "pve", storage: "local-btrfs", bridge: "vmbr0", pool: "sandboxes", template: 150 } as const;
+
+/** Starts an emulator. Throws an error of one sentence when it cannot; then nothing is left of it. */
+export async function startEmulator(options: EmulatorOptions): Promise<RunningEmulator> {
+  if (options.backend === "lxc") throw new Error("the lxc backend is not built yet: use --backend process");
+  const dataDir = resolve(options.dataDir);
+  const scope = new Scope();
+  try {
+    await makePrivateDirectory(dataDir);
+    scope.own(await DirectoryLock.acquire(dataDir));
+    const { certificate, key, fingerprint } = await loadCertificate(dataDir, names.node);
+    const site: Site = { ...names, fingerprint };
+    const access = await loadAccessState(dataDir, site);
+    const emulation = await openEmulation(options, dataDir, site, access, scope);
+    const dispatcher = dispatcherOf(emulation, access);
+    const server = await ApiServer.listen({
+      host: "127.0.0.1",
+      port: options.port ?? 0,
+      certificate,
+      key,
+      handle: (request, response) => void dispatcher.handle(request, response).catch(() => response.destroy()),
+    });
+    scope.own(server);
+    const facts = factsOf(site, access, server.port, emulation.backend);
+    await publishFacts(dataDir, facts, scope);
+    return { ...facts, [Symbol.asyncDispose]: () => scope.dispose() };
+  } catch (error) {
+    await scope.dispose().catch(() => {});
+    throw error;
+  }
+}
+
+/** Reads the state of earlier runs, takes over what still runs, and makes the template. */
+async function openEmulation(
+  options: EmulatorOptions,
+  dataDir: string,
+  site: Site,
+  access: AccessState,
+  scope: Scope,
+): Promise<Emulation> {
+  const clock = options.clock ?? systemClock;
+  const report = options.report ?? (() => {});
+  const pools = await PoolStore.open(dataDir, site.pool);
+  const store = await ContainerStore.open(dataDir, site.node);
+  const tokenSecret = controllerToken(access).split("=")[1] ?? "";
+  const payload = options.payload ? { payload: options.payload } : {};
+  const backend: ContainerBackend = new ProcessBackend({ dataDir, tokenSecret, ...payload });
+  scope.own(backend);
+  const tasks = await TaskList.open(`${dataDir}/tasks.jsonl`, site.node, clock);
+  scope.own(tasks);
+  const rights = new Rights(access, (vmid) => pools.poolOf(vmid));
+  const emulation: Emulation = { site, clock, rights, tasks, pools, store, backend, report };
+  await backend.adopt(store.all().map(({ vmid }) => vmid));
+  for (const { vmid } of store.all()) if (backend.running(vmid)) report(`container ${vmid} still runs: taken over`);
+  await recoverContainers(emulation);
+  await ensureTemplate(emulation);
+  backend.onEnd = (vmid, reason) => {
+    report(`container ${vmid} ended by itself (${reason})`);
+    if (reason !== "reboot") return;
+    rebootFromInside(emulation, vmid).catch((error: unknown) => report(`container ${vmid}: ${String(error)}`));
+  };
+  return emulation;
+}
+
+function dispatcherOf(emulation: Emulation, access: AccessState): Dispatcher {
+  const { rights, tasks, site, clock, report } = emulation;
+  const signIn = new SignIn(access, clock);
+  const statuses = new StatusReader(emulation);
+  const routes: Route[] = [
+    ...accessRoutes(signIn, rights),
+    ...clusterRoutes(emulation, statuses),
+    ...nodeRoutes(emulation),
+    ...storageRoutes(emulation),
+    ...poolRoutes(emulation, statuses),
+    ...taskRoutes(tasks, rights, site.node),
+    ...containerRoutes(emulation, statuses),
+  ];
+  const faults = new FaultRules();
+  return new Dispatcher({ routes: new RouteTable(routes), signIn, rights, faults, node: site.node, report });
+}
+
+function factsOf(site: Site, access: AccessState, port: number, backend: ContainerBackend): EmulatorFacts {
+  const { fingerprint, node, storage, bridge, pool } = site;
+  return {
+    url: `https://127.0.0.1:${port}`,
+    fingerprint,
+    node,
+    storage,
+    bridge,
+    pool,
+    token: controllerToken(access),
+    powerlessToken: powerlessToken(access),
+    rootPassword: access.rootPassword,
+    hostAddress: backend.hostAddress,
+  };
+}
+
+/** Tells, beside the data, where this emulator is, for a controller that looks for one to take over. */
+async function publishFacts(dataDir: string, facts: EmulatorFacts, scope: Scope): Promise<void> {
+  const path = factsFile(dataDir);
+  await saveJson(path, { ...facts, process: identifyProcess(process.pid) });
+  scope.add(() => rm(path, { force: true }));
+}

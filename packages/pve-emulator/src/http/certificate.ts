@@ -1,0 +1,38 @@
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import Type from "typebox";
+import { loadOrCreate } from "../state/json-file.ts";
+
+const lifetimeYears = 20;
+
+export interface Certificate {
+  /** PEM. */
+  readonly certificate: string;
+  readonly key: string;
+  /** SHA-256, `AA:BB:…`. */
+  readonly fingerprint: string;
+}
+
+/** The self-made certificate: of the data folder, or new on the first start. */
+export async function loadCertificate(dataDir: string, node: string): Promise<Certificate> {
+  const schema = Type.Object({ certificate: Type.String(), key: Type.String() });
+  const stored = await loadOrCreate(join(dataDir, "certificate.json"), schema, async () => {
+    // Loaded only when it is needed: it is slow, and a start is to be quick.
+    const { generate } = await import("selfsigned");
+    const notAfterDate = new Date();
+    notAfterDate.setFullYear(notAfterDate.getFullYear() + lifetimeYears);
+    const names = [
+      { type: 2, value: "localhost" },
+      { type: 2, value: node },
+      { type: 7, ip: "127.0.0.1" },
+    ] as const;
+    const made = await generate([{ name: "commonName", value: node }], {
+      keyType: "ec",
+      algorithm: "sha256",
+      notAfterDate,
+      extensions: [{ name: "subjectAltName", altNames: [...names] }],
+    });
+    return { certificate: made.cert, key: made.private };
+  });
+  return { ...stored, fingerprint: new X509Certificate(stored.certificate).fingerprint256 };
+}

@@ -1,0 +1,145 @@
+import { uptime } from "node:os";
+import type { Clock } from "@berth/base";
+import type { Caller } from "../access/caller.ts";
+import { type JournalEntry, TaskJournal } from "./journal.ts";
+import { Interrupted, type Task, type Worker } from "./task.ts";
+import { formatUpid, parseUpid } from "./upid.ts";
+
+/** Finished tasks kept over a restart. */
+const keptTasks = 500;
+/** Kept lines of one task's log. */
+const maxLogLines = 10_000;
+
+/** What to run, and in whose name. */
+export interface TaskOrder {
+  readonly type: string;
+  readonly id: string;
+  readonly caller: Caller;
+}
+
+/** Runs tasks and remembers them, over restarts too. */
+export class TaskList implements AsyncDisposable {
+  readonly #node: string;
+  readonly #clock: Clock;
+  readonly #journal: TaskJournal;
+  readonly #tasks: Map<string, Task>;
+  readonly #running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  #nextPid = 1000 + Math.floor(Math.random() * 3_000_000);
+
+  private constructor(node: string, clock: Clock, journal: TaskJournal, tasks: Map<string, Task>) {
+    this.#node = node;
+    this.#clock = clock;
+    this.#journal = journal;
+    this.#tasks = tasks;
+  }
+
+  /**
+   * Reads the tasks of earlier runs. One that was running then had its worker killed with the emulator: its exit
+   * status is `unexpected status`, as PVE reports it.
+   */
+  static async open(path: string, node: string, clock: Clock): Promise<TaskList> {
+    const { entries, torn } = await TaskJournal.read(path);
+    const tasks = tasksOf(entries);
+    const crashed = [...tasks.values()].filter((task) => task.exitstatus === undefined);
+    for (const task of crashed) {
+      task.exitstatus = "unexpected status";
+      task.endtime = seconds(clock);
+    }
+    const surplus = tasks.size - keptTasks;
+    if (surplus <= keptTasks && !torn && crashed.length === 0) {
+      return new TaskList(node, clock, await TaskJournal.append(path), tasks);
+    }
+    for (const upid of [...tasks.keys()].slice(0, Math.max(0, surplus))) tasks.delete(upid);
+    const journal = await TaskJournal.rewrite(path, [...tasks.values()].flatMap(entriesOf));
+    return new TaskList(node, clock, journal, tasks);
+  }
+
+  /** All tasks, the newest first. */
+  all(): Task[] {
+    return [...this.#tasks.values()].reverse();
+  }
+
+  get(upid: string): Task | undefined {
+    return this.#tasks.get(upid);
+  }
+
+  /** Starts a task and answers its UPID once the task would survive a crash as one that was begun. */
+  async start(order: TaskOrder, worker: Worker): Promise<string> {
+    this.#nextPid = this.#nextPid >= 4_194_304 ? 1000 : this.#nextPid + 1;
+    const parts = {
+      node: this.#node,
+      pid: this.#nextPid,
+      pstart: Math.floor(uptime() * 100),
+      starttime: seconds(this.#clock),
+      type: order.type,
+      id: order.id,
+      owner: order.caller.id,
+    };
+    const task: Task = { upid: formatUpid(parts), parts, log: [] };
+    this.#tasks.set(task.upid, task);
+    const abort = new AbortController();
+    const begun = this.#journal.write([{ upid: task.upid, start: true }], true);
+    const done = begun.then(() => this.#run(task, worker, abort.signal)).catch(() => {});
+    this.#running.set(task.upid, { abort, done });
+    await begun;
+    return task.upid;
+  }
+
+  /** Interrupts a running task; one that has ended stays as it is. */
+  stop(upid: string): void {
+    this.#running.get(upid)?.abort.abort(new Interrupted());
+  }
+
+  /** Interrupts all tasks and waits for their end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort(new Interrupted());
+    await Promise.all(running.map(({ done }) => done));
+    await this.#journal[Symbol.asyncDispose]();
+  }
+
+  async #run(task: Task, worker: Worker, signal: AbortSignal): Promise<void> {
+    const log = (line: string) => {
+      if (task.log.length < maxLogLines) task.log.push(line);
+    };
+    let exitstatus = "OK";
+    try {
+      await worker({ log, signal });
+      log("TASK OK");
+    } catch (error) {
+      exitstatus = firstLine(error instanceof Error ? error.message : String(error));
+      log(`TASK ERROR: ${exitstatus}`);
+    }
+    const endtime = seconds(this.#clock);
+    const lines = task.log.map((line): JournalEntry => ({ upid: task.upid, line }));
+    await this.#journal.write([...lines, { upid: task.upid, end: exitstatus, endtime }], true);
+    task.exitstatus = exitstatus;
+    task.endtime = endtime;
+    this.#running.delete(task.upid);
+  }
+}
+
+function tasksOf(entries: readonly JournalEntry[]): Map<string, Task> {
+  const tasks = new Map<string, Task>();
+  for (const entry of entries) {
+    const parts = parseUpid(entry.upid);
+    if (!parts) continue;
+    const task = tasks.get(entry.upid) ?? { upid: entry.upid, parts, log: [] };
+    tasks.set(entry.upid, task);
+    if ("line" in entry) task.log.push(entry.line);
+    if ("end" in entry) {
+      task.exitstatus = entry.end;
+      task.endtime = entry.endtime;
+    }
+  }
+  return tasks;
+}
+
+function entriesOf(task: Task): JournalEntry[] {
+  const { upid, log, exitstatus, endtime } = task;
+  const end = exitstatus === undefined || endtime === undefined ? [] : [{ upid, end: exitstatus, endtime }];
+  return [{ upid, start: true }, ...log.map((line) => ({ upid, line })), ...end];
+}
+
+const seconds = (clock: Clock) => Math.floor(clock.now() / 1000);
+const firstLine = (message: string) => message.split("\n")[0] ?? "";

@@ -1,0 +1,30 @@
+import type { UpidParts } from "./upid.ts";
+
+/** What a worker may do while it runs. */
+export interface TaskContext {
+  /** Appends a line to the task's log. */
+  log(line: string): void;
+  /** Aborted when somebody stops the task, or the emulator ends. */
+  readonly signal: AbortSignal;
+}
+
+/** A worker: it throws what becomes the task's exit status. */
+export type Worker = (context: TaskContext) => Promise<void>;
+
+/** Thrown by workers that were stopped. */
+export class Interrupted extends Error {
+  constructor() {
+    super("interrupted by signal");
+  }
+}
+
+/** A task and its log. */
+export interface Task {
+  readonly upid: string;
+  readonly parts: UpidParts;
+  readonly log: string[];
+  /** `OK` or what went wrong; undefined while it runs. */
+  exitstatus?: string;
+  /** Unix time in seconds. */
+  endtime?: number;
+}

@@ -1,0 +1,2 @@
+export { assemblePayload, findPayload, type Payload, PayloadMissing, type PayloadSources } from "./payload.ts";
+export { type Unit, units } from "./units.ts";
