@@ -1,0 +1,139 @@
+import { readFile } from "node:fs/promises";
+import { request } from "node:https";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type EmulatorFacts, type RunningEmulator, startEmulator } from "../src/index.ts";
+
+/** Folder of stand-ins for the agent's bundles. */
+export const payloadFolder = fileURLToPath(new URL("./fixtures/payload/", import.meta.url));
+
+/** An emulator in this process, with stand-ins for the agent's bundles. */
+export function startTestEmulator(dataDir: string): Promise<RunningEmulator> {
+  return startEmulator({ dataDir, payload: { programs: payloadFolder } });
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly data: unknown;
+}
+
+export type ApiParameters = Readonly<Record<string, string | number>>;
+
+/** Just enough of a Proxmox client: the controller's token, the pinned certificate, tasks followed to their end. */
+export class ApiClient {
+  readonly #facts: EmulatorFacts;
+  readonly #certificate: string;
+
+  private constructor(facts: EmulatorFacts, certificate: string) {
+    this.#facts = facts;
+    this.#certificate = certificate;
+  }
+
+  static async open(facts: EmulatorFacts, dataDir: string): Promise<ApiClient> {
+    const stored: unknown = JSON.parse(await readFile(join(dataDir, "certificate.json"), "utf8"));
+    return new ApiClient(facts, String(field(stored, "certificate")));
+  }
+
+  call(method: string, path: string, parameters: ApiParameters = {}): Promise<ApiAnswer> {
+    return this.send(method, `/api2/json${path}`, parameters);
+  }
+
+  /** A call whose answer must be 200; answers its data. */
+  async must(method: string, path: string, parameters: ApiParameters = {}): Promise<unknown> {
+    const answer = await this.call(method, path, parameters);
+    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.reason}`);
+    return answer.data;
+  }
+
+  /** A call that starts a task; answers the task's exit status. */
+  async task(method: string, path: string, parameters: ApiParameters = {}): Promise<string> {
+    return this.follow(String(await this.must(method, path, parameters)));
+  }
+
+  /** Waits for a task's end; answers its exit status. */
+  async follow(upid: string): Promise<string> {
+    const deadline = performance.now() + 30_000;
+    while (performance.now() < deadline) {
+      const status = await this.must("GET", `${this.node}/tasks/${encodeURIComponent(upid)}/status`);
+      const exit = field(status, "exitstatus");
+      if (exit !== undefined) return String(exit);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`${upid} does not end`);
+  }
+
+  get node(): string {
+    return `/nodes/${this.#facts.node}`;
+  }
+
+  container(vmid: number): string {
+    return `${this.node}/lxc/${vmid}`;
+  }
+
+  /** Clones the template into the controller's pool and starts the clone. */
+  async sandbox(vmid: number): Promise<void> {
+    const order = { newid: vmid, pool: this.#facts.pool, hostname: `sandbox-${vmid}` };
+    const results = [
+      await this.task("POST", `${this.container(150)}/clone`, order),
+      await this.task("POST", `${this.container(vmid)}/status/start`),
+    ];
+    if (results.some((result) => result !== "OK")) throw new Error(`no sandbox: ${results.join(", ")}`);
+  }
+
+  /** The IPv4 address of a running container. */
+  async address(vmid: number): Promise<string> {
+    const interfaces = await this.must("GET", `${this.container(vmid)}/interfaces`);
+    const card = Array.isArray(interfaces) ? interfaces.find((one) => field(one, "name") === "eth0") : undefined;
+    return String(field(card, "inet")).split("/")[0] ?? "";
+  }
+
+  send(method: string, path: string, parameters: ApiParameters = {}): Promise<ApiAnswer> {
+    const words = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
+    const form = new URLSearchParams(words).toString();
+    const inQuery = method === "GET" || method === "DELETE";
+    const target = inQuery && form ? `${path}?${form}` : path;
+    return this.#request(method, target, inQuery ? "" : form, "application/x-www-form-urlencoded");
+  }
+
+  sendJson(method: string, path: string, content: unknown): Promise<ApiAnswer> {
+    return this.#request(method, path, JSON.stringify(content), "application/json");
+  }
+
+  #request(method: string, target: string, body: string, type: string): Promise<ApiAnswer> {
+    return new Promise((resolve, reject) => {
+      const call = request(
+        `${this.#facts.url}${target}`,
+        {
+          method,
+          agent: false,
+          ca: this.#certificate,
+          headers: {
+            Authorization: `PVEAPIToken=${this.#facts.token}`,
+            "Content-Length": Buffer.byteLength(body),
+            "Content-Type": type,
+          },
+        },
+        (response) => {
+          let text = "";
+          response.setEncoding("utf8");
+          response.on("data", (chunk: string) => {
+            text += chunk;
+          });
+          response.on("end", () => {
+            const content: unknown = text.startsWith("{") ? JSON.parse(text) : undefined;
+            const { statusCode = 0, statusMessage = "" } = response;
+            resolve({ status: statusCode, reason: statusMessage, data: field(content, "data") });
+          });
+        },
+      );
+      call.on("error", reject);
+      call.end(body);
+    });
+  }
+}
+
+/** A field of an answer, whatever the answer is. */
+export function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}
