@@ -55,6 +55,7 @@ export class Terminal {
   #pty: Pty | undefined;
   #toldStatus = "";
   #removed = false;
+  #hostStops = false;
 
   private constructor(options: TerminalOptions, meta: TerminalMeta, content: TerminalContent | undefined) {
     this.id = meta.id;
@@ -143,8 +144,9 @@ export class Terminal {
     return { ...model.text(), title: model.title, epoch: this.#meta.epoch, offset: feed.parsedOffset };
   }
 
-  /** Ends the program and writes everything to disk. */
+  /** Ends the program because the host stops, and writes everything to disk: it did not end by itself, so it reads as lost. */
   async end(): Promise<void> {
+    this.#hostStops = true;
     await this.#pty?.end();
     await this.#persistence.flush();
   }
@@ -188,10 +190,12 @@ export class Terminal {
 
   #programEnded(exit: TerminalExit): void {
     this.#pty = undefined;
-    this.#meta = { ...this.#meta, exit };
+    const lost = this.#hostStops;
+    const ended = lost ? { code: null, signal: null } : exit;
+    this.#meta = { ...this.#meta, exit: ended, lost };
     this.#input.clear();
     this.#outflow.flush();
-    this.#viewers.exited(exit);
+    this.#viewers.exited(ended);
     this.#options.log.info("a terminal's program ended", { terminalId: this.id, code: exit.code, signal: exit.signal });
     this.#tellChange();
     if (!this.#removed) void this.#persistence.flush();
