@@ -35,7 +35,7 @@ export interface TerminalOptions {
 
 /** Ends what an earlier program may have left: its modes, its colours, its alternate screen. */
 const epochBreak = Buffer.from(
-  "\x1b[?1049l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[m\r\n\x1b[2m— started anew —\x1b[m\r\n",
+  "\x1b[?1049l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[m\x1b[999;1H\r\n\x1b[2m— started anew —\x1b[m\r\n",
 );
 
 /**

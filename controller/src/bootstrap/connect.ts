@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { sshFingerprint } from "@berth/base/node";
-import { Client, type ParsedKey, utils } from "ssh2";
+import ssh2, { type Client, type ParsedKey } from "ssh2";
 
 export interface SshTarget {
   host: string;
@@ -39,7 +39,7 @@ const handshakeTimeoutMs = 10_000;
 /** Connects and signs in. Rejects with `HostKeyMismatch`, or with the socket's or ssh2's error. */
 export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promise<SshConnection> {
   const socket = await openSocket(target, signal);
-  const client = new Client();
+  const client = new ssh2.Client();
   let seen = "";
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
@@ -76,7 +76,7 @@ function authentication({ username, privateKeys }: SshTarget) {
 
 function parseKeys(privateKeys: readonly string[]): ParsedKey[] {
   return privateKeys.map((text) => {
-    const key = utils.parseKey(text);
+    const key = ssh2.utils.parseKey(text);
     if (key instanceof Error) throw key;
     return key;
   });

@@ -74,6 +74,6 @@ export function sendProblem(
   if (!expected || expected.status >= 500) request.log.error({ err: error }, "request failed");
   const problem = problemOf(expected, request.id);
   if (problem.status === 401) reply.header("www-authenticate", 'Bearer realm="berth"');
-  reply.header("cache-control", "no-store");
+  reply.headers({ "cache-control": "no-store", "x-request-id": request.id });
   return reply.code(problem.status).type("application/problem+json").send(JSON.stringify(problem));
 }

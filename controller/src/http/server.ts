@@ -42,6 +42,7 @@ const limits = {
   requestMs: 60_000,
   /** After this long a close cuts what is still under way. */
   closeMs: 3_000,
+  closeIdleMs: 20,
 } as const;
 
 /** The console's HTTP server, not yet listening. */
@@ -70,7 +71,7 @@ export async function buildServer(deps: ServerDependencies): Promise<FastifyInst
 function createServer(deps: ServerDependencies, address: OwnAddress): FastifyInstance {
   return fastify({
     loggerInstance: deps.logger,
-    disableRequestLogging: true,
+    logController: new fastify.LogController({ disableRequestLogging: true }),
     genReqId: () => `req_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`,
     requestIdHeader: false,
     bodyLimit: limits.bodyBytes,
@@ -136,7 +137,16 @@ function isApi(url: string): boolean {
 function endOnClose(server: FastifyInstance, closing: AbortController): void {
   server.addHook("preClose", async () => {
     closing.abort();
-    setTimeout(() => server.server.closeAllConnections(), limits.closeMs).unref();
+    // Node closes the idle connections once; those that become idle while it closes would be waited for.
+    const idle = setInterval(() => server.server.closeIdleConnections(), limits.closeIdleMs);
+    const cut = setTimeout(() => server.server.closeAllConnections(), limits.closeMs);
+    server.server.once("close", () => {
+      clearInterval(idle);
+      clearTimeout(cut);
+    });
+    // A server that never listened never closes.
+    idle.unref();
+    cut.unref();
   });
 }
 

@@ -30,8 +30,9 @@ export function inputValidator(route: Route): (request: FastifyRequest) => Valid
   });
 }
 
+/** Made anew and not spread: TypeBox marks its schemas by hidden properties, which a spread would lose. */
 function withoutOthers(schema: TSchema): TSchema {
-  return { ...schema, additionalProperties: false };
+  return Type.IsObject(schema) ? Type.Object(schema.properties, { additionalProperties: false }) : schema;
 }
 
 function partValidator(part: PartName, declared: TSchema | undefined, isText: boolean): (value: unknown) => unknown {

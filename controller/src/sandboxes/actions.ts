@@ -110,12 +110,15 @@ async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operatio
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),
       ...(full ? { full: true, ...(deps.storage === undefined ? {} : { storage: deps.storage }) } : {}),
     });
+  await deps.claims.noteAsked(row.id, true);
   try {
     // Proxmox locks the template for the whole of a clone, so that clones of one template take turns.
     await deps.tasks.runAlone(row, operation, "clone", begin(false));
   } catch (error) {
     if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
+    if (isProxmoxError(error) && !error.mayHaveActed) await deps.claims.noteAsked(row.id, false);
     if (!isLinkedCloneRefused(error)) throw error;
+    await deps.claims.noteAsked(row.id, true);
     await deps.tasks.runAlone(row, operation, "clone", begin(true));
   }
 }
@@ -129,11 +132,17 @@ async function settleExisting(deps: ActionDependencies, row: SandboxRow): Promis
   try {
     await deps.client.containers.config(place(row));
   } catch (error) {
-    // It may become readable when its clone ends; the plan waits for that.
-    if (isProxmoxError(error, "forbidden")) return;
     // No container has the id, so a virtual machine does, or a container on another node.
     if (isProxmoxError(error, "missing")) return await deps.claims.abandon(row);
-    throw error;
+    if (!isProxmoxError(error, "forbidden")) throw error;
+    throw new StepFailure(
+      {
+        code: "clone_unreadable",
+        message: `The id ${row.vmid} is taken by a container that may not be read: our clone on its way, or somebody else's.`,
+        hint: "Nothing is to be done: Berth waits a minute, and then takes another id.",
+      },
+      { retry: true, cause: error },
+    );
   }
 }
 

@@ -60,15 +60,24 @@ export class Claims {
       .execute();
   }
 
-  /** When the id that a sandbox holds was taken. */
-  async takenAt(sandboxId: string): Promise<Date | undefined> {
-    const claim = await this.#db
+  /** The claim on the id that a sandbox holds. */
+  held(sandboxId: string) {
+    return this.#db
       .selectFrom("claims")
-      .select("created_at")
+      .select(["created_at", "asked"])
       .where("sandbox_id", "=", sandboxId)
       .where("state", "=", "held")
       .executeTakeFirst();
-    return claim?.created_at;
+  }
+
+  /** Notes whether a clone call for the id may be under way. */
+  async noteAsked(sandboxId: string, asked: boolean): Promise<void> {
+    await this.#db
+      .updateTable("claims")
+      .set({ asked })
+      .where("sandbox_id", "=", sandboxId)
+      .where("state", "=", "held")
+      .execute();
   }
 
   async release(vmid: number): Promise<void> {

@@ -86,7 +86,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   });
   const loop = new WorkLoop({ db, clock, log, look: (sandboxId) => reconciler.look(sandboxId) });
   const wake = (sandboxId: string) => loop.wake(sandboxId);
-  const watch = new FleetWatch({ db, client, log, isConnected, wake });
+  const watch = new FleetWatch({ db, client, clock, log, isConnected, wake });
   const tell = async (sandboxId: string, what: (row: SandboxRow) => Promise<void>) => {
     try {
       const row = await sandboxes.find(sandboxId);

@@ -13,6 +13,8 @@ export interface Desired {
   readonly abandonedVmids: readonly number[];
   /** When the id was taken, in milliseconds. */
   readonly claimedAt: number;
+  /** A clone call for the id was made, or was about to be when the controller died, and its end was not seen. */
+  readonly cloneAsked: boolean;
   /** The step of the present operation that runs, and since when, in milliseconds. */
   readonly running: { readonly name: string; readonly since: number } | undefined;
 }
@@ -20,7 +22,10 @@ export interface Desired {
 /** What Proxmox says of the container at the sandbox's vmid. */
 export type ObservedContainer =
   | { kind: "none" }
-  /** Something is there and may not be read: a clone joins its pool, and so our rights, only when it is done. */
+  /**
+   * It may not be read. Where the rights come from a pool, that is Proxmox's answer for what does not exist as well as
+   * for a clone on its way, which joins its pool only when it is done.
+   */
   | { kind: "hidden" }
   | { kind: "foreign"; reason: string }
   | { kind: "ours"; power: "running" | "stopped"; lock: string | undefined; address: string | undefined };
@@ -55,7 +60,7 @@ export type Action =
   | "forget";
 
 /** How long something unreadable at our id may be a clone of ours on its way. */
-const hiddenLimitMs = 120_000;
+const hiddenLimitMs = 60_000;
 /** How long each kind of waiting may last before it is called a failure. What is late may still come and mend it. */
 const addressLimitMs = 120_000;
 const agentLimitMs = 90_000;
@@ -81,12 +86,13 @@ function planPresent(desired: Desired, observed: Observed, now: number, state: S
   const { container } = observed;
   switch (container.kind) {
     case "none":
-      if (desired.configured) return { kind: "fail", name: "start", failure: containerGone(desired.vmid) };
-      return { kind: "step", step: "clone", name: "clone", state };
     case "hidden":
-      if (desired.configured) return { kind: "fail", name: "start", failure: containerHidden(desired.vmid) };
-      if (now - desired.claimedAt > hiddenLimitMs) return { kind: "step", step: "abandon", name: "clone", state };
-      return { kind: "wait", name: "clone", state, ms: pollMs, detail: "waiting for the clone to become readable" };
+      if (desired.configured) return { kind: "fail", name: "start", failure: containerGone(desired.vmid) };
+      // The call takes the id or is refused, so it may be made again: what is on its way answers "exists".
+      if (container.kind === "none" || now - desired.claimedAt <= hiddenLimitMs) {
+        return { kind: "step", step: "clone", name: "clone", state };
+      }
+      return { kind: "step", step: "abandon", name: "clone", state };
     case "foreign":
       if (desired.configured)
         return { kind: "fail", name: "start", failure: containerForeign(desired.vmid, container.reason) };
@@ -140,7 +146,7 @@ function planDestroyed(desired: Desired, observed: Observed, now: number): Plan 
     if (container.power === "running") return { kind: "step", step: "kill", name: "stop", state };
     return { kind: "step", step: "delete", name: "delete", state };
   }
-  const mayBeComing = container.kind === "hidden" && !desired.configured && now - desired.claimedAt <= hiddenLimitMs;
+  const mayBeComing = container.kind === "hidden" && desired.cloneAsked && now - desired.claimedAt <= hiddenLimitMs;
   if (mayBeComing) return { kind: "wait", name: "delete", state, ms: pollMs, detail: "waiting for the clone to end" };
   if (desired.abandonedVmids.length > 0) return { kind: "step", step: "delete-abandoned", name: "delete", state };
   return { kind: "step", step: "forget", name: "forget", state };
@@ -177,16 +183,8 @@ function lockLeft(vmid: number | null, lock: string): Failure {
 function containerGone(vmid: number): Failure {
   return {
     code: "container_missing",
-    message: `The container ${vmid} is gone from Proxmox: it was deleted there, not by Berth.`,
-    hint: "Restore it from a backup under the same id and press Start, or delete the sandbox.",
-  };
-}
-
-function containerHidden(vmid: number): Failure {
-  return {
-    code: "container_unreadable",
-    message: `Proxmox does not let Berth read the container ${vmid} any more.`,
-    hint: "Give the token VM.Audit on it again (was it moved out of the pool?) and press Start.",
+    message: `The container ${vmid} is gone from Proxmox, or Berth may not read it any more.`,
+    hint: "If it was deleted, restore it from a backup under the same id and press Start, or delete the sandbox; if it was moved out of the pool, give the token VM.Audit on it.",
   };
 }
 

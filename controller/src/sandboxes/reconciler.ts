@@ -82,7 +82,7 @@ export class Reconciler {
   async #desired(row: SandboxRow, operation: OperationRow | undefined): Promise<Desired> {
     const running = operation?.steps.find((step) => step.state === "running");
     const abandoned = await this.#deps.claims.abandoned(row.id);
-    const takenAt = row.configured ? undefined : await this.#deps.claims.takenAt(row.id);
+    const claim = row.configured ? undefined : await this.#deps.claims.held(row.id);
     return {
       power: row.desired,
       vmid: row.vmid,
@@ -90,7 +90,8 @@ export class Reconciler {
       bootstrapped: row.bootstrapped_at !== null,
       restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
       abandonedVmids: abandoned.map(({ vmid }) => vmid),
-      claimedAt: takenAt?.getTime() ?? 0,
+      claimedAt: claim?.created_at.getTime() ?? 0,
+      cloneAsked: claim?.asked ?? false,
       running: running?.startedAt ? { name: running.name, since: Date.parse(running.startedAt) } : undefined,
     };
   }

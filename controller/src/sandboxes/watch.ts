@@ -1,3 +1,4 @@
+import type { Clock } from "@berth/base";
 import type { ContainerResource, ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
@@ -6,6 +7,7 @@ import type { Database } from "../store/tables.ts";
 export interface WatchDependencies {
   db: Kysely<Database>;
   client: ProxmoxClient;
+  clock: Clock;
   log: FastifyBaseLogger;
   isConnected(sandboxId: string): boolean;
   wake(sandboxId: string): void;
@@ -13,11 +15,13 @@ export interface WatchDependencies {
 
 /** How often the fleet is compared with what Proxmox shows, in milliseconds: one call, however large the fleet. */
 const everyMs = 5_000;
+const agentsReturnMs = 20_000;
 
 /** Notices what happens to settled sandboxes behind Berth's back: a container that stopped, moved or vanished. */
 export class FleetWatch {
   readonly #deps: WatchDependencies;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #startedAt = 0;
   #stopped = false;
 
   constructor(dependencies: WatchDependencies) {
@@ -25,7 +29,8 @@ export class FleetWatch {
   }
 
   start(): void {
-    this.#timer = setTimeout(() => void this.#compare(), everyMs);
+    this.#startedAt = this.#deps.clock.now();
+    void this.#compare();
   }
 
   stop(): void {
@@ -50,13 +55,15 @@ export class FleetWatch {
       // Proxmox away is told by the readiness, and by every step that needs it.
       if (!this.#stopped) this.#deps.log.debug({ err: error }, "the fleet could not be compared");
     }
-    if (!this.#stopped) this.start();
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#compare(), everyMs);
   }
 
   #differs(row: { id: string; node: string | null; state: string }, seen: ContainerResource | undefined): boolean {
     if (!seen || seen.node !== row.node) return true;
     if (seen.status === "unknown") return false;
-    if (row.state === "ready") return seen.status !== "running" || !this.#deps.isConnected(row.id);
-    return seen.status !== "stopped";
+    if (row.state === "stopped") return seen.status !== "stopped";
+    if (seen.status !== "running") return true;
+    // After a restart of the controller the agents come back by themselves; only one that stays away is looked after.
+    return this.#deps.clock.now() - this.#startedAt > agentsReturnMs && !this.#deps.isConnected(row.id);
   }
 }

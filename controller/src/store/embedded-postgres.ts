@@ -61,7 +61,7 @@ interface Place {
 /**
  * Starts the PostgreSQL of a data directory, or takes over the one that an earlier controller left running. The server
  * is a daemon in a session of its own: neither Ctrl-C in the controller's terminal nor the controller's death ends it.
- * Throws `StartError`.
+ * The caller holds the data directory's lock: two that start at once would each make a password. Throws `StartError`.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const place = await prepare(options.dataDir, options.clock ?? systemClock);
@@ -184,7 +184,7 @@ async function start(place: Place, settings: Readonly<Record<string, string>>): 
       flags.join(" "),
     ];
     const { code, output } = await run(place, place.binaries.pgCtl, args);
-    // Another controller may have been quicker; then its server is the one.
+    // Whatever pg_ctl says of its own waiting, what counts is whether a server takes our connections.
     const running = await adopt(place);
     if (running) return running;
     // The port was free a moment ago and may be taken by now.

@@ -7,9 +7,17 @@ import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { migrate } from "./migrate.ts";
 
 /** The database that the settings name, or the embedded one, at the present schema. Throws a `StartError`. */
-export async function openStore(settings: Settings, scope: Scope, progress: Progress, log: FastifyBaseLogger): Promise<Store> {
+export async function openStore(
+  settings: Settings,
+  scope: Scope,
+  progress: Progress,
+  log: FastifyBaseLogger,
+): Promise<Store> {
   const url = settings.databaseUrl ?? (await startEmbedded(settings.dataDir, scope, progress));
-  const store = await connect({ url, onConnectionLost: (error) => log.warn({ err: error }, "a database connection broke") });
+  const store = await connect({
+    url,
+    onConnectionLost: (error) => log.warn({ err: error }, "a database connection broke"),
+  });
   scope.add(() => store.close());
   await migrate(store.db);
   return store;

@@ -109,6 +109,8 @@ export interface ClaimsTable {
   node: string;
   /** `abandoned`: the sandbox took another id; a container of ours found here is removed. */
   state: "held" | "abandoned";
+  /** A clone call for it may be under way. */
+  asked: Generated<boolean>;
   created_at: CreatedAt;
 }
 

@@ -84,6 +84,7 @@ const statements = [
     sandbox_id text not null,
     node text not null,
     state text not null check (state in ('held', 'abandoned')),
+    asked boolean not null default false,
     created_at timestamptz not null default now()
   )`,
   "create index claims_sandbox on claims (sandbox_id)",
