@@ -1,6 +1,13 @@
+export type { AttachOptions } from "./attach/attach-options.ts";
+export { AttachedTerminal, attachTerminal } from "./attach/attach-terminal.ts";
+export { ByteRecord, type ByteRun } from "./attach/byte-record.ts";
+export { type AttachClose, AttachRefused } from "./attach/connection.ts";
 export { TerminalScreen, type TerminalScreenOptions } from "./attach/terminal-screen.ts";
+export { BrowserDriver, type BrowserOptions, BrowserPage, launchBrowser } from "./browser.ts";
 export { type ClaudeHomeOptions, claudeExecutable, claudeHome } from "./claude.ts";
 export { ManualClock } from "./clock.ts";
+export { sharedPostgres } from "./database/shared-postgres.ts";
+export { type TestDatabase, type TestDatabaseOptions, testDatabase } from "./database/test-database.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export type { MessagesRequest, ToolResult } from "./messages-stub/request.ts";
 export {
