@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { guestPaths } from "@berth/protocol";
 
@@ -20,7 +20,7 @@ export function rootOf(environment: Readonly<Record<string, string | undefined>>
   return {
     path,
     isFolder: true,
-    home: home && isAbsolute(home) && isWithin(path, home) ? home : join(path, "root"),
+    home: home && isAbsolute(home) && isWithin(path, home) ? home : join(path, "home", userInfo().username),
   };
 }
 

@@ -13,11 +13,32 @@ function claudePaths(home: string, env: Environment): { folder: string; settings
 
 /**
  * The command that runs a conversation: resumed where a transcript of it is there, begun under this id otherwise. A
- * transcript comes with the first prompt; a conversation without one may be begun again.
+ * transcript comes with the first prompt; a conversation without one may be begun again. Without a credential it opens
+ * with Claude's own login.
  */
-export async function claudeCommand(home: string, env: Environment, conversationId: string): Promise<string[]> {
-  const known = await hasTranscript(claudePaths(home, env).folder, conversationId);
-  return ["claude", known ? "--resume" : "--session-id", conversationId];
+export async function claudeCommand(home: string, env: Environment, conversationId?: string): Promise<string[]> {
+  const { folder, settings } = claudePaths(home, env);
+  const command = ["claude"];
+  if (conversationId !== undefined) {
+    command.push((await hasTranscript(folder, conversationId)) ? "--resume" : "--session-id", conversationId);
+  }
+  if (!hasCredential(env) && !(await hasLogin(folder, settings))) command.push("/login");
+  return command;
+}
+
+const credentials = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
+/** Claude by way of another platform, which has a login of its own. */
+const platforms = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
+
+function hasCredential(env: Environment): boolean {
+  return [...credentials, ...platforms].some((name) => Boolean(env[name]));
+}
+
+/** Whether somebody has signed in here: with an account, or with a key that Claude made for itself. */
+async function hasLogin(folder: string, settings: string): Promise<boolean> {
+  if ((await readTextIfExists(join(folder, ".credentials.json"))) !== undefined) return true;
+  const kept = parseJson((await readTextIfExists(settings)) ?? "");
+  return isRecord(kept) && kept.primaryApiKey !== undefined;
 }
 
 async function hasTranscript(folder: string, conversationId: string): Promise<boolean> {
@@ -42,9 +63,9 @@ async function entriesOf(folder: string): Promise<string[]> {
 }
 
 /**
- * Answers beforehand what Claude would ask on its first start: whether to trust the folder, and whether to use the API
- * key of its environment; and, only with a credential there, its introduction. Without one the introduction stays: it
- * holds the login. Leaves all other settings as they are, and a file that is no JSON alone.
+ * Answers beforehand what Claude would ask on its first start: its introduction (which ends with an error where the API
+ * cannot be reached), whether to trust the folder, and whether to use the API key of its environment. Leaves all other
+ * settings as they are, and a file that is no JSON alone.
  */
 export async function prepareClaude(home: string, env: Environment, folder: string): Promise<void> {
   const { settings: path } = claudePaths(home, env);
@@ -63,10 +84,10 @@ function preparedSettings(settings: Settings, env: Environment, folder: string):
   const projects = record(settings.projects);
   const prepared: Settings = {
     ...settings,
+    hasCompletedOnboarding: true,
     projects: { ...projects, [folder]: { ...record(projects[folder]), hasTrustDialogAccepted: true } },
   };
-  const { ANTHROPIC_API_KEY: apiKey, ANTHROPIC_AUTH_TOKEN: authToken, CLAUDE_CODE_OAUTH_TOKEN: oauthToken } = env;
-  if (apiKey || authToken || oauthToken) prepared.hasCompletedOnboarding = true;
+  const apiKey = env.ANTHROPIC_API_KEY;
   if (apiKey) prepared.customApiKeyResponses = withApproved(record(settings.customApiKeyResponses), apiKey.slice(-20));
   return prepared;
 }

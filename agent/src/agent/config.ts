@@ -1,3 +1,4 @@
+import { unwatchFile, watchFile } from "node:fs";
 import { readTextIfExists, writeFileAtomic } from "@berth/base/node";
 import { type AgentConfig, agentConfigSchema, parseJson } from "@berth/protocol";
 import { Value } from "typebox/value";
@@ -24,4 +25,22 @@ export async function findConfig(root: Root): Promise<FoundConfig> {
 /** Keeps a configuration for the next start. */
 export async function writeConfig(root: Root, config: AgentConfig): Promise<void> {
   await writeFileAtomic(guestPath(root, "agentConfig"), `${JSON.stringify(config)}\n`);
+}
+
+/** Looks every second whether another configuration than `found` is in force; its environment does not count. */
+export function watchConfig(root: Root, found: FoundConfig, onChange: () => void): { stop(): void } {
+  const path = guestPath(root, "agentConfig");
+  const before = identity(found);
+  const look = async () => {
+    if (identity(await findConfig(root)) !== before) onChange();
+  };
+  const listener = () => void look().catch(() => {});
+  watchFile(path, { interval: 1000, persistent: true }, listener);
+  // It may have changed between its reading and now.
+  listener();
+  return { stop: () => unwatchFile(path, listener) };
+}
+
+function identity(found: FoundConfig): string {
+  return found.kind === "own" ? JSON.stringify({ ...found.config, env: {} }) : found.kind;
 }

@@ -5,7 +5,7 @@ import { type Channel, relay, terminalChannelKind } from "@berth/protocol/link";
 import { createLog, errorText } from "../log.ts";
 import { guestPath, type Root, rootOf } from "../root.ts";
 import { agentVersion } from "../version.ts";
-import { findConfig, writeConfig } from "./config.ts";
+import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { bootId } from "./machine.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
@@ -17,14 +17,17 @@ const log = createLog("agent");
 async function main(): Promise<void> {
   const root = rootOf(process.env);
   const found = await findConfig(root);
-  if (found.kind !== "own") {
-    // Exit code 0: a unit that restarts on failure rests until the bootstrap starts it.
-    log.info("no configuration of this machine's: the agent stays silent", { configuration: found.kind });
-    return;
-  }
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.abort());
-  await runAgent(root, found.config, found.machineId, ended.signal);
+  // A bootstrap wrote another configuration: the supervisor starts the agent again with it.
+  const watch = watchConfig(root, found, () => ended.abort());
+  if (found.kind === "own") await runAgent(root, found.config, found.machineId, ended.signal);
+  else {
+    // It stays, since a supervisor would start it again and again.
+    log.info("no configuration of this machine's: the agent stays silent", { configuration: found.kind });
+    await new Promise((resolve) => ended.signal.addEventListener("abort", resolve));
+  }
+  watch.stop();
 }
 
 async function runAgent(root: Root, config: AgentConfig, machineId: string, signal: AbortSignal): Promise<void> {

@@ -97,7 +97,7 @@ export class Terminals {
     switch (record.kind) {
       case "claude": {
         await prepareClaude(home, env, cwd);
-        return record.conversationId === undefined ? ["claude"] : claudeCommand(home, env, record.conversationId);
+        return claudeCommand(home, env, record.conversationId);
       }
       case "shell":
         return [loginShell(), "-l"];

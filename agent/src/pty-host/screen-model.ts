@@ -14,32 +14,33 @@ export interface ScreenText {
 
 /** A terminal without a display, which knows what a viewer's terminal shows after the same bytes. */
 export class ScreenModel {
-  readonly #terminal: headless.Terminal;
+  /** For tests that compare two screens. */
+  readonly terminal: headless.Terminal;
   #title = "";
   #approximate = false;
 
   constructor(cols: number, rows: number) {
-    this.#terminal = new headless.Terminal({
+    this.terminal = new headless.Terminal({
       cols,
       rows,
       scrollback: limits.scrollbackLines,
       allowProposedApi: true,
       logLevel: "off",
     });
-    this.#terminal.loadAddon(new UnicodeGraphemesAddon());
-    this.#terminal.unicode.activeVersion = "15-graphemes";
-    this.#terminal.onTitleChange((title) => {
+    this.terminal.loadAddon(new UnicodeGraphemesAddon());
+    this.terminal.unicode.activeVersion = "15-graphemes";
+    this.terminal.onTitleChange((title) => {
       this.#title = title.slice(0, 1024);
     });
     this.#watchRepaints();
   }
 
   get cols(): number {
-    return this.#terminal.cols;
+    return this.terminal.cols;
   }
 
   get rows(): number {
-    return this.#terminal.rows;
+    return this.terminal.rows;
   }
 
   get title(): string {
@@ -56,35 +57,35 @@ export class ScreenModel {
   }
 
   get bracketedPaste(): boolean {
-    return this.#terminal.modes.bracketedPasteMode;
+    return this.terminal.modes.bracketedPasteMode;
   }
 
   get alternateScreen(): boolean {
-    return this.#terminal.buffer.active.type === "alternate";
+    return this.terminal.buffer.active.type === "alternate";
   }
 
   /** Parses the bytes, which must stay as they are until it resolves. */
   write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve) => this.#terminal.write(bytes, resolve));
+    return new Promise((resolve) => this.terminal.write(bytes, resolve));
   }
 
   resize(cols: number, rows: number): void {
-    this.#terminal.resize(cols, rows);
+    this.terminal.resize(cols, rows);
   }
 
   /** Begins anew behind a gap in the output. */
   async skip(): Promise<void> {
-    this.#terminal.reset();
+    this.terminal.reset();
     await this.write(Buffer.from("\x1b[?25h"));
     this.#approximate = true;
   }
 
   snapshot(scrollbackLines: number): Buffer {
-    return snapshot(this.#terminal, this.#title, scrollbackLines);
+    return snapshot(this.terminal, this.#title, scrollbackLines);
   }
 
   text(): ScreenText {
-    const buffer = this.#terminal.buffer.active;
+    const buffer = this.terminal.buffer.active;
     const lines: string[] = [];
     for (let row = 0; row < this.rows; row += 1) {
       lines.push(buffer.getLine(buffer.baseY + row)?.translateToString(true) ?? "");
@@ -95,7 +96,7 @@ export class ScreenModel {
   }
 
   dispose(): void {
-    this.#terminal.dispose();
+    this.terminal.dispose();
   }
 
   #watchRepaints(): void {
@@ -104,11 +105,11 @@ export class ScreenModel {
       // Not handled: xterm goes on with its own handler.
       return false;
     };
-    this.#terminal.parser.registerCsiHandler({ final: "J" }, ([what]) => {
-      const { cursorX, cursorY } = this.#terminal.buffer.active;
+    this.terminal.parser.registerCsiHandler({ final: "J" }, ([what]) => {
+      const { cursorX, cursorY } = this.terminal.buffer.active;
       return what === 2 || ((what ?? 0) === 0 && cursorX === 0 && cursorY === 0) ? repainted() : false;
     });
-    this.#terminal.parser.registerEscHandler({ final: "c" }, repainted);
-    this.#terminal.buffer.onBufferChange(repainted);
+    this.terminal.parser.registerEscHandler({ final: "c" }, repainted);
+    this.terminal.buffer.onBufferChange(repainted);
   }
 }

@@ -1,6 +1,6 @@
 import { linkLimits } from "@berth/protocol/link";
 import type { IBuffer, Terminal } from "@xterm/headless";
-import { type CellStyle, copyStyle, plainStyle, sgr } from "./cell-style.ts";
+import { backgroundOf, type CellStyle, copyStyle, plainStyle, sgr } from "./cell-style.ts";
 import { serializeLines, styleOf } from "./serialize-lines.ts";
 import { type HiddenState, hiddenState, type SavedCursor } from "./xterm-internals.ts";
 
@@ -27,23 +27,30 @@ function serialize(terminal: Terminal, title: string, scrollbackLines: number): 
   const from = Math.max(0, normal.length - terminal.rows - scrollbackLines);
   parts.push(serializeLines(normal, from, normal.length, terminal.cols));
   if (active.type === "alternate") {
-    // Entering saves the normal screen's cursor, which leaving restores.
-    parts.push(placed(normal, hidden.normalSaved), "\x1b[?1049h\x1b[m\x1b[H");
+    // Leaving restores what the normal screen saved; entering fills the screen with the background that is set.
+    // The region is the normal screen's own in xterm.js, and of both screens elsewhere.
+    parts.push(scrollRegion(terminal, hidden.normalScrollTop, hidden.normalScrollBottom));
+    parts.push(saveCursor(normal, hidden.normalSaved), "\x1b[?1047h\x1b[r\x1b[H");
     parts.push(serializeLines(alternate, 0, alternate.length, terminal.cols));
   }
   const saved = active.type === "alternate" ? hidden.alternateSaved : hidden.normalSaved;
-  parts.push(placed(active, saved), "\x1b7", "\x1b[m");
-  if (hidden.scrollTop !== 0 || hidden.scrollBottom !== terminal.rows - 1) {
-    parts.push(`\x1b[${hidden.scrollTop + 1};${hidden.scrollBottom + 1}r`);
-  }
+  parts.push(saveCursor(active, saved));
+  parts.push(scrollRegion(terminal, hidden.scrollTop, hidden.scrollBottom));
   parts.push(cursor(terminal, active, hidden), modes(terminal, hidden));
   const plainTitle = title.replace(/\p{Cc}/gu, "");
   if (plainTitle !== "") parts.push(`\x1b]2;${plainTitle}\x1b\\`);
   return parts.join("");
 }
 
-function placed(buffer: IBuffer, saved: SavedCursor): string {
-  return `\x1b[${Math.max(0, saved.y - buffer.baseY) + 1};${saved.x + 1}H${sgr(saved.style)}`;
+function scrollRegion(terminal: Terminal, top: number, bottom: number): string {
+  return top === 0 && bottom === terminal.rows - 1 ? "" : `\x1b[${top + 1};${bottom + 1}r`;
+}
+
+/** Saves a cursor with its look, and leaves the default look. */
+function saveCursor(buffer: IBuffer, { x, y, style, lineDrawing }: SavedCursor): string {
+  const row = Math.max(0, y - buffer.baseY) + 1;
+  const [charset, plainCharset] = lineDrawing ? ["\x1b(0", "\x1b(B"] : ["", ""];
+  return `\x1b[${row};${x + 1}H${sgr(style)}${charset}\x1b7${plainCharset}\x1b[m`;
 }
 
 /** The cursor and its look. Origin mode goes first, since it moves the cursor and changes what a position means. */
@@ -69,7 +76,8 @@ function lastCell(buffer: IBuffer, cols: number): { chars: string; width: number
       return { chars: cell.getChars(), width, style: copyStyle(styleOf(cell)) };
     }
   }
-  return { chars: " ", width: 1, style: plainStyle };
+  const erased = line?.getCell(cols - 1);
+  return { chars: " ", width: 1, style: erased ? backgroundOf(styleOf(erased)) : plainStyle };
 }
 
 const mouseModes = { none: "", x10: "?9", vt200: "?1000", drag: "?1002", any: "?1003" } as const;

@@ -15,8 +15,10 @@ export interface HiddenState {
   /** The scroll region of the active buffer, from 0. */
   scrollTop: number;
   scrollBottom: number;
+  normalScrollTop: number;
+  normalScrollBottom: number;
   /** Whether G0 is the line drawing set, and whether it is G1 that is in use (SO). */
-  lineDrawing: readonly boolean[];
+  lineDrawing: readonly [boolean, boolean];
   shiftedOut: boolean;
   style: CellStyle;
   normalSaved: SavedCursor;
@@ -27,6 +29,7 @@ export interface SavedCursor {
   /** Counted from the top of the scrollback. */
   y: number;
   style: CellStyle;
+  lineDrawing: boolean;
 }
 
 const attributes = Type.Object({ fg: Type.Number(), bg: Type.Number() });
@@ -36,6 +39,12 @@ const buffer = Type.Object({
   savedX: Type.Number(),
   savedY: Type.Number(),
   savedCurAttrData: attributes,
+  savedCharset: Type.Optional(Type.Unknown()),
+});
+const charsets = Type.Object({
+  glevel: Type.Number(),
+  charset: Type.Optional(Type.Unknown()),
+  _charsets: Type.Array(Type.Unknown()),
 });
 const coreSchema = Type.Object({
   coreService: Type.Object({
@@ -47,7 +56,7 @@ const coreSchema = Type.Object({
   }),
   coreMouseService: Type.Object({ activeEncoding: Type.String() }),
   _bufferService: Type.Object({ buffer, buffers: Type.Object({ _normal: buffer, _alt: buffer }) }),
-  _charsetService: Type.Object({ glevel: Type.Number(), _charsets: Type.Array(Type.Unknown()) }),
+  _charsetService: charsets,
   _inputHandler: Type.Object({ _curAttrData: attributes }),
 });
 const core = Compile(coreSchema);
@@ -64,7 +73,9 @@ export function hiddenState(terminal: object): HiddenState {
     cursorBlink: coreService.decPrivateModes.cursorBlink,
     scrollTop: _bufferService.buffer.scrollTop,
     scrollBottom: _bufferService.buffer.scrollBottom,
-    lineDrawing: _charsetService._charsets.map(isLineDrawing),
+    normalScrollTop: _bufferService.buffers._normal.scrollTop,
+    normalScrollBottom: _bufferService.buffers._normal.scrollBottom,
+    lineDrawing: [inUse(_charsetService, 0), inUse(_charsetService, 1)],
     shiftedOut: _charsetService.glevel === 1,
     style: _inputHandler._curAttrData,
     normalSaved: savedCursor(_bufferService.buffers._normal),
@@ -73,7 +84,13 @@ export function hiddenState(terminal: object): HiddenState {
 }
 
 function savedCursor(from: Static<typeof buffer>): SavedCursor {
-  return { x: from.savedX, y: from.savedY, style: from.savedCurAttrData };
+  const lineDrawing = isLineDrawing(from.savedCharset);
+  return { x: from.savedX, y: from.savedY, style: from.savedCurAttrData, lineDrawing };
+}
+
+/** Whether G0 or G1 is the line drawing set; what is in use may differ from what was designated, after a restored cursor. */
+function inUse(from: Static<typeof charsets>, level: 0 | 1): boolean {
+  return isLineDrawing(from.glevel === level ? from.charset : from._charsets[level]);
 }
 
 function isLineDrawing(charset: unknown): boolean {

@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ScreenModel } from "../src/pty-host/screen-model.ts";
+import { describeScreen } from "./support/screen.ts";
+
+const cols = 12;
+const rows = 5;
+
+/**
+ * What terminals are sent, in pieces that meet in every order. Without wrapping off: then a cluster that grows in the
+ * last column leaves cells in xterm that no output could make again.
+ */
+const piece = fc.oneof(
+  fc.constantFrom("a", "bc", "hello world, a long line that wraps more than once", " ", "\r\n", "\n", "\r", "\b", "\t"),
+  fc.constantFrom("漢字", "é", "e\u0301", "👩‍👩‍👧", "🇩🇪", "🇩", "한", "👍🏽", "ｗ", "\u2764\ufe0f"),
+  fc.integer({ min: 0, max: 7 }).map((color) => `\x1b[3${color};4${7 - color}m`),
+  fc.constantFrom("\x1b[m", "\x1b[1;3;4;7m", "\x1b[38;5;200m", "\x1b[48;2;1;2;3m", "\x1b[4:3;58;5;9m", "\x1b[2;9m"),
+  fc.constantFrom("\x1b[K", "\x1b[1K", "\x1b[2K", "\x1b[J", "\x1b[1J", "\x1b[2J", "\x1b[3X", "\x1b[2P", "\x1b[2@"),
+  fc.tuple(fc.integer({ min: 1, max: rows }), fc.integer({ min: 1, max: cols })).map(([y, x]) => `\x1b[${y};${x}H`),
+  fc.constantFrom("\x1b7", "\x1b8", "\x1b[2;4r", "\x1b[r", "\x1b[L", "\x1b[M", "\x1bM", "\x1b[2S", "\x1b[T"),
+  fc.constantFrom("\x1b[?1049h", "\x1b[?1049l", "\x1b[?25l", "\x1b[?25h", "\x1b[?6h", "\x1b[?6l"),
+  fc.constantFrom("\x1b[?1h", "\x1b[?2004h", "\x1b[?1004h", "\x1b[?1000h", "\x1b[?1003h", "\x1b[?1006h", "\x1b[?1006l"),
+  fc.constantFrom(
+    "\x1b(0",
+    "\x1b(B",
+    "\x1b[4h",
+    "\x1b[4l",
+    "\x1b[5 q",
+    "\x1b[?66h",
+    "\x1b]2;a title\x07",
+    "\x1b]0;\x07",
+  ),
+);
+
+async function modelAfter(...parts: (string | Uint8Array)[]): Promise<ScreenModel> {
+  const model = new ScreenModel(cols, rows);
+  for (const part of parts) await model.write(Buffer.from(part));
+  return model;
+}
+
+async function expectSameAfterSnapshot(output: string, more = ""): Promise<void> {
+  const live = await modelAfter(output);
+  const snapshot = live.snapshot(1000);
+  // Whatever the viewer's terminal showed before must not matter.
+  const viewer = await modelAfter("\x1b[?1049h\x1b[?25l\x1b[?1006h\x1b[41mdirt\x1b[2;3r\x1b(0\x1b[4h", snapshot);
+  expect(describeScreen(viewer)).toEqual(describeScreen(live));
+  await live.write(Buffer.from(more));
+  await viewer.write(Buffer.from(more));
+  expect(describeScreen(viewer, true)).toEqual(describeScreen(live, true));
+  live.dispose();
+  viewer.dispose();
+}
+
+describe("a snapshot", () => {
+  it.each([
+    ["an empty screen", ""],
+    ["wide characters at the edge", "\x1b[1;12H漢\r\n字字字字字字字"],
+    ["a cursor behind the last column", "123456789012"],
+    ["an alternate screen over a scrolled one", "1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n7\x1b[?1049h\x1b[3;3Hvim\x1b[?25l"],
+    ["lines that wrap into the scrollback", "abcdefghijklmnopqrstuvwxyz".repeat(5)],
+    ["a coloured background to the end of the line", "\x1b[44mblue\x1b[K\r\n\x1b[mplain\x1b[42m\x1b[J"],
+    ["a scroll region with origin mode", "\x1b[2;4r\x1b[?6h\x1b[2;2Hx"],
+    ["a terminal that does not wrap", "\x1b[?7lmore than one line holds"],
+    ["a saved cursor in colour", "\x1b[31m\x1b[2;5H\x1b7\x1b[m\x1b[1;1H"],
+  ])("draws %s again", async (_name, output) => {
+    await expectSameAfterSnapshot(output);
+  });
+
+  it("draws any screen again, cell by cell, with cursor and modes", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 40 }), (pieces) => expectSameAfterSnapshot(pieces.join(""))),
+      { numRuns: 400 },
+    );
+  });
+
+  it("behaves under what follows as the screen would have without it", async () => {
+    const pieces = fc.array(piece, { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(pieces, pieces, (before, after) => expectSameAfterSnapshot(before.join(""), after.join(""))),
+      { numRuns: 400 },
+    );
+  });
+});

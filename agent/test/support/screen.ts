@@ -1,0 +1,61 @@
+import type { IBuffer, IBufferCell, Terminal } from "@xterm/headless";
+import { backgroundOf } from "../../src/pty-host/cell-style.ts";
+import type { ScreenModel } from "../../src/pty-host/screen-model.ts";
+import { styleOf } from "../../src/pty-host/serialize-lines.ts";
+import { hiddenState } from "../../src/pty-host/xterm-internals.ts";
+
+/**
+ * Everything of a screen that its owner could tell apart, in a form that compares well. With `blanks`, a blank and an
+ * erased cell are the same: a cursor that waits behind an erased last column cannot be had without a blank there.
+ */
+export function describeScreen(
+  model: ScreenModel,
+  blanks = model.terminal.buffer.active.cursorX === model.cols,
+): unknown {
+  const terminal: Terminal = model.terminal;
+  const { normal, active } = terminal.buffer;
+  const { cursorHidden, mouseEncoding, cursorStyle, cursorBlink, scrollTop, scrollBottom, style } =
+    hiddenState(terminal);
+  return {
+    kind: active.type,
+    normal: lines(normal, terminal.cols, blanks),
+    active: lines(active, terminal.cols, blanks),
+    cursor: [active.cursorX, active.cursorY],
+    modes: { ...terminal.modes, synchronizedOutputMode: false },
+    hidden: { cursorHidden, mouseEncoding, cursorStyle, cursorBlink, scrollTop, scrollBottom },
+    pen: [word(style.fg), word(style.bg)],
+    title: model.title,
+  };
+}
+
+function lines(buffer: IBuffer, cols: number, blanks: boolean): string[] {
+  const described: string[] = [];
+  for (let index = 0; index < buffer.length; index += 1) {
+    const line = buffer.getLine(index);
+    const cells: string[] = [];
+    for (let column = 0; column < cols; column += 1) {
+      const cell = line?.getCell(column);
+      if (cell) cells.push(describeCell(cell, blanks));
+    }
+    // What the first line was wrapped from is gone.
+    described.push(`${line?.isWrapped && index > 0 ? "+" : "-"}${cells.join(" ")}`);
+  }
+  return described;
+}
+
+function describeCell(cell: IBufferCell, blanks: boolean): string {
+  const look = styleOf(cell);
+  const chars = cell.getChars();
+  // An erased cell shows its background alone; so does half of a wide character that was cut in two.
+  if (chars === "" || (blanks && chars === " " && look.fg === 0 && look.bg === backgroundOf(look).bg))
+    return `|${word(backgroundOf(look).bg)}`;
+  const extended = look.extended ? `${look.extended.underlineStyle}.${look.extended.underlineColor}` : "";
+  return `${chars}|${cell.getWidth()}|${word(look.fg)}|${word(look.bg)}|${extended}`;
+}
+
+/** A word of a cell's look; xterm leaves what an earlier RGB colour had in the bits that a palette colour does not use. */
+function word(packed: number): string {
+  const mode = (packed >>> 24) & 3;
+  const used = mode === 3 ? 0xffffffff : mode === 0 ? 0xff000000 : 0xff0000ff;
+  return (packed & used).toString(16);
+}
