@@ -11,6 +11,7 @@ import { identifyProcess } from "../../state/identify-process.ts";
 import { BoundedLog } from "./bounded-log.ts";
 import { processPaths } from "./process-paths.ts";
 import { descendantsOf, listProcesses } from "./process-table.ts";
+import { tagOfProcess } from "./process-tag.ts";
 
 /** How long units may take to end after SIGTERM. */
 const stopGraceMs = 4000;
@@ -117,7 +118,15 @@ async function shutDown(services: readonly Service[]): Promise<void> {
   process.exit(0);
 }
 
-const below = () => descendantsOf(process.pid, listProcesses()).map(({ pid }) => pid);
+/** All other processes of the container: those below this one, and those that left it but carry its tag. */
+function below(): number[] {
+  const processes = listProcesses();
+  const family = new Set(descendantsOf(process.pid, processes).map(({ pid }) => pid));
+  const tag = tagOfProcess("self");
+  const isOurs = (pid: number) => family.has(pid) || (tag !== undefined && tagOfProcess(pid) === tag);
+  return processes.map(({ pid }) => pid).filter((pid) => pid !== process.pid && isOurs(pid));
+}
+
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const [root, stateFile, ...rest] = process.argv.slice(2);

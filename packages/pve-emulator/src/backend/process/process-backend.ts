@@ -24,6 +24,7 @@ import { findSshd, guestUser, sshPort, writeGuestFiles } from "./guest-files.ts"
 import { Leases } from "./leases.ts";
 import { processPaths } from "./process-paths.ts";
 import { descendantsOf, listProcesses, pageBytes, rootOf, ticksPerSecond } from "./process-table.ts";
+import { tagOfProcess, tagOfRoot } from "./process-tag.ts";
 import { findInit, type InitState, spawnInit, waitForSsh } from "./running-process.ts";
 import { subnetOf } from "./subnet.ts";
 import { killContainer } from "./sweep.ts";
@@ -86,7 +87,7 @@ export class ProcessBackend implements ContainerBackend {
       const address = this.#leases.get(vmid);
       if (state && address) this.#running.set(vmid, { state, address, sample: { atMs: 0, ticks: 0 } });
     }
-    await this.#killStrays();
+    await this.#killStrays(vmids);
   }
 
   async buildTemplate(vmid: number): Promise<boolean> {
@@ -146,7 +147,7 @@ export class ProcessBackend implements ContainerBackend {
     try {
       await waitForSsh(address, state);
     } catch (error) {
-      await killContainer({ root: files.root, init: state.pid, address });
+      await killContainer(files.root, state.pid);
       throw error;
     }
     this.#running.set(vmid, { state, address, child, sample: { atMs: 0, ticks: 0 } });
@@ -171,8 +172,7 @@ export class ProcessBackend implements ContainerBackend {
     // Taken off the list first: this end was asked for, and is none to report.
     this.#running.delete(vmid);
     const files = this.#files(vmid);
-    const init = running && isRunning(running.state) ? { init: running.state.pid } : {};
-    await killContainer({ root: files.root, ...init, ...(running ? { address: running.address } : {}) });
+    await killContainer(files.root, running && isRunning(running.state) ? running.state.pid : undefined);
     await rm(files.initState, { force: true });
   }
 
@@ -240,25 +240,30 @@ export class ProcessBackend implements ContainerBackend {
     for (const [vmid, running] of this.#running) {
       if (isRunning(running.state)) continue;
       this.#running.delete(vmid);
-      const ending = this.#reportEnd(vmid, running.address).finally(() => this.#ending.delete(vmid));
+      const ending = this.#reportEnd(vmid).finally(() => this.#ending.delete(vmid));
       this.#ending.set(vmid, ending);
     }
   }
 
-  async #reportEnd(vmid: number, address: string): Promise<void> {
+  async #reportEnd(vmid: number): Promise<void> {
     const { root } = this.#files(vmid);
-    await killContainer({ root, address }).catch(() => {});
+    await killContainer(root).catch(() => {});
     const reboot = await exists(join(root, processPaths.rebootRequest));
     this.onEnd?.(vmid, reboot ? "reboot" : "stopped");
   }
 
-  /** Ends what runs below this data folder without belonging to a container that runs. */
-  async #killStrays(): Promise<void> {
+  /** Ends what is left of containers that do not run, among these and of ones that are gone altogether. */
+  async #killStrays(vmids: readonly number[]): Promise<void> {
     const folder = join(this.#options.dataDir, "containers");
+    const stopped = new Map<string, string>();
+    for (const vmid of vmids) {
+      const { root } = this.#files(vmid);
+      if (!this.#running.has(vmid)) stopped.set(tagOfRoot(root), root);
+    }
     const alive = new Set([...this.#running.keys()].map((vmid) => this.#files(vmid).root));
-    const roots = new Set(listProcesses().map(({ pid }) => rootOf(pid)));
-    for (const root of roots) {
-      if (root?.startsWith(`${folder}/`) && !alive.has(root)) await killContainer({ root });
+    for (const { pid } of listProcesses()) {
+      const root = stopped.get(tagOfProcess(pid) ?? "") ?? rootOf(pid);
+      if (root?.startsWith(`${folder}/`) && !alive.has(root)) await killContainer(root);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** One process, from `/proc`. */
 export interface ProcessEntry {
@@ -58,52 +58,5 @@ export function rootOf(pid: number): string | undefined {
     return found === undefined ? undefined : Buffer.from(found, "latin1").toString("utf8");
   } catch {
     return undefined;
-  }
-}
-
-/**
- * The `sshd` processes that hold a TCP socket on this local IPv4 address and port. Only sshd: a server of the machine
- * that listens on all addresses may have a connection by a container's address too, and is none of ours.
- */
-export function sshServersOn(address: string, port: number, processes: readonly ProcessEntry[]): number[] {
-  const inodes = socketInodes(address, port);
-  if (inodes.size === 0) return [];
-  return processes.map(({ pid }) => pid).filter((pid) => isSshd(pid) && holdsSocket(pid, inodes));
-}
-
-function isSshd(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("sshd");
-  } catch {
-    return false;
-  }
-}
-
-function socketInodes(address: string, port: number): Set<string> {
-  const hex = (value: number, digits: number) => value.toString(16).toUpperCase().padStart(digits, "0");
-  // The kernel prints the address as one little-endian number.
-  const parts = address.split(".").map((part) => hex(Number(part), 2));
-  const local = `${parts.reverse().join("")}:${hex(port, 4)}`;
-  const inodes = new Set<string>();
-  for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n").slice(1)) {
-    const fields = line.trim().split(/\s+/);
-    if (fields[1] === local && fields[9] !== undefined && fields[9] !== "0") inodes.add(fields[9]);
-  }
-  return inodes;
-}
-
-function holdsSocket(pid: number, inodes: ReadonlySet<string>): boolean {
-  const isOne = (descriptor: string) => {
-    try {
-      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
-      return inode !== undefined && inodes.has(inode);
-    } catch {
-      return false;
-    }
-  };
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some(isOne);
-  } catch {
-    return false;
   }
 }

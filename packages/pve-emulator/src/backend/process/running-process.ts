@@ -13,6 +13,7 @@ import { processIdentitySchema } from "../../state/process-identity-schema.ts";
 import type { ContainerFiles } from "./container-files.ts";
 import { guestEnvironment, sshPort } from "./guest-files.ts";
 import { processPaths } from "./process-paths.ts";
+import { tagged, tagOfRoot } from "./process-tag.ts";
 
 const initStateSchema = Type.Object({ ...processIdentitySchema.properties, startedAtMs: Type.Number() });
 /** What init writes about itself. */
@@ -35,11 +36,10 @@ export async function spawnInit(
   await rm(files.initState, { force: true });
   const { root } = files;
   const log = openSync(join(root, processPaths.logs, "init.log"), "w", 0o600);
-  const child = spawn(
-    process.execPath,
-    ["--max-semi-space-size=1", initProgram(), root, files.initState, ...services(root, sshd)],
-    { detached: true, stdio: ["ignore", log, log], env: guestEnvironment(root), cwd: root },
-  );
+  const init = [process.execPath, "--max-semi-space-size=1", initProgram(), root, files.initState];
+  const [command = "", ...args] = tagged(tagOfRoot(root), [...init, ...services(root, sshd)]);
+  const environment = guestEnvironment(root);
+  const child = spawn(command, args, { detached: true, stdio: ["ignore", log, log], env: environment, cwd: root });
   closeSync(log);
   child.unref();
   const deadline = performance.now() + startTimeoutMs;
