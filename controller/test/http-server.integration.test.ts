@@ -107,7 +107,12 @@ describe("a WebSocket", () => {
       ["/api/v1/echo/abc?cols=x", good, 400],
       ["/api/v1/echo/abc?more=1", good, 400],
       ["/api/v1/echo/abc", { ...good, host: "evil.example" }, 421],
-      ["/healthz", {}, 200],
+      ["/api/v1/echo/%ZZ", { ...good, host: "evil.example" }, 421],
+      ["/healthz", {}, 400],
+      ["/api/v1/auth/me", good, 400],
+      ["/api/v1/auth/me", {}, 401],
+      ["/api/v1/echo/%ZZ", good, 400],
+      ["/nowhere", good, 404],
     ];
     for (const [path, headers, status] of cases) expect([path, await dial(path, headers)]).toEqual([path, status]);
     expect(typeof (await dial("/api/v1/echo/abc", { ...cookie(), ...own }))).toBe("object");

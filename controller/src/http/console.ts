@@ -16,7 +16,8 @@ export async function serveConsole(server: FastifyInstance, folder: string | und
   if (folder) await server.register(fastifyStatic, { root: folder, serve: false, cacheControl: false });
   server.setNotFoundHandler(async (request, reply) => {
     const path = pathOf(request);
-    if (!["GET", "HEAD"].includes(request.method) || path === undefined || path.startsWith("/api/")) {
+    const mayBePage = ["GET", "HEAD"].includes(request.method) && !request.ws;
+    if (!mayBePage || path === undefined || path.startsWith("/api/")) {
       throw new BerthError("not_found", "There is nothing at this address.");
     }
     addPageHeaders(request, reply);

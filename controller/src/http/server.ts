@@ -9,6 +9,7 @@ import type { Database } from "../store/tables.ts";
 import { type Authenticate, checkAccess } from "./access.ts";
 import { OwnAddress } from "./addresses.ts";
 import type { Api } from "./api.ts";
+import { closeOrderly } from "./closing.ts";
 import { serveConsole } from "./console.ts";
 import { serveHealth } from "./health.ts";
 import { Turns } from "./idempotency.ts";
@@ -40,9 +41,6 @@ const limits = {
   bodyBytes: 1024 * 1024,
   /** A request, from its first byte to its last. */
   requestMs: 60_000,
-  /** After this long a close cuts what is still under way. */
-  closeMs: 3_000,
-  closeIdleMs: 20,
 } as const;
 
 /** The console's HTTP server, not yet listening. */
@@ -50,8 +48,11 @@ export async function buildServer(deps: ServerDependencies): Promise<FastifyInst
   const address = new OwnAddress(deps.settings);
   const server = createServer(deps, address);
   const closing = new AbortController();
-  endOnClose(server, closing);
+  closeOrderly(server, closing);
   server.decorateRequest("caller", null);
+  await server.register(cookie);
+  // Before the checks below, so that an upgrade that they refuse is known for one and its socket closed.
+  await addWebSockets(server);
   server.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
     requireOwnHost(request, address);
@@ -59,8 +60,6 @@ export async function buildServer(deps: ServerDependencies): Promise<FastifyInst
   server.addHook("onResponse", async (request, reply) => logRequest(request, reply));
   server.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, deps.translateError));
 
-  await server.register(cookie);
-  await addWebSockets(server);
   serveHealth(server, deps.readiness);
   serveMetrics(server, deps.authenticate, deps.registry);
   await server.register((scope) => serveApi(scope, deps, address, closing.signal), { prefix: apiPrefix });
@@ -80,6 +79,8 @@ function createServer(deps: ServerDependencies, address: OwnAddress): FastifyIns
     exposeHeadRoutes: false,
     // Requests that the router cannot read meet no hook, and still get the same checks in the same order.
     frameworkErrors: (error, request, reply) => {
+      // Nobody else closes the socket of an upgrade that is answered here.
+      if (request.headers.upgrade !== undefined) reply.raw.once("finish", () => request.socket.end());
       void (async () => {
         requireOwnHost(request, address);
         if (isApi(request.url)) await checkAccess(request, deps.authenticate, address);
@@ -131,23 +132,6 @@ function requireOwnHost(request: FastifyRequest, address: OwnAddress): void {
 
 function isApi(url: string): boolean {
   return url === apiPrefix || url.startsWith(`${apiPrefix}/`) || url.startsWith(`${apiPrefix}?`);
-}
-
-/** What lasts (streams, sockets) ends by the signal; what is still under way after `closeMs` is cut. */
-function endOnClose(server: FastifyInstance, closing: AbortController): void {
-  server.addHook("preClose", async () => {
-    closing.abort();
-    // Node closes the idle connections once; those that become idle while it closes would be waited for.
-    const idle = setInterval(() => server.server.closeIdleConnections(), limits.closeIdleMs);
-    const cut = setTimeout(() => server.server.closeAllConnections(), limits.closeMs);
-    server.server.once("close", () => {
-      clearInterval(idle);
-      clearTimeout(cut);
-    });
-    // A server that never listened never closes.
-    idle.unref();
-    cut.unref();
-  });
 }
 
 function logRequest(request: FastifyRequest, reply: FastifyReply): void {

@@ -15,6 +15,13 @@ export interface WebSocketHandlers<R extends Route, T> {
 /** How long a peer may take to answer the close of a server that goes away, in milliseconds. */
 const goodbyeMs = 1_000;
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route takes upgrades. */
+    takesUpgrades?: boolean;
+  }
+}
+
 /** Takes WebSocket upgrades through the same hooks as any request. */
 export async function addWebSockets(server: FastifyInstance): Promise<void> {
   await server.register(websocket, {
@@ -32,6 +39,12 @@ export async function addWebSockets(server: FastifyInstance): Promise<void> {
       this.websocketServer.close(() => done());
     },
   });
+  // The plugin would upgrade on any route, and then close.
+  server.addHook("preHandler", async (request) => {
+    if (request.ws && !request.is404 && !request.routeOptions.config.takesUpgrades) {
+      throw new BerthError("invalid_request", "There is no WebSocket at this address.");
+    }
+  });
 }
 
 /**
@@ -45,7 +58,7 @@ export function mountWebSocket<R extends Route, T>(api: Api, route: R, handlers:
   api.fastify.route({
     method: "GET",
     url: route.path,
-    config: { access: route.access },
+    config: { access: route.access, takesUpgrades: true },
     preHandler: async (request, reply) => {
       const input = inputOf(route, validate, request, reply);
       if (!request.ws) {
