@@ -6,7 +6,8 @@ export type Findings = readonly string[];
 /** Runs a program; its output is the finding when it fails. */
 export function runCommand(root: string, command: string, args: readonly string[]): Promise<Findings> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1" };
+    const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
     const output: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
