@@ -356,6 +356,22 @@ describe("an idempotent call", () => {
     expect(answers.filter((answer) => answer.headers["idempotency-replayed"] === "true")).toHaveLength(19);
   });
 
+  test("that two controllers get at once acts once", async () => {
+    const other = await testServer(scope, { routes: [thingRoutes], store: fixture.store });
+    const before = made;
+    const send = (server: TestServer["server"]) =>
+      server.inject({
+        method: "POST",
+        url: "/api/v1/things",
+        headers: { host: "localhost", ...signedIn(), ...key("k7") },
+        payload: { id: "d", size: 4 },
+      });
+    const servers = [fixture.server, other.server, fixture.server, other.server];
+    const answers = await Promise.all(servers.map(send));
+    expect(made - before).toBe(1);
+    expect(answers.map((answer) => answer.statusCode)).toEqual([201, 201, 201, 201]);
+  });
+
   test("that failed leaves nothing and may be tried again", async () => {
     const rows = () => fixture.store.db.selectFrom("setup_tokens").select("hash").execute();
     const before = (await rows()).length;

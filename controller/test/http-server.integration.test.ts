@@ -153,6 +153,7 @@ describe("health", () => {
     expect((await fetch(`${origin}/healthz`)).status).toBe(200);
     const down = await fetch(`${origin}/readyz`);
     expect([down.status, await down.json()]).toEqual([503, notReady]);
+    expect((await fetch(`${origin}/readyz`, { method: "HEAD" })).status).toBe(503);
     state = { ...notReady, ready: true, role: "active" };
     expect((await fetch(`${origin}/readyz`)).status).toBe(200);
   });

@@ -32,6 +32,8 @@ async function migrateAt(url: string): Promise<void> {
 
 export interface TestServerOptions {
   clock?: Clock;
+  /** Unset: one on a database of its own. */
+  store?: Store;
   routes?: readonly ((api: Api) => void)[];
   publicUrl?: string;
   consoleDir?: string;
@@ -57,7 +59,7 @@ export interface TestServer {
 
 /** The server with its own routes and those given, on a database of its own, not listening yet. */
 export async function testServer(scope: Scope, options: TestServerOptions = {}): Promise<TestServer> {
-  const store = await testStore(scope);
+  const store = options.store ?? (await testStore(scope));
   const clock = options.clock ?? systemClock;
   const events = new EventLog({ db: store.db, pool: store.pool });
   await events.start();

@@ -3,11 +3,12 @@ import type { FastifyInstance } from "fastify";
 
 /** `/healthz`: the process answers. `/readyz`: it can do its work; 503 with the reasons if not. */
 export function serveHealth(server: FastifyInstance, readiness: () => Promise<Readiness>): void {
-  server.get("/healthz", async (_, reply) => {
+  // Some monitors ask by HEAD.
+  server.get("/healthz", { exposeHeadRoute: true }, async (_, reply) => {
     reply.header("cache-control", "no-store");
     return { ok: true };
   });
-  server.get("/readyz", async (_, reply) => {
+  server.get("/readyz", { exposeHeadRoute: true }, async (_, reply) => {
     const state = await readiness();
     return reply
       .header("cache-control", "no-store")

@@ -12,6 +12,8 @@ export interface Account {
 }
 
 const accountName = "postgres";
+/** A root shell that was begun by `su` may lack the folders of system programs. */
+const systemPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 const run = promisify(execFile);
 
 /**
@@ -23,7 +25,11 @@ export async function postgresAccount(): Promise<Account | undefined> {
   const found = await lookUp();
   if (found) return found;
   try {
-    await run("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", accountName]);
+    await run(
+      "useradd",
+      ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", accountName],
+      { env: { PATH: systemPath } },
+    );
   } catch (error) {
     throw new StartError(
       `PostgreSQL does not run as root and the system user "${accountName}" could not be made: make it (useradd --system ${accountName}), or run Berth as an ordinary user.`,
