@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { layerViolations } from "../check/layers.ts";
-import { moduleFacts } from "../check/module-facts.ts";
-import { sourceFiles } from "../check/sources.ts";
+import { layerViolations } from "../layers.ts";
+import { moduleFacts } from "../module-facts.ts";
+import { sourceFiles } from "../sources.ts";
 
 function violations(...files: [path: string, source: string][]): string[] {
   return layerViolations(files.map(([path, source]) => moduleFacts(path, source))).map(({ message }) => message);
@@ -64,7 +64,7 @@ test("a source that does not parse is an error, not a pass", () => {
 });
 
 test("the repository's own sources hold the layers", async () => {
-  const root = fileURLToPath(new URL("../..", import.meta.url));
+  const root = fileURLToPath(new URL("../../..", import.meta.url));
   const files = await sourceFiles(root, "*.ts", "*.tsx");
   expect(files.length).toBeGreaterThan(50);
   expect(layerViolations(files.map(({ path, text }) => moduleFacts(path, text)))).toEqual([]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tooLongFiles } from "../check/file-length.ts";
+import { tooLongFiles } from "../file-length.ts";
 
 test("tells which files are longer than 400 lines", () => {
   const files = [
