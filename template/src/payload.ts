@@ -45,7 +45,7 @@ export async function findPayload(sources: PayloadSources = {}): Promise<Payload
   const require = createRequire(import.meta.url);
   const modules = modulesFrom(require, sources.programs === undefined ? nativeModules : []);
   const node = sources.node ?? process.execPath;
-  const claude = await findClaude(require);
+  const claude = await findClaude();
   const hash = createHash("sha256").update(JSON.stringify([units, bashrc, modules, node, claude]));
   for (const bundle of bundles) hash.update(await readBundle(join(programs, bundle)));
   for (const path of Object.values(modules)) hash.update(await readFile(join(path, "package.json")));
@@ -83,7 +83,9 @@ function modulesFrom(require: NodeJS.Require, names: readonly string[]): Record<
   return found;
 }
 
-async function findClaude(require: NodeJS.Require): Promise<string | undefined> {
+/** The pinned native Claude executable; undefined where its package has none for this platform. */
+export async function findClaude(): Promise<string | undefined> {
+  const require = createRequire(import.meta.url);
   try {
     const manifest = require.resolve(`@anthropic-ai/claude-code-${process.platform}-${process.arch}/package.json`);
     return await realpath(join(manifest, "..", "claude"));

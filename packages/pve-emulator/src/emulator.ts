@@ -61,13 +61,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   if (options.backend === "lxc") throw new Error("the lxc backend is not built yet: use --backend process");
   const dataDir = resolve(options.dataDir);
   const scope = new Scope();
+  const start = { succeeded: false };
   try {
     await makePrivateDirectory(dataDir);
     scope.own(await DirectoryLock.acquire(dataDir));
     const { certificate, key, fingerprint } = await loadCertificate(dataDir, names.node);
     const site: Site = { ...names, fingerprint };
     const access = await loadAccessState(dataDir, site);
-    const emulation = await openEmulation(options, dataDir, site, access, scope);
+    const emulation = await openEmulation(options, { dataDir, site, access, scope, start });
     const dispatcher = dispatcherOf(emulation, access);
     const server = await ApiServer.listen({
       host: "127.0.0.1",
@@ -79,6 +80,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     scope.own(server);
     const facts = factsOf(site, access, server.port, emulation.backend);
     await publishFacts(dataDir, facts, scope);
+    start.succeeded = true;
     return { ...facts, [Symbol.asyncDispose]: () => scope.dispose() };
   } catch (error) {
     await scope.dispose().catch(() => {});
@@ -86,14 +88,17 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   }
 }
 
+interface Opening {
+  readonly dataDir: string;
+  readonly site: Site;
+  readonly access: AccessState;
+  readonly scope: Scope;
+  readonly start: { readonly succeeded: boolean };
+}
+
 /** Reads the state of earlier runs, takes over what still runs, and makes the template. */
-async function openEmulation(
-  options: EmulatorOptions,
-  dataDir: string,
-  site: Site,
-  access: AccessState,
-  scope: Scope,
-): Promise<Emulation> {
+async function openEmulation(options: EmulatorOptions, opening: Opening): Promise<Emulation> {
+  const { dataDir, site, access, scope, start } = opening;
   const clock = options.clock ?? systemClock;
   const report = options.report ?? (() => {});
   const pools = await PoolStore.open(dataDir, site.pool);
@@ -101,7 +106,11 @@ async function openEmulation(
   const tokenSecret = controllerToken(access).split("=")[1] ?? "";
   const payload = options.payload ? { payload: options.payload } : {};
   const backend: ContainerBackend = new ProcessBackend({ dataDir, tokenSecret, ...payload });
-  scope.own(backend);
+  // A start that fails (its port is taken, say) must not end the containers that it found running.
+  scope.add(async () => {
+    if (start.succeeded) await backend[Symbol.asyncDispose]();
+    else backend.leave();
+  });
   const tasks = await TaskList.open(`${dataDir}/tasks.jsonl`, site.node, clock);
   scope.own(tasks);
   const rights = new Rights(access, (vmid) => pools.poolOf(vmid));

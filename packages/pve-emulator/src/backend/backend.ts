@@ -64,6 +64,25 @@ export interface StorageSpace {
   readonly availableBytes: number;
 }
 
+/** The containers' disks, by vmid. Calls about one container never overlap. */
+export interface ContainerDisks {
+  /** Makes the template's disk if there is none, or if what it is made from has changed. Answers whether it did. */
+  buildTemplate(vmid: number): Promise<boolean>;
+  /** Copies a disk, giving the copy an identity of its own. A half copy is left behind when it fails or is aborted. */
+  copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void>;
+  /** Removes a container's disk and snapshots; there may be none. */
+  remove(vmid: number): Promise<void>;
+  /** Bytes that a container's disk uses. */
+  usedBytes(vmid: number): Promise<number>;
+  /** Names of the snapshots on disk, half-made ones included. */
+  snapshots(vmid: number): Promise<readonly string[]>;
+  createSnapshot(vmid: number, name: string): Promise<void>;
+  removeSnapshot(vmid: number, name: string): Promise<void>;
+  /** Puts a snapshot in the place of the disk, of a container that is stopped. */
+  rollBack(vmid: number, name: string): Promise<void>;
+  space(): Promise<StorageSpace>;
+}
+
 /**
  * Runs containers. The emulator's core knows their configurations, locks and tasks; a backend knows their disks and
  * processes, by vmid, and keeps what it must remember of them on disk by itself. Calls about one container never
@@ -74,38 +93,28 @@ export interface ContainerBackend extends AsyncDisposable {
   readonly hostAddress: string;
   /** Raw keys that a template of this backend carries, and every clone of it. */
   readonly templateKeys: readonly RawLxcKey[];
+  readonly disks: ContainerDisks;
 
   /**
    * Takes over the containers that an earlier emulator left running, and ends what is left of containers that are not
    * among these.
    */
   adopt(vmids: readonly number[]): Promise<void>;
-
-  /** Makes the template's disk if there is none, or if what it is made from has changed. Answers whether it did. */
-  buildTemplate(vmid: number): Promise<boolean>;
-  /** Copies a disk, giving the copy an identity of its own. A half copy is left behind when it fails or is aborted. */
-  copyDisk(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void>;
-  /** Removes a container's disk and snapshots; there may be none. */
-  removeDisk(vmid: number): Promise<void>;
-  /** Bytes that a container's disk uses. */
-  diskBytes(vmid: number): Promise<number>;
-  /** Names of the snapshots on disk, half-made ones included. */
-  snapshots(vmid: number): Promise<readonly string[]>;
-  createSnapshot(vmid: number, name: string): Promise<void>;
-  removeSnapshot(vmid: number, name: string): Promise<void>;
-  rollBack(vmid: number, name: string): Promise<void>;
-
   /** Starts a stopped container; resolves when it can be reached. */
   start(vmid: number, settings: StartSettings): Promise<void>;
   /** Asks a container to shut down. False when it still runs after this time, or when the wait was aborted. */
   shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   /** Ends a container at once, with all that runs in it. */
   kill(vmid: number): Promise<void>;
+  /** Forgets what is kept of a container that is being deleted, such as its address. */
+  forget(vmid: number): Promise<void>;
+
+  /** Lets go of the containers without stopping them: for an emulator whose own start failed. */
+  leave(): void;
 
   running(vmid: number): RunningContainer | undefined;
   usage(vmid: number): Promise<ContainerUsage>;
   interfaces(vmid: number, cards: readonly NetworkCard[]): Promise<readonly ContainerInterface[]>;
-  space(): Promise<StorageSpace>;
   /** Who is told when a container ends by itself. */
   onEnd: ((vmid: number, reason: EndReason) => void) | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Proxmox } from "proxmox-api";
 import type { Caller } from "../access/caller.ts";
 import type { Container } from "../containers/container.ts";
 import type { StatusReader } from "../containers/status.ts";
@@ -8,6 +9,8 @@ import { figures } from "../nodes/routes.ts";
 import { optionalVmid } from "../schema/parameters.ts";
 import { listEntry } from "../tasks/routes.ts";
 import { pveVersion } from "../version.ts";
+
+type Resource = Proxmox.clusterResourcesResources;
 
 /** Ids below this one are never proposed. */
 const firstVmid = 100;
@@ -83,9 +86,9 @@ export function clusterRoutes(emulation: Emulation, statuses: StatusReader): Rou
   ];
 }
 
-function guests(emulation: Emulation, statuses: StatusReader, caller: Caller): Promise<unknown[]> {
+function guests(emulation: Emulation, statuses: StatusReader, caller: Caller): Promise<Resource[]> {
   const { store, rights, pools, site } = emulation;
-  const describe = async (container: Container) => {
+  const describe = async (container: Container): Promise<Resource> => {
     const { cpus, lock, template, swap: _swap, maxswap: _maxswap, pid: _pid, ...rest } = await statuses.read(container);
     const pool = pools.poolOf(container.vmid);
     return {
@@ -104,14 +107,14 @@ function guests(emulation: Emulation, statuses: StatusReader, caller: Caller): P
   return Promise.all(visible.map(describe));
 }
 
-function node({ site, rights }: Emulation, caller: Caller): unknown {
+function node({ site, rights }: Emulation, caller: Caller): Resource {
   const audit = rights.has(caller, `/nodes/${site.node}`, "Sys.Audit");
   return { id: `node/${site.node}`, type: "node", node: site.node, status: "online", ...(audit ? figures() : {}) };
 }
 
-async function storages({ site, rights, backend }: Emulation, caller: Caller): Promise<unknown[]> {
+async function storages({ site, rights, backend }: Emulation, caller: Caller): Promise<Resource[]> {
   if (!rights.has(caller, `/storage/${site.storage}`, "Datastore.Audit", "Datastore.AllocateSpace")) return [];
-  const { totalBytes, availableBytes } = await backend.space();
+  const { totalBytes, availableBytes } = await backend.disks.space();
   return [
     {
       id: `storage/${site.node}/${site.storage}`,
@@ -128,7 +131,7 @@ async function storages({ site, rights, backend }: Emulation, caller: Caller): P
   ];
 }
 
-function networks({ site, rights }: Emulation, caller: Caller): unknown[] {
+function networks({ site, rights }: Emulation, caller: Caller): Resource[] {
   if (!rights.has(caller, "/sdn/zones/localnetwork", "SDN.Audit", "SDN.Use", "SDN.Allocate")) return [];
   return [{ id: `sdn/${site.node}/localnetwork`, type: "sdn", sdn: "localnetwork", node: site.node, status: "ok" }];
 }

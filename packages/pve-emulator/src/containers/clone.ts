@@ -109,7 +109,7 @@ async function runClone(emulation: Emulation, job: CloneJob, { log, signal }: Ta
   const disk = readPropertyString(origin.rootfs ?? "", "volume");
   try {
     log(`create ${full ? "full" : "linked"} clone of mountpoint rootfs (${disk.volume})`);
-    await backend.copyDisk(source.vmid, order.snapshot, target.vmid, {
+    await backend.disks.copy(source.vmid, order.snapshot, target.vmid, {
       linked: !full,
       signal,
       log,
@@ -123,7 +123,7 @@ async function runClone(emulation: Emulation, job: CloneJob, { log, signal }: Ta
     emulation.report(`container ${target.vmid} cloned from ${source.vmid}`);
   } catch (error) {
     await pools.leave(target.vmid);
-    await backend.removeDisk(target.vmid);
+    await backend.disks.remove(target.vmid);
     await store.remove(target);
     throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`);
   } finally {

@@ -30,7 +30,8 @@ export async function startDestroy(
 
 /** Removes all there is of a container that is stopped. */
 export async function eraseContainer({ store, backend, pools }: Emulation, container: Container): Promise<void> {
-  await backend.removeDisk(container.vmid);
+  await backend.disks.remove(container.vmid);
+  await backend.forget(container.vmid);
   await store.remove(container);
   await pools.leave(container.vmid);
 }

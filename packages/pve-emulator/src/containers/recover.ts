@@ -27,8 +27,8 @@ export async function recoverContainers(emulation: Emulation): Promise<void> {
 /** Keeps the snapshots that are both in the configuration and on disk. */
 async function matchSnapshots({ backend }: Emulation, container: Container): Promise<void> {
   const { vmid, snapshots } = container;
-  const onDisk = await backend.snapshots(vmid);
-  for (const name of onDisk) if (!Object.hasOwn(snapshots, name)) await backend.removeSnapshot(vmid, name);
+  const onDisk = await backend.disks.snapshots(vmid);
+  for (const name of onDisk) if (!Object.hasOwn(snapshots, name)) await backend.disks.removeSnapshot(vmid, name);
   for (const [name, { parent }] of Object.entries(snapshots)) {
     if (!onDisk.includes(name)) forgetSnapshot(container, name, parent);
   }

@@ -36,7 +36,7 @@ export async function startSnapshot(
         ...(container.parent === undefined ? {} : { parent: container.parent }),
       };
       try {
-        await emulation.backend.createSnapshot(vmid, name);
+        await emulation.backend.disks.createSnapshot(vmid, name);
       } catch (error) {
         delete container.snapshots[name];
         throw error;
@@ -65,7 +65,7 @@ export async function startRollback(
     async (container, release) => {
       const snapshot = requireSnapshot(container, name);
       if (backend.running(vmid)) await backend.kill(vmid);
-      await backend.rollBack(vmid, name);
+      await backend.disks.rollBack(vmid, name);
       const { description } = container.values;
       container.values = { ...snapshot.values, ...(description === undefined ? {} : { description }) };
       container.pending = {};
@@ -90,7 +90,7 @@ export async function startSnapshotRemoval(
     order,
     async (container, release) => {
       const { parent } = requireSnapshot(container, name);
-      await emulation.backend.removeSnapshot(vmid, name);
+      await emulation.backend.disks.removeSnapshot(vmid, name);
       forgetSnapshot(container, name, parent);
       await release();
     },

@@ -79,7 +79,7 @@ export class StatusReader {
     const now = this.#emulation.clock.now();
     const known = this.#diskUsage.get(vmid);
     if (known && now - known.atMs < diskUsageLifetimeMs) return known.bytes;
-    const bytes = await this.#emulation.backend.diskBytes(vmid);
+    const bytes = await this.#emulation.backend.disks.usedBytes(vmid);
     this.#diskUsage.set(vmid, { atMs: now, bytes });
     return bytes;
   }

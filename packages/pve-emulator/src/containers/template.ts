@@ -8,7 +8,7 @@ const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
 /** Makes the template, or its disk anew when its contents have changed; clones keep theirs. */
 export async function ensureTemplate({ site, store, backend, report }: Emulation): Promise<void> {
   const { template: vmid, bridge, storage } = site;
-  if (await backend.buildTemplate(vmid)) report(`template ${vmid} built`);
+  if (await backend.disks.buildTemplate(vmid)) report(`template ${vmid} built`);
   const existing = store.find(vmid);
   if (existing) {
     // The user or the port may have changed with the machine.

@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, freemem, loadavg, release, totalmem, uptime } from "node:os";
+import type { Proxmox } from "proxmox-api";
 import type { Emulation } from "../emulation.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { node } from "../schema/parameters.ts";
@@ -12,8 +13,8 @@ export function nodeRoutes({ site, backend }: Emulation): Route[] {
       path: "/nodes",
       permission: "all",
       parameters: {},
-      async handle() {
-        const { totalBytes, availableBytes } = await backend.space();
+      async handle(): Promise<Proxmox.nodesIndex[]> {
+        const { totalBytes, availableBytes } = await backend.disks.space();
         return [
           {
             node: site.node,
@@ -35,7 +36,7 @@ export function nodeRoutes({ site, backend }: Emulation): Route[] {
       permission: { path: "/nodes/{node}", privileges: ["Sys.Audit"] },
       parameters: { node },
       async handle() {
-        const { totalBytes, availableBytes } = await backend.space();
+        const { totalBytes, availableBytes } = await backend.disks.space();
         const { maxmem, mem, cpu } = figures();
         return {
           pveversion: `pve-manager/${pveVersion.version}/${pveVersion.repoid}`,

@@ -101,7 +101,7 @@ function description({ site }: Emulation) {
 }
 
 async function figures({ backend }: Emulation): Promise<Record<string, number>> {
-  const { totalBytes, availableBytes } = await backend.space();
+  const { totalBytes, availableBytes } = await backend.disks.space();
   const used = totalBytes - availableBytes;
   return { total: totalBytes, avail: availableBytes, used, used_fraction: used / totalBytes };
 }

@@ -1,3 +1,4 @@
+import type { Proxmox } from "proxmox-api";
 import type { Caller } from "../access/caller.ts";
 import type { Rights } from "../access/rights.ts";
 import { ApiError } from "../http/api-error.ts";
@@ -106,23 +107,23 @@ function listRoute(tasks: TaskList, rights: Rights, nodeName: string): Route {
 }
 
 /** A task as lists show it: while it runs, `user` carries the token too. */
-export function listEntry(task: Task): Record<string, unknown> {
+export function listEntry(task: Task): Proxmox.nodesTasksNodeTasks {
   const { node, pid, pstart, starttime, type, id, owner } = task.parts;
-  const [user, tokenid] = owner.split("!");
+  const [user = owner, tokenid] = owner.split("!");
   const common = { upid: task.upid, node, pid, pstart, starttime, type, id };
   if (task.exitstatus === undefined) return { ...common, user: owner };
   return {
     ...common,
     user,
     ...(tokenid === undefined ? {} : { tokenid }),
-    endtime: task.endtime,
+    ...(task.endtime === undefined ? {} : { endtime: task.endtime }),
     status: task.exitstatus,
   };
 }
 
-function statusOf(task: Task): Record<string, unknown> {
+function statusOf(task: Task): Proxmox.nodesTasksStatusReadTaskStatus {
   const { node, pid, pstart, starttime, type, id, owner } = task.parts;
-  const [user, tokenid] = owner.split("!");
+  const [user = owner, tokenid] = owner.split("!");
   return {
     upid: task.upid,
     node,
@@ -138,7 +139,7 @@ function statusOf(task: Task): Record<string, unknown> {
 }
 
 function logPage(task: Task, start: number, limit: number): Page {
-  const lines = task.log.map((t, index) => ({ n: index + 1, t }));
+  const lines: Proxmox.nodesTasksLogReadTaskLog[] = task.log.map((t, index) => ({ n: index + 1, t }));
   return new Page(limit === 0 ? lines.slice(start) : lines.slice(start, start + limit), lines.length);
 }
 

@@ -77,6 +77,7 @@ export class TaskList implements AsyncDisposable {
     };
     const task: Task = { upid: formatUpid(parts), parts, log: [] };
     this.#tasks.set(task.upid, task);
+    this.#forgetOldest();
     const abort = new AbortController();
     const begun = this.#journal.write([{ upid: task.upid, start: true }], true);
     const done = begun.then(() => this.#run(task, worker, abort.signal)).catch(() => {});
@@ -96,6 +97,14 @@ export class TaskList implements AsyncDisposable {
     for (const { abort } of running) abort.abort(new Interrupted());
     await Promise.all(running.map(({ done }) => done));
     await this.#journal[Symbol.asyncDispose]();
+  }
+
+  /** Keeps memory bounded; the journal is shortened at the next start. */
+  #forgetOldest(): void {
+    for (const [upid, task] of this.#tasks) {
+      if (this.#tasks.size <= 2 * keptTasks) return;
+      if (task.exitstatus !== undefined) this.#tasks.delete(upid);
+    }
   }
 
   async #run(task: Task, worker: Worker, signal: AbortSignal): Promise<void> {

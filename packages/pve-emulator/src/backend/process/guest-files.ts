@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { access, chmod, constants, mkdir, writeFile } from "node:fs/promises";
+import { access, chmod, constants, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { bootstrapSubsystem, guestPaths } from "@berth/protocol";
@@ -66,6 +66,19 @@ export async function writeGuestFiles(root: string, address: string, hostname: s
     join(root, "usr/bin/reboot"),
     '#!/bin/sh\n: > "$BERTH_ROOT/run/reboot"\nexec kill -TERM "$(cat "$BERTH_ROOT/run/init.pid")"\n',
   );
+}
+
+/**
+ * Points a container's `node` and `claude` at this machine's, when those that they were made with are gone: after an
+ * upgrade, say.
+ */
+export async function renewLinks(root: string, targets: Readonly<Record<string, string | undefined>>): Promise<void> {
+  for (const [name, target] of Object.entries(targets)) {
+    const path = join(root, "usr/bin", name);
+    if (target === undefined || (await findProgram([path]))) continue;
+    await rm(path, { force: true });
+    await symlink(target, path);
+  }
 }
 
 async function writeProgram(path: string, text: string): Promise<void> {

@@ -1,37 +1,34 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdir, readdir, rm, statfs } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@berth/base";
 import { templateEnvironment } from "@berth/protocol";
-import { findPayload, type PayloadSources } from "@berth/template";
+import { findClaude } from "@berth/template";
 import { isRunning } from "../../state/identify-process.ts";
-import { Interrupted } from "../../tasks/task.ts";
 import type {
   ContainerBackend,
+  ContainerDisks,
   ContainerInterface,
   ContainerUsage,
-  CopyOptions,
   EndReason,
   NetworkCard,
   RawLxcKey,
   RunningContainer,
   StartSettings,
-  StorageSpace,
 } from "../backend.ts";
-import { ContainerFiles, copyFolder, emptyTrash, exists, folderBytes, renewIdentity } from "./container-files.ts";
-import { findSshd, guestUser, sshPort, writeGuestFiles } from "./guest-files.ts";
+import { ContainerFiles, emptyTrash, exists } from "./container-files.ts";
+import { findSshd, guestUser, renewLinks, sshPort, writeGuestFiles } from "./guest-files.ts";
+import { interfacesOf } from "./interfaces.ts";
 import { Leases } from "./leases.ts";
+import { ProcessDisks, type ProcessDisksOptions } from "./process-disks.ts";
 import { processPaths } from "./process-paths.ts";
 import { descendantsOf, listProcesses, pageBytes, rootOf, ticksPerSecond } from "./process-table.ts";
 import { tagOfProcess, tagOfRoot } from "./process-tag.ts";
 import { findInit, type InitState, spawnInit, waitForSsh } from "./running-process.ts";
 import { subnetOf } from "./subnet.ts";
 import { killContainer } from "./sweep.ts";
-import { buildTemplateRoot } from "./template-root.ts";
 
-/** What a disk of a real container would hold beside its own files: the programs that are the machine's own here. */
-const borrowedBytes = 128 * 1024 * 1024;
 const watchMs = 200;
 /** How long containers may take to shut down when the emulator itself ends. */
 const farewellMs = 6000;
@@ -42,13 +39,8 @@ interface Running {
   /** Only when this emulator started it: then its end must be awaited, or it stays as a zombie. */
   readonly child?: ChildProcess;
   sample: { atMs: number; ticks: number };
-}
-
-export interface ProcessBackendOptions {
-  readonly dataDir: string;
-  /** The secret of the controller's token, from which the bootstrap keys are derived. */
-  readonly tokenSecret: string;
-  readonly payload?: PayloadSources;
+  /** Its end was asked for, and is none to report. */
+  asked?: boolean;
 }
 
 /**
@@ -63,22 +55,24 @@ export class ProcessBackend implements ContainerBackend {
   ];
   onEnd: ((vmid: number, reason: EndReason) => void) | undefined;
 
-  readonly #options: ProcessBackendOptions;
+  readonly disks: ContainerDisks;
+  readonly #dataDir: string;
   readonly #leases: Leases;
   readonly #running = new Map<number, Running>();
   /** Containers that ended by themselves, until the last of their processes is gone. */
   readonly #ending = new Map<number, Promise<void>>();
   readonly #watch: NodeJS.Timeout;
 
-  constructor(options: ProcessBackendOptions) {
-    this.#options = options;
+  constructor(options: ProcessDisksOptions) {
+    this.disks = new ProcessDisks(options);
+    this.#dataDir = options.dataDir;
     this.#leases = new Leases(subnetOf(options.dataDir));
     this.#watch = setInterval(() => this.#noticeEnds(), watchMs);
     this.#watch.unref();
   }
 
   async adopt(vmids: readonly number[]): Promise<void> {
-    await emptyTrash(this.#options.dataDir);
+    await emptyTrash(this.#dataDir);
     for (const vmid of vmids) {
       const files = this.#files(vmid);
       await files.repair();
@@ -90,51 +84,6 @@ export class ProcessBackend implements ContainerBackend {
     await this.#killStrays(vmids);
   }
 
-  async buildTemplate(vmid: number): Promise<boolean> {
-    const payload = await findPayload(this.#options.payload);
-    return buildTemplateRoot(this.#files(vmid), payload, this.#options.tokenSecret);
-  }
-
-  async copyDisk(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void> {
-    const from = this.#files(source);
-    const to = this.#files(target);
-    const bytes = await this.diskBytes(source);
-    await throttle(bytes, options);
-    await copyFolder(snapshot === undefined ? from.root : from.snapshot(snapshot), to.root);
-    await renewIdentity(to.root);
-    if (!options.linked) options.log(`Total bytes sent: ${bytes}`);
-  }
-
-  async removeDisk(vmid: number): Promise<void> {
-    const files = this.#files(vmid);
-    for (const path of [files.root, `${files.root}.new`, join(files.folder, "snapshots")]) await files.discard(path);
-    for (const path of [files.lease, files.initState]) await rm(path, { force: true });
-    this.#leases.release(vmid);
-  }
-
-  async diskBytes(vmid: number): Promise<number> {
-    return borrowedBytes + (await folderBytes(this.#files(vmid).root));
-  }
-
-  async snapshots(vmid: number): Promise<readonly string[]> {
-    return readdir(join(this.#files(vmid).folder, "snapshots")).catch(() => []);
-  }
-
-  async createSnapshot(vmid: number, name: string): Promise<void> {
-    const files = this.#files(vmid);
-    await files.replace(files.snapshot(name), files.root);
-  }
-
-  async removeSnapshot(vmid: number, name: string): Promise<void> {
-    const files = this.#files(vmid);
-    await files.discard(files.snapshot(name));
-  }
-
-  async rollBack(vmid: number, name: string): Promise<void> {
-    const files = this.#files(vmid);
-    await files.replace(files.root, files.snapshot(name));
-  }
-
   async start(vmid: number, settings: StartSettings): Promise<void> {
     await this.#ending.get(vmid);
     const files = this.#files(vmid);
@@ -143,6 +92,7 @@ export class ProcessBackend implements ContainerBackend {
     await rm(join(files.root, "run"), { recursive: true, force: true });
     await mkdir(join(files.root, "run"), { recursive: true });
     await writeGuestFiles(files.root, address, settings.hostname);
+    await renewLinks(files.root, { node: process.execPath, claude: await findClaude() });
     const { child, state } = await spawnInit(files, sshd);
     try {
       await waitForSsh(address, state);
@@ -158,10 +108,14 @@ export class ProcessBackend implements ContainerBackend {
     const running = this.#running.get(vmid);
     if (!running) return true;
     await rm(join(this.#files(vmid).root, processPaths.rebootRequest), { force: true });
+    running.asked = true;
     signalProcess(running.state.pid, "SIGTERM");
     const deadline = performance.now() + timeoutMs;
     while (isRunning(running.state) && performance.now() < deadline && !signal?.aborted) await systemClock.sleep(10);
-    if (isRunning(running.state)) return false;
+    if (isRunning(running.state)) {
+      running.asked = false;
+      return false;
+    }
     await this.kill(vmid);
     return true;
   }
@@ -169,11 +123,17 @@ export class ProcessBackend implements ContainerBackend {
   async kill(vmid: number): Promise<void> {
     await this.#ending.get(vmid);
     const running = this.#running.get(vmid);
-    // Taken off the list first: this end was asked for, and is none to report.
+    // Taken off the list first, so that nobody takes this for an end to report.
     this.#running.delete(vmid);
     const files = this.#files(vmid);
     await killContainer(files.root, running && isRunning(running.state) ? running.state.pid : undefined);
     await rm(files.initState, { force: true });
+  }
+
+  async forget(vmid: number): Promise<void> {
+    const files = this.#files(vmid);
+    for (const path of [files.lease, files.initState]) await rm(path, { force: true });
+    this.#leases.release(vmid);
   }
 
   running(vmid: number): RunningContainer | undefined {
@@ -196,29 +156,15 @@ export class ProcessBackend implements ContainerBackend {
     return { memoryBytes, cores: Math.min(cores, availableParallelism()) };
   }
 
-  async interfaces(vmid: number, networkCards: readonly NetworkCard[]): Promise<readonly ContainerInterface[]> {
+  async interfaces(vmid: number, cards: readonly NetworkCard[]): Promise<readonly ContainerInterface[]> {
     const running = this.#running.get(vmid);
     if (!running) return [];
-    const loopback: ContainerInterface = {
-      name: "lo",
-      mac: "00:00:00:00:00:00",
-      addresses: [
-        { address: "127.0.0.1", family: "inet", prefix: 8 },
-        { address: "::1", family: "inet6", prefix: 128 },
-      ],
-    };
-    // All cards lead to the one address there is; link-local ones are what the kernel would make of the MAC.
-    const cards = networkCards.map(({ name, mac }, index): ContainerInterface => {
-      const address = { address: running.address, family: "inet", prefix: 8 } as const;
-      const linkLocal = { address: linkLocalAddress(mac), family: "inet6", prefix: 64 } as const;
-      return { name, mac, addresses: index === 0 ? [address, linkLocal] : [linkLocal] };
-    });
-    return [loopback, ...cards];
+    return interfacesOf(running.address, cards);
   }
 
-  async space(): Promise<StorageSpace> {
-    const { blocks, bavail, bsize } = await statfs(this.#options.dataDir);
-    return { totalBytes: blocks * bsize, availableBytes: bavail * bsize };
+  leave(): void {
+    clearInterval(this.#watch);
+    this.#running.clear();
   }
 
   /** Stops all containers. */
@@ -232,13 +178,13 @@ export class ProcessBackend implements ContainerBackend {
   }
 
   #files(vmid: number): ContainerFiles {
-    return new ContainerFiles(this.#options.dataDir, vmid);
+    return new ContainerFiles(this.#dataDir, vmid);
   }
 
   /** Containers whose init is gone: what is left of them goes too, and somebody is told. */
   #noticeEnds(): void {
     for (const [vmid, running] of this.#running) {
-      if (isRunning(running.state)) continue;
+      if (running.asked || isRunning(running.state)) continue;
       this.#running.delete(vmid);
       const ending = this.#reportEnd(vmid).finally(() => this.#ending.delete(vmid));
       this.#ending.set(vmid, ending);
@@ -254,7 +200,7 @@ export class ProcessBackend implements ContainerBackend {
 
   /** Ends what is left of containers that do not run, among these and of ones that are gone altogether. */
   async #killStrays(vmids: readonly number[]): Promise<void> {
-    const folder = join(this.#options.dataDir, "containers");
+    const folder = join(this.#dataDir, "containers");
     const stopped = new Map<string, string>();
     for (const vmid of vmids) {
       const { root } = this.#files(vmid);
@@ -268,29 +214,10 @@ export class ProcessBackend implements ContainerBackend {
   }
 }
 
-/** Waits for as long as a copy of so many bytes takes at the speed asked for. */
-async function throttle(bytes: number, options: CopyOptions): Promise<void> {
-  if (options.signal.aborted) throw new Interrupted();
-  if (!options.bytesPerSecond) return;
-  try {
-    await systemClock.sleep((bytes / options.bytesPerSecond) * 1000, options.signal);
-  } catch {
-    throw new Interrupted();
-  }
-}
-
 function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {
     // It ended meanwhile.
   }
-}
-
-/** The address that the kernel gives a card by itself (RFC 4291, appendix A). */
-function linkLocalAddress(mac: string): string {
-  const bytes = mac.split(":").map((part) => Number.parseInt(part, 16));
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = bytes;
-  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
-  return `fe80::${groups.map((group) => group.toString(16)).join(":")}`;
 }

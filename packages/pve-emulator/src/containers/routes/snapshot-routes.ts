@@ -1,3 +1,4 @@
+import type { Proxmox } from "proxmox-api";
 import { onContainer } from "../../access/permission.ts";
 import type { Emulation } from "../../emulation.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
@@ -88,7 +89,7 @@ export function snapshotRoutes(emulation: Emulation): Route[] {
 }
 
 /** The snapshots, and last the present, which is called `current`. */
-function describeSnapshots(container: Container, running: boolean): Record<string, unknown>[] {
+function describeSnapshots(container: Container, running: boolean): Proxmox.nodesLxcSnapshotList[] {
   const { snapshots, parent } = container;
   return [
     ...Object.entries(snapshots).map(([name, snapshot]) => ({

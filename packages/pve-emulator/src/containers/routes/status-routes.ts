@@ -1,3 +1,4 @@
+import type { Proxmox } from "proxmox-api";
 import { onContainer } from "../../access/permission.ts";
 import type { ContainerInterface } from "../../backend/backend.ts";
 import type { Emulation } from "../../emulation.ts";
@@ -25,7 +26,7 @@ export function statusRoutes(emulation: Emulation, statuses: StatusReader): Rout
       path: "/nodes/{node}/lxc",
       permission: "all",
       parameters: { node },
-      handle({ caller }) {
+      handle({ caller }): Promise<Proxmox.nodesLxcVm[]> {
         const visible = store.all().filter((container) => rights.has(caller, `/vms/${container.vmid}`, "VM.Audit"));
         return Promise.all(visible.map((container) => statuses.read(container)));
       },
@@ -39,7 +40,7 @@ export function statusRoutes(emulation: Emulation, statuses: StatusReader): Rout
       path: "/nodes/{node}/lxc/{vmid}/status/current",
       permission: onContainer("VM.Audit"),
       parameters: { node, vmid },
-      async handle({ params }) {
+      async handle({ params }): Promise<Proxmox.nodesLxcStatusCurrentVmStatus> {
         return { ...(await statuses.read(store.require(params.vmid))), ha: { managed: 0 } };
       },
     }),
@@ -58,7 +59,7 @@ export function statusRoutes(emulation: Emulation, statuses: StatusReader): Rout
   ];
 }
 
-function describeInterface({ name, mac, addresses }: ContainerInterface): Record<string, unknown> {
+function describeInterface({ name, mac, addresses }: ContainerInterface): Proxmox.nodesLxcInterfacesIp {
   const first = (family: string) => {
     const found = addresses.find((one) => one.family === family);
     return found ? { [family]: `${found.address}/${found.prefix}` } : {};
