@@ -26,7 +26,7 @@ export function temporaryRoot(): { path: string; remove(): void } {
 /** Starts one of the programs from its source. */
 export function startProgram(name: "pty-host" | "agent" | "bootstrap", root: string): ChildProcess {
   return spawn(process.execPath, [join(import.meta.dirname, `../../src/${name}/main.ts`)], {
-    env: { PATH: process.env.PATH, HOME: join(root, "root"), BERTH_ROOT: root },
+    env: { PATH: process.env.PATH, BERTH_ROOT: root },
     stdio: ["pipe", "pipe", process.env.BERTH_TEST_LOG ? "inherit" : "pipe"],
   });
 }
