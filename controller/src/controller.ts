@@ -15,6 +15,7 @@ import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import type { Api } from "./http/api.ts";
+import { pruneIdempotency } from "./http/idempotency.ts";
 import { createLogger } from "./http/logger.ts";
 import { buildServer } from "./http/server.ts";
 import { Identity } from "./identity/identity.ts";
@@ -28,12 +29,16 @@ import { sandboxRoutes } from "./sandboxes/routes.ts";
 import { settingsFromEnvironment } from "./settings/environment.ts";
 import type { Settings } from "./settings/settings.ts";
 import type { Store } from "./store/connect.ts";
+import { keepHouse } from "./store/housekeeping.ts";
 import { acquireLeadership } from "./store/leader.ts";
 import { openStore } from "./store/open.ts";
 import { TerminalKeeper } from "./terminals/keeper.ts";
 import { Terminals } from "./terminals/repository.ts";
 import { terminalRoutes } from "./terminals/routes.ts";
 import { version } from "./version.ts";
+
+/** How long the log of an operation can be read. */
+const keepEventsDays = 14;
 
 /** What the parts are made of. */
 interface Foundation {
@@ -98,9 +103,16 @@ function assemble(foundation: Foundation): Parts {
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
   const fleet = makeSandboxModule({
-    ...{ db: store.db, events, client, keys, template, registry, clock, log },
-    // Exact names of pool and storage are the cluster's: the settings', or the bundled Proxmox's own.
-    ...{ pool, storage },
+    db: store.db,
+    events,
+    client,
+    keys,
+    template,
+    registry,
+    clock,
+    log,
+    pool,
+    storage,
     bootstrapKeys: bundledTemplateKeys(cluster.tokenSecret),
     agentUrl: (localAddress) =>
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
@@ -109,7 +121,12 @@ function assemble(foundation: Foundation): Parts {
   });
   return {
     ...foundation,
-    ...{ events, registry, template, terminals, agents, fleet },
+    events,
+    registry,
+    template,
+    terminals,
+    agents,
+    fleet,
     identity: new Identity({ db: store.db, clock }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
     keeper: new TerminalKeeper({ terminals, registry, log }),
@@ -132,6 +149,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
   scope.add(() => fleet.stop());
   fleet.start();
   readiness.active = true;
+  keepHouseWhile(parts, scope);
   const setupPath = await identity.setup.issueLink();
   progress.ready(console, setupPath && console + setupPath);
 
@@ -142,6 +160,24 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
   const lost = await Promise.race([stopped, leadership.lost]);
   if (lost)
     throw new Error("the database connection that holds this controller's right to work was lost", { cause: lost });
+}
+
+/** Removes what is too old to be of use, until the scope is disposed. */
+function keepHouseWhile({ store, events, identity, log }: Parts, scope: Scope): void {
+  const over = new AbortController();
+  const chores = {
+    events: () => events.prune(keepEventsDays),
+    "idempotency keys": () => pruneIdempotency(store.db, systemClock.now()),
+    sessions: () => identity.sessions.prune(),
+  };
+  const done = keepHouse(chores, systemClock, over.signal, {
+    removed: (chore, rows) => log.debug({ chore, rows }, "old rows removed"),
+    failed: (chore, err) => log.warn({ chore, err }, "old rows could not be removed"),
+  });
+  scope.add(() => {
+    over.abort();
+    return done;
+  });
 }
 
 /** Listens for people; answers the console's address. */
