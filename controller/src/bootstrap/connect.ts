@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
-import { sshFingerprint } from "@berth/base/node";
+import { systemClock } from "@berth/base";
+import { isErrno, sshFingerprint } from "@berth/base/node";
 import ssh2, { type Client, type ParsedKey } from "ssh2";
 
 export interface SshTarget {
@@ -34,11 +35,14 @@ export interface SshConnection {
 }
 
 const connectTimeoutMs = 5_000;
+/** A container that has an address needs a moment until its sshd listens. */
+const bootMs = 15_000;
+const bootPollMs = 50;
 const handshakeTimeoutMs = 10_000;
 
 /** Connects and signs in. Rejects with `HostKeyMismatch`, or with the socket's or ssh2's error. */
 export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promise<SshConnection> {
-  const socket = await openSocket(target, signal);
+  const socket = await openSocketAtBoot(target, signal);
   const client = new ssh2.Client();
   let seen = "";
   return new Promise((resolve, reject) => {
@@ -80,6 +84,20 @@ function parseKeys(privateKeys: readonly string[]): ParsedKey[] {
     if (key instanceof Error) throw key;
     return key;
   });
+}
+
+/** Connects, and while the port is closed tries again for as long as a boot takes. */
+async function openSocketAtBoot(target: SshTarget, signal?: AbortSignal): Promise<Socket> {
+  const deadline = performance.now() + bootMs;
+  for (;;) {
+    try {
+      return await openSocket(target, signal);
+    } catch (error) {
+      const closed = isErrno(error, "ECONNREFUSED") || isErrno(error, "EHOSTUNREACH");
+      if (!closed || performance.now() > deadline) throw error;
+    }
+    await systemClock.sleep(bootPollMs, signal);
+  }
 }
 
 function openSocket({ host, port }: SshTarget, signal?: AbortSignal): Promise<Socket> {

@@ -32,7 +32,7 @@ export async function openCluster(
   const emulator = await embeddedProxmox({
     dataDir: settings.dataDir,
     isolated: settings.isolated,
-    onProgress: (line) => progress.step(line),
+    onProgress: (line) => progress.step(`the bundled Proxmox: ${line}`),
   });
   scope.add(() => emulator.stop());
   progress.step("the bundled Proxmox runs; its containers are processes of this machine, with no walls between them");

@@ -1,5 +1,5 @@
 import { backoffMs, type Clock } from "@berth/base";
-import type { StepName } from "@berth/protocol";
+import type { SandboxState, StepName } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { OperationJournal } from "../operations/journal.ts";
@@ -117,7 +117,7 @@ export class Reconciler {
         return undefined;
       case "wait":
         if (row.state === "failed" && !operation) return undefined;
-        if (row.state !== next.state) await sandboxes.change(row, { state: next.state });
+        await this.#underWay(row, next.state);
         if (operation) await journal.step(operation, next.name, next.detail);
         return next.ms;
       case "fail":
@@ -133,7 +133,7 @@ export class Reconciler {
 
   async #step(row: SandboxRow, operation: OperationRow, next: Extract<Plan, { kind: "step" }>): Promise<void> {
     const { sandboxes, journal, tasks, actions } = this.#deps;
-    if (row.state !== next.state) await sandboxes.change(row, { state: next.state });
+    await this.#underWay(row, next.state);
     await journal.step(operation, next.name);
     if (next.step === "follow-task") await tasks.follow(row, operation);
     else await actions[next.step](row, operation);
@@ -141,6 +141,12 @@ export class Reconciler {
     if (next.step !== "forget" && (row.attempts > 0 || row.error)) {
       await sandboxes.change(row, { attempts: 0, error: null });
     }
+  }
+
+  /** What was settled and is not any more is work again, also for the controller after this one. */
+  async #underWay(row: SandboxRow, state: SandboxState): Promise<void> {
+    if (row.state === state && row.look_at !== null) return;
+    await this.#deps.sandboxes.change(row, { state, look_at: row.look_at ?? new Date(this.#deps.clock.now()) });
   }
 
   /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
