@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sshKeyPair } from "@berth/base/node";
 import type { BootstrapRequest } from "@berth/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { rootOf } from "../src/root.ts";
 import { type BootstrapMachine, bootstrap } from "../src/bootstrap/steps.ts";
+import { rootOf } from "../src/root.ts";
 import { endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
 
 const machineId = "0123456789abcdef0123456789abcdef";

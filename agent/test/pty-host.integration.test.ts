@@ -1,5 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { PtyHostLink } from "../src/agent/pty-host-link.ts";
 import { attach, connectPtyHost, endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
@@ -26,6 +28,14 @@ afterEach(async () => {
 async function restartHost(): Promise<void> {
   host = startProgram("pty-host", root.path);
   ({ link, close } = await connectPtyHost(root.path));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1]?.[0] !== "Z";
+  } catch {
+    return false;
+  }
 }
 
 function start(id: string, script: string, epoch = 1) {
@@ -60,6 +70,7 @@ describe("a terminal of the PTY host", () => {
     await start("t1", "stty raw; head -c 700000 /dev/zero | tr '\\0' x; printf END");
     const viewer = attach(link, "t1", { from: { epoch: 1, offset: 0 } });
     await until(() => viewer.closed !== undefined);
+    expect(viewer.messages.map((message) => message.type)).toEqual(["attached", "exit"]);
     expect(viewer.output.byteLength).toBe(700_003);
     expect(viewer.text.endsWith("xEND")).toBe(true);
   });
@@ -99,7 +110,21 @@ describe("a terminal of the PTY host", () => {
     expect(anew).toMatchObject({ state: "running", epoch: 2, lost: false });
     expect(await start("t1", "printf never", 2)).toMatchObject({ epoch: 2 });
     await until(async () => (await link.call("screen", { id: "t1" })).text.endsWith("again"));
-    expect((await link.call("screen", { id: "t1" })).text).toContain("the last screen");
+    expect((await link.call("screen", { id: "t1" })).text).toBe("the last screen\n— started anew —\nagain");
+  });
+
+  it("ends a program that outlived its killed host", async () => {
+    await start("t1", "trap '' HUP; printf 'pid %s.' $$; exec sleep 1236 <&- >&- 2>&-");
+    const viewer = attach(link, "t1", { from: { epoch: 1, offset: 0 } });
+    await until(() => viewer.text.includes("."));
+    const pid = Number(/pid ([0-9]+)/.exec(viewer.text)?.[1]);
+    const meta = join(root.path, "var/lib/berth/terminals/t1/meta.json");
+    await until(() => readFileSync(meta, "utf8").includes("session"));
+    await endProgram(host, "SIGKILL");
+    await close();
+    expect(isAlive(pid)).toBe(true);
+    await restartHost();
+    await until(() => !isAlive(pid));
   });
 
   it("ends the whole session of its program when it is removed", async () => {
@@ -109,14 +134,7 @@ describe("a terminal of the PTY host", () => {
     const pid = Number(/pid ([0-9]+)/.exec(viewer.text)?.[1]);
     await link.call("remove", { id: "t1" });
     expect(await link.call("list", {})).toEqual([]);
-    await until(() => {
-      try {
-        process.kill(pid, 0);
-        return false;
-      } catch {
-        return true;
-      }
-    });
+    await until(() => !isAlive(pid));
   });
 
   it("refuses a second host on the same folder", async () => {

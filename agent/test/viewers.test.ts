@@ -81,7 +81,7 @@ afterEach(tearDown);
 async function setUp(): Promise<void> {
   root = temporaryRoot();
   const { spawn, ptys } = fakeSpawn();
-  host = new PtyHost({ folder: root.path, spawn, log: createLog("test", () => {}) });
+  host = new PtyHost({ folder: root.path, spawn, log: createLog("test", () => {}), bootId: "boot" });
   link = loopback((channel, kind, params) => host.open(channel, kind, params));
   await host.handlers.start({ id: "t", epoch: 1, argv: ["x"], cwd: "/", env: {}, cols: 80, rows: 24 });
   const [first] = ptys;

@@ -45,3 +45,14 @@ export async function nextContent({ model, feed }: TerminalContent): Promise<Ter
   const ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
   return { ring, model, feed: new ScreenFeed(ring, model, 0) };
 }
+
+const endedModes = [1000, 1002, 1003, 1004, 1006, 2004].map((mode) => `\x1b[?${mode}l`).join("");
+
+/**
+ * The first output of a later epoch: ends what the earlier program may have left (its alternate screen, modes and
+ * colours) and goes on below the last row of the main screen that has text, from 0, or -1.
+ */
+export function epochBreak(lastTextRow: number): Uint8Array {
+  const below = lastTextRow < 0 ? "\x1b[H" : `\x1b[${lastTextRow + 1};1H\r\n`;
+  return Buffer.from(`\x1b[?1049l\x1b[!p${endedModes}\x1b[?25h\x1b[m${below}\x1b[2m— started anew —\x1b[m\r\n`);
+}

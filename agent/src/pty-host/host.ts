@@ -19,6 +19,8 @@ export interface PtyHostOptions {
   folder: string;
   spawn: SpawnPty;
   log: Log;
+  /** The container's present boot. */
+  bootId: string;
 }
 
 /** All terminals of a sandbox. Knows no socket: connections bring calls and channels, and listen for changes. */
@@ -124,10 +126,10 @@ export class PtyHost {
   }
 
   #terminalOptions(id: string): TerminalOptions {
-    const { spawn, log, folder } = this.#options;
+    const { spawn, log, folder, bootId } = this.#options;
     const onChange = (status: TerminalStatus) => {
       for (const listener of this.#listeners) listener(status);
     };
-    return { store: new TerminalStore(join(folder, id)), spawn, log, onChange };
+    return { store: new TerminalStore(join(folder, id)), spawn, log, bootId, onChange };
   }
 }

@@ -45,8 +45,11 @@ export const limits = {
 
   /** How long a program has after SIGHUP, in milliseconds. */
   killGraceMs: 2000,
-  /** How long the last output of a program is awaited while another process keeps its PTY open, in milliseconds. */
-  drainIdleMs: 100,
+  /**
+   * How long a terminal must be silent behind its program's end before that is told, in milliseconds, and how long it is
+   * awaited at most while another process goes on writing. The kernel hands written output over within a few.
+   */
+  drainIdleMs: 20,
   drainMaxMs: 1000,
 
   maxTerminals: 256,

@@ -1,4 +1,5 @@
 import { createLog, errorText } from "../log.ts";
+import { bootId } from "../machine.ts";
 import { guestPath, rootOf } from "../root.ts";
 import { PtyHost } from "./host.ts";
 import { spawnPty } from "./pty.ts";
@@ -11,7 +12,12 @@ async function main(): Promise<void> {
   const run = guestPath(root, "run");
   // First, since a second host must not touch the first one's files.
   await lockFolder(run);
-  const host = new PtyHost({ folder: guestPath(root, "terminals"), spawn: spawnPty, log });
+  const host = new PtyHost({
+    folder: guestPath(root, "terminals"),
+    spawn: spawnPty,
+    log,
+    bootId: await bootId(root),
+  });
   await host.load();
   const stopServing = await serve(host, run, log);
   // Here a systemd unit of Type=notify would be told; Node has no datagram socket for that, so the unit is Type=exec.

@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { closeSync, constants as openFlags, openSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { ReadStream } from "node:tty";
 import { isErrno } from "@berth/base/node";
@@ -9,6 +9,8 @@ import { signalSession } from "./session.ts";
 
 /** What a terminal needs of its PTY. */
 export interface Pty {
+  /** The program's process, which leads a session of its own. */
+  readonly pid: number;
   /** Writes what the kernel takes at once; answers how many bytes. 0: try again later. */
   write(bytes: Uint8Array): number;
   resize(cols: number, rows: number): void;
@@ -42,11 +44,17 @@ const signalNames = new Map(Object.entries(constants.signals).map(([name, number
 class NativePtyProcess implements Pty {
   readonly #options: PtyOptions;
   readonly #fd: number;
-  readonly #pid: number;
+  readonly pid: number;
   readonly #stream: ReadStream;
+  /**
+   * This host's own hold on the program's side of the terminal. When the last process closes that side, the kernel
+   * (Linux 6.18 too) throws away what was written and not yet read: up to 12 KB of a program that writes much and exits.
+   */
+  readonly #hold: number;
   #exit: TerminalExit | undefined;
   #streamEnded = false;
   #reported = false;
+  #readBytes = 0;
   #idleTimer: NodeJS.Timeout | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
   readonly #ended = Promise.withResolvers<void>();
@@ -59,13 +67,14 @@ class NativePtyProcess implements Pty {
     const { cwd, cols, rows } = options;
     const pty = native.fork(file, args, env, cwd, cols, rows, -1, -1, true, "", onExit);
     this.#fd = pty.fd;
-    this.#pid = pty.pid;
+    this.pid = pty.pid;
+    this.#hold = openSync(pty.pty, openFlags.O_RDWR | openFlags.O_NOCTTY);
     this.#stream = new ReadStream(pty.fd);
     this.#stream.on("data", (chunk) => {
+      this.#readBytes += chunk.byteLength;
       this.#options.onData(chunk);
-      if (this.#exit) this.#idleTimer?.refresh();
     });
-    // EIO: no process has the terminal open any more. The stream then closes itself.
+    // A read of a terminal that failed; the stream then closes itself.
     this.#stream.on("error", () => {});
     this.#stream.on("close", () => {
       this.#streamEnded = true;
@@ -98,16 +107,16 @@ class NativePtyProcess implements Pty {
 
   async end(): Promise<void> {
     if (this.#reported) {
-      await signalSession(this.#pid, "SIGKILL");
+      await signalSession(this.pid, "SIGKILL");
       return;
     }
     // A stopped job must run to see the hang-up.
-    await signalSession(this.#pid, "SIGHUP");
-    await signalSession(this.#pid, "SIGCONT");
-    const kill = setTimeout(() => void signalSession(this.#pid, "SIGKILL"), limits.killGraceMs);
+    await signalSession(this.pid, "SIGHUP");
+    await signalSession(this.pid, "SIGCONT");
+    const kill = setTimeout(() => void signalSession(this.pid, "SIGKILL"), limits.killGraceMs);
     await this.#ended.promise;
     clearTimeout(kill);
-    await signalSession(this.#pid, "SIGKILL");
+    await signalSession(this.pid, "SIGKILL");
   }
 
   #programEnded(code: number, signal: number): void {
@@ -116,16 +125,27 @@ class NativePtyProcess implements Pty {
       this.#report();
       return;
     }
-    // What the program wrote last may still be unread, or held by a pause. The kernel tells the end (EIO), unless a
-    // process in the background keeps the terminal open.
+    // What the program wrote last may still be unread, or held by a pause.
     this.#stream.resume();
-    this.#idleTimer = setTimeout(() => this.#stream.destroy(), limits.drainIdleMs);
+    this.#awaitIdle();
     this.#drainTimer = setTimeout(() => this.#stream.destroy(), limits.drainMaxMs);
+  }
+
+  #awaitIdle(): void {
+    const before = this.#readBytes;
+    this.#idleTimer = setTimeout(() => {
+      // A process that was held up runs its late timers before it reads: only a look at the terminal in between tells.
+      setImmediate(() => {
+        if (this.#readBytes === before) this.#stream.destroy();
+        else if (!this.#reported) this.#awaitIdle();
+      });
+    }, limits.drainIdleMs);
   }
 
   #report(): void {
     if (!this.#exit || this.#reported) return;
     this.#reported = true;
+    closeSync(this.#hold);
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#drainTimer);
     this.#ended.resolve();

@@ -60,8 +60,13 @@ export class ScreenModel {
     return this.terminal.modes.bracketedPasteMode;
   }
 
-  get alternateScreen(): boolean {
-    return this.terminal.buffer.active.type === "alternate";
+  /** The last row of the main screen that has text, from 0; -1 if none has. */
+  get lastTextRow(): number {
+    const { normal } = this.terminal.buffer;
+    for (let row = this.rows - 1; row >= 0; row -= 1) {
+      if (normal.getLine(normal.baseY + row)?.translateToString(true)) return row;
+    }
+    return -1;
   }
 
   /** Parses the bytes, which must stay as they are until it resolves. */

@@ -17,6 +17,10 @@ const metaSchema = Type.Object({
   lost: Type.Boolean(),
   ...terminalSizeFields,
   title: Type.String({ maxLength: 1024 }),
+  /** The program's session, for a later host to end what outlived the one that held its PTY. */
+  session: Type.Optional(
+    Type.Object({ id: Type.Integer({ minimum: 2 }), bootId: Type.String(), startTicks: Type.String() }),
+  ),
 });
 /** What is kept of a terminal beside its bytes. */
 export type TerminalMeta = Static<typeof metaSchema>;

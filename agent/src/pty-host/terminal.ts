@@ -8,11 +8,12 @@ import {
 } from "@berth/protocol";
 import type { Channel } from "@berth/protocol/link";
 import type { Log } from "../log.ts";
-import { emptyContent, loadContent, nextContent, type TerminalContent } from "./content.ts";
+import { emptyContent, epochBreak, loadContent, nextContent, type TerminalContent } from "./content.ts";
 import { Outflow } from "./outflow.ts";
 import { typedText } from "./paste.ts";
 import { Persistence } from "./persistence.ts";
 import type { Pty, SpawnPty } from "./pty.ts";
+import { killSession, markSession } from "./session.ts";
 import type { Size } from "./size.ts";
 import type { TerminalMeta, TerminalStore } from "./store.ts";
 import { TerminalInput } from "./terminal-input.ts";
@@ -29,14 +30,11 @@ export interface TerminalOptions {
   store: TerminalStore;
   spawn: SpawnPty;
   log: Log;
+  /** The container's present boot. */
+  bootId: string;
   /** State, size or title changed. */
   onChange(status: TerminalStatus): void;
 }
-
-/** Ends what an earlier program may have left: its modes, its colours, its alternate screen. */
-const epochBreak = Buffer.from(
-  "\x1b[?1049l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[m\x1b[999;1H\r\n\x1b[2m— started anew —\x1b[m\r\n",
-);
 
 /**
  * One terminal over all its epochs: its program's PTY, its output, screen, viewers and input, and what is on disk of it.
@@ -91,6 +89,8 @@ export class Terminal {
     const meta = await options.store.readMeta();
     if (!meta) return undefined;
     const running = meta.exit === null;
+    // A program that ignored the loss of its terminal must not go on beside the one that takes its place.
+    if (running && meta.session) await killSession(meta.session, options.bootId);
     const found = running ? { ...meta, exit: { code: null, signal: null }, lost: true } : meta;
     const terminal = new Terminal(options, found, undefined);
     if (running) await options.store.writeMeta(found);
@@ -117,7 +117,7 @@ export class Terminal {
     this.#content = content;
     this.#meta = { ...this.#meta, epoch, exit: null, lost: false, cols, rows };
     content.feed.resize(cols, rows);
-    await this.#run(program, epochBreak);
+    await this.#run(program, epochBreak(content.model.lastTextRow));
   }
 
   /** Takes a viewer in. */
@@ -175,8 +175,16 @@ export class Terminal {
       this.#programEnded({ code: null, signal: null });
       throw error;
     }
+    void this.#markSession(this.#pty.pid);
     this.#options.log.info("a terminal's program started", { terminalId: this.id, epoch: this.#meta.epoch });
     this.#tellChange();
+  }
+
+  async #markSession(leader: number): Promise<void> {
+    const session = await markSession(leader, this.#options.bootId);
+    if (!session) return;
+    this.#meta = { ...this.#meta, session };
+    this.#persistence.dirty();
   }
 
   #receive(chunk: Uint8Array): void {

@@ -20,8 +20,8 @@ export const linkLimits = {
   headerBytes: 5,
   /** A snapshot of the largest screen with its scrollback fits; nothing longer is sent. */
   maxFrameBytes: 4 * 1024 * 1024,
-  /** A message or the parameters of a channel. */
-  maxMessageBytes: 256 * 1024,
+  /** A message or the parameters of a channel. The text of the largest screen fits; what is longer is not sent. */
+  maxMessageBytes: 1024 * 1024,
   /** Data that may be under way on one channel. One frame may overdraw it, so that a snapshot stays whole. */
   channelWindowBytes: 512 * 1024,
   maxChannels: 1024,

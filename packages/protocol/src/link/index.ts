@@ -2,6 +2,6 @@ export { Channel, type ChannelHandlers, type CloseReason, relay } from "./channe
 export { controlMessageSchema, linkVersion } from "./control.ts";
 export { LinkViolation, linkLimits } from "./frames.ts";
 export * from "./interfaces.ts";
-export { Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
+export { MessageTooLong, Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
 export { CallFailure, type Handlers, type Interface, type Method, Peer, type PeerOptions } from "./peer.ts";
 export { FrameReader, lengthPrefix } from "./stream-frames.ts";

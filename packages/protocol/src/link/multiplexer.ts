@@ -13,6 +13,12 @@ import {
 /** The channel that is always open: hello, welcome, requests, responses and events. It carries messages only. */
 const controlChannel = 0;
 
+/** A message is longer than the link takes. */
+export class MessageTooLong extends Error {
+  override readonly name = "MessageTooLong";
+  readonly code = "payload_too_large";
+}
+
 export interface MultiplexerOptions {
   /** Who dialled: the dialling side opens even channels, the other odd ones, so that both may open at once. */
   side: "dialler" | "listener";
@@ -44,13 +50,14 @@ export class Multiplexer {
     return this.#channels.size;
   }
 
-  /** Sends a message on the control channel. */
+  /** Sends a message on the control channel. Throws `MessageTooLong`, and sends nothing, above the link's bound. */
   sendControl(message: unknown): void {
     this.#send(frameTypes.message, controlChannel, encodeJson(message));
   }
 
   /** Opens a channel. On a link that has closed, the channel is closed at once. */
   open(kind: string, params: unknown): Channel {
+    const request = encodeJson({ kind, params });
     const id = this.#nextId;
     this.#nextId += 2;
     const channel = new Channel(this.#port(id));
@@ -59,7 +66,7 @@ export class Multiplexer {
       return channel;
     }
     this.#channels.set(id, channel);
-    this.#send(frameTypes.open, id, encodeJson({ kind, params }));
+    this.#send(frameTypes.open, id, request);
     return channel;
   }
 
@@ -137,7 +144,11 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 function encodeJson(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
+  const payload = encoder.encode(JSON.stringify(value));
+  // The peer would close the whole link.
+  if (payload.byteLength > linkLimits.maxMessageBytes)
+    throw new MessageTooLong("the message is longer than the link takes");
+  return payload;
 }
 
 function decodeJson(payload: Uint8Array): unknown {

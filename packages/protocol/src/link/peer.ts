@@ -84,7 +84,13 @@ export class Peer<Local extends Interface, Remote extends Interface> {
         reject(new CallFailure("timeout", `${name} was not answered within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#pending.set(id, { result: method.result, resolve, reject, timer });
-      this.#options.send({ type: "request", id, method: name, params });
+      try {
+        this.#options.send({ type: "request", id, method: name, params });
+      } catch (error) {
+        this.#pending.delete(id);
+        clearTimeout(timer);
+        reject(error);
+      }
     });
   }
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readTextIfExists } from "@berth/base/node";
-import type { Root } from "../root.ts";
+import type { Root } from "./root.ts";
 
 /**
  * An id of the container's present boot. The kernel's boot id is the node's, shared by all its containers, so the start
@@ -10,8 +10,13 @@ import type { Root } from "../root.ts";
 export async function bootId(root: Root): Promise<string> {
   const kernel = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
   const init = root.isFolder ? (await readTextIfExists(join(root.path, "run/init.pid")))?.trim() : "1";
-  const stat = init && /^[0-9]+$/.test(init) ? await readTextIfExists(`/proc/${init}/stat`) : undefined;
+  const started = init && /^[0-9]+$/.test(init) ? await processStart(Number(init)) : undefined;
+  return `${kernel}:${started ?? "0"}`.slice(0, 64);
+}
+
+/** When a process started, in the kernel's ticks; undefined if there is none. Tells it from a later one of the same id. */
+export async function processStart(pid: number): Promise<string | undefined> {
+  const stat = await readTextIfExists(`/proc/${pid}/stat`);
   // Field 22 of the whole line, counted behind the command's name, which is in parentheses and may hold anything.
-  const started = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "0";
-  return `${kernel}:${started}`.slice(0, 64);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }
