@@ -67,15 +67,19 @@ export class Reconciler {
     const agentConnected = this.#deps.isConnected(row.id);
     const task = row.task ? { step: stepOf(row.task.step) } : undefined;
     // While a task of ours works on it, what the container looks like says nothing.
-    const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(row, agentConnected);
+    const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(row, operation, agentConnected);
     const observed = { task, container, agentConnected };
     return plan(await this.#desired(row, operation), observed, this.#deps.clock.now());
   }
 
-  async #observe(row: SandboxRow, agentConnected: boolean): Promise<ObservedContainer> {
+  async #observe(
+    row: SandboxRow,
+    operation: OperationRow | undefined,
+    agentConnected: boolean,
+  ): Promise<ObservedContainer> {
     const needsAddress = row.desired === "running" && !agentConnected;
     const { container, node } = await observeContainer(this.#deps, row, needsAddress);
-    await this.#noteSighting(row, container.kind === "ours" ? container.address : undefined, node);
+    await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);
     return container;
   }
 
@@ -96,12 +100,17 @@ export class Reconciler {
     };
   }
 
-  async #noteSighting(row: SandboxRow, address: string | undefined, node: string | undefined): Promise<void> {
+  async #noteSighting(
+    row: SandboxRow,
+    operation: OperationRow | undefined,
+    address: string | undefined,
+    node: string | undefined,
+  ): Promise<void> {
     const moved = node !== undefined && node !== row.node;
     const readdressed = address !== undefined && address !== row.address;
-    if (moved || readdressed) {
-      await this.#deps.sandboxes.change(row, { ...(moved ? { node } : {}), ...(readdressed ? { address } : {}) });
-    }
+    if (!moved && !readdressed) return;
+    await this.#deps.sandboxes.change(row, { ...(moved ? { node } : {}), ...(readdressed ? { address } : {}) });
+    if (readdressed && operation) await this.#deps.journal.step(operation, "address", `it has the address ${address}`);
   }
 
   async #carryOut(
