@@ -1,0 +1,67 @@
+import { useState } from "react";
+import { useNow } from "../api/use-now.ts";
+import { Button } from "../ui/button.tsx";
+import { Icon } from "../ui/icon.tsx";
+import { useFleetState, useSandboxes } from "./context.tsx";
+import "./fleet.css";
+import { NewSandboxDialog } from "./new-sandbox-dialog.tsx";
+import { SandboxRow } from "./sandbox-row.tsx";
+
+/** All sandboxes, and the way to another. */
+export function FleetPage() {
+  const { loaded } = useFleetState();
+  const sandboxes = useSandboxes();
+  const [making, setMaking] = useState(false);
+  const now = useNow(30_000);
+  const empty = loaded && sandboxes.length === 0;
+  return (
+    <main className="page">
+      <header className="page-head">
+        <h1>Sandboxes</h1>
+        {loaded && !empty && <span className="count mono">{sandboxes.length}</span>}
+        {!empty && (
+          <Button look="primary" className="page-action" disabled={!loaded} onClick={() => setMaking(true)}>
+            <Icon name="plus" /> New sandbox
+          </Button>
+        )}
+      </header>
+      {!loaded && <FleetSkeleton />}
+      {empty && <EmptyFleet onNew={() => setMaking(true)} />}
+      {sandboxes.length > 0 && (
+        <ul className="sandbox-list">
+          {sandboxes.map((sandbox) => (
+            <SandboxRow key={sandbox.id} sandbox={sandbox} now={now} />
+          ))}
+        </ul>
+      )}
+      {making && <NewSandboxDialog onClose={() => setMaking(false)} />}
+    </main>
+  );
+}
+
+function EmptyFleet({ onNew }: { onNew: () => void }) {
+  return (
+    <section className="empty">
+      <h2>No sandboxes yet</h2>
+      <p>
+        A sandbox is a container of its own on your Proxmox, cloned from the template, with Claude Code ready in it.
+        Making one takes a few seconds; then you are at Claude’s prompt.
+      </p>
+      <Button look="primary" onClick={onNew}>
+        <Icon name="plus" /> New sandbox
+      </Button>
+    </section>
+  );
+}
+
+function FleetSkeleton() {
+  return (
+    <div className="sandbox-list" aria-busy="true">
+      {["a", "b", "c"].map((row) => (
+        <div key={row} className="sandbox-row">
+          <div className="skeleton row-skeleton" />
+        </div>
+      ))}
+    </div>
+  );
+}

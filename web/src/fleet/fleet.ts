@@ -1,0 +1,164 @@
+import {
+  type Client,
+  deletedEventSchema,
+  fleetEvents,
+  listSandboxes,
+  listTerminals,
+  type Operation,
+  operationSchema,
+  routeUrl,
+  type Sandbox,
+  sandboxSchema,
+  type Terminal,
+  terminalSchema,
+} from "@berth/protocol";
+import { Value } from "typebox/value";
+import { EventStream, type StreamState } from "../api/event-stream.ts";
+import { everyPage } from "../api/every-page.ts";
+import { Store } from "../api/store.ts";
+
+/** What the fleet keeps, by id. */
+interface Things {
+  sandboxes: Sandbox;
+  /** Terminals of the sandboxes that were looked at, and of those that told of themselves. */
+  terminals: Terminal;
+  /** Operations that told of themselves. */
+  operations: Operation;
+}
+type Kept = keyof Things;
+
+/** What is known of the fleet. */
+export interface FleetState extends Readonly<{ [K in Kept]: ReadonlyMap<string, Things[K]> }> {
+  /** The sandboxes were listed at least once. */
+  readonly loaded: boolean;
+  readonly stream: StreamState;
+}
+
+const nothing: FleetState = {
+  sandboxes: new Map(),
+  terminals: new Map(),
+  operations: new Map(),
+  loaded: false,
+  stream: "connecting",
+};
+
+/** The fleet as the controller tells of it: listed once, then kept by its events. */
+export class Fleet {
+  readonly state = new Store(nothing);
+  readonly #api: Client;
+  #stream: EventStream | undefined;
+  /** Ids that events spoke of while a list is under way: the list is older than what they said. */
+  #touched: Set<string> | undefined;
+  /** Sandboxes whose terminals are shown, to be listed again after a gap. */
+  readonly #watched = new Set<string>();
+
+  constructor(api: Client) {
+    this.#api = api;
+  }
+
+  /** Begins to listen. */
+  start(): void {
+    this.#stream = new EventStream({
+      url: routeUrl(fleetEvents, {}),
+      names: ["sandbox", "operation", "terminal", "deleted"],
+      onEvent: (name, data) => this.apply(name, data),
+      onLive: () => {
+        this.state.update((state) => ({ ...state, stream: "live" }));
+        void this.refresh();
+      },
+      onAway: () => this.#away(),
+    });
+  }
+
+  /** Stops listening and forgets everything. */
+  stop(): void {
+    this.#stream?.close();
+    this.#stream = undefined;
+    this.#watched.clear();
+    this.state.set(nothing);
+  }
+
+  /** The network is back, or the page is seen again. */
+  poke(): void {
+    this.#stream?.poke();
+  }
+
+  /** Lists again what is shown. */
+  async refresh(): Promise<void> {
+    this.#touched = new Set();
+    try {
+      const sandboxes = await everyPage((query) => this.#api.call(listSandboxes, { query }));
+      this.#replace("sandboxes", sandboxes, () => true);
+      this.state.update((state) => ({ ...state, loaded: true }));
+      await Promise.all([...this.#watched].map((id) => this.watchTerminals(id)));
+    } catch {
+      // The stream tells when the controller is back, and a session that ended shows by itself.
+    } finally {
+      this.#touched = undefined;
+    }
+  }
+
+  /** Lists the terminals of a sandbox, and keeps them up to date from then on. */
+  async watchTerminals(sandboxId: string): Promise<readonly Terminal[]> {
+    this.#watched.add(sandboxId);
+    const terminals = await everyPage((query) => this.#api.call(listTerminals, { params: { id: sandboxId }, query }));
+    this.#replace("terminals", terminals, (terminal) => terminal.sandboxId === sandboxId);
+    return terminals;
+  }
+
+  /** Takes what an answer or an event says. */
+  apply(name: string, data: unknown): void {
+    if (name === "sandbox" && Value.Check(sandboxSchema, data)) this.put("sandboxes", data);
+    else if (name === "terminal" && Value.Check(terminalSchema, data)) this.put("terminals", data);
+    else if (name === "operation" && Value.Check(operationSchema, data)) this.put("operations", data);
+    else if (name === "deleted" && Value.Check(deletedEventSchema, data)) {
+      this.#remove(data.kind === "sandbox" ? "sandboxes" : "terminals", data.id);
+    }
+  }
+
+  /** Takes a thing as it is now. */
+  put<K extends Kept>(kind: K, item: Things[K]): void {
+    this.#change(kind, item.id, (things) => things.set(item.id, item));
+  }
+
+  /** A terminal that was closed here: gone before the event says so. */
+  forgetTerminal(id: string): void {
+    this.#remove("terminals", id);
+  }
+
+  #remove(kind: Kept, id: string): void {
+    this.#change(kind, id, (things) => things.delete(id));
+  }
+
+  #change<K extends Kept>(kind: K, id: string, change: (things: Map<string, Things[K]>) => void): void {
+    this.#touched?.add(id);
+    const things = new Map<string, Things[K]>(this.#known(kind));
+    change(things);
+    this.#show(kind, things);
+  }
+
+  /** Replaces those that the list covers by the list, but for those that events spoke of meanwhile. */
+  #replace<K extends Kept>(kind: K, listed: readonly Things[K][], covered: (item: Things[K]) => boolean): void {
+    const things = new Map<string, Things[K]>();
+    const spokenOf = (id: string) => this.#touched?.has(id) === true;
+    for (const item of listed) if (!spokenOf(item.id)) things.set(item.id, item);
+    for (const [id, item] of this.#known(kind)) if (spokenOf(id) || !covered(item)) things.set(id, item);
+    this.#show(kind, things);
+  }
+
+  #known<K extends Kept>(kind: K): ReadonlyMap<string, Things[K]> {
+    const state: { readonly [P in Kept]: ReadonlyMap<string, Things[P]> } = this.state.get();
+    return state[kind];
+  }
+
+  #show<K extends Kept>(kind: K, things: ReadonlyMap<string, Things[K]>): void {
+    this.state.update((state) => ({ ...state, [kind]: things }));
+  }
+
+  #away(): void {
+    if (this.state.get().stream === "away") return;
+    this.state.update((state) => ({ ...state, stream: "away" }));
+    // A stream that was refused may mean that the session has ended: any call finds out.
+    void this.refresh();
+  }
+}

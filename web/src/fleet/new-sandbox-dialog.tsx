@@ -1,0 +1,83 @@
+import { createSandbox, nameSchema, type RouteInput } from "@berth/protocol";
+import { type FormEvent, useMemo, useState } from "react";
+import { Value } from "typebox/value";
+import { useApi } from "../api/context.tsx";
+import { randomKey } from "../api/random-key.ts";
+import { useCall } from "../api/use-call.ts";
+import { navigate } from "../app/navigation.ts";
+import { sandboxPath } from "../app/route.ts";
+import { Button } from "../ui/button.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { FailureNote } from "../ui/failure-note.tsx";
+import { Field } from "../ui/field.tsx";
+import { useFleet, useSandboxes } from "./context.tsx";
+import { suggestName } from "./name-suggestion.ts";
+import { useFollow } from "./sandbox-actions.tsx";
+import { SizeFields } from "./size-fields.tsx";
+import { type SandboxSize, type SizeChoice, sizePresets } from "./sizes.ts";
+
+/** Asks for a name and a size, makes the sandbox and goes to its page. */
+export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
+  const taken = new Set(useSandboxes().map((sandbox) => sandbox.name));
+  const [suggestion] = useState(() => suggestName(taken));
+  const [name, setName] = useState("");
+  const [choice, setChoice] = useState<SizeChoice>("medium");
+  const [own, setOwn] = useState<SandboxSize>(sizePresets.medium);
+  const chosenName = name || suggestion;
+  const create = useCreate({ name: chosenName, ...(choice === "own" ? own : sizePresets[choice]) }, onClose);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (wrongName(chosenName, taken) === undefined) void create.run();
+  };
+  return (
+    <Dialog title="New sandbox" onClose={onClose}>
+      <form className="form" onSubmit={submit}>
+        <Field
+          label="Name"
+          className="mono-input"
+          value={name}
+          placeholder={suggestion}
+          autoComplete="off"
+          autoCapitalize="none"
+          spellCheck={false}
+          maxLength={63}
+          autoFocus
+          note="Lower-case letters, digits and hyphens. Left empty, it is the name shown."
+          wrong={wrongName(chosenName, taken)}
+          onChange={(event) => setName(event.target.value.trim().toLowerCase())}
+        />
+        <SizeFields choice={choice} onChoice={setChoice} own={own} onOwn={setOwn} />
+        {create.failure && <FailureNote failure={create.failure} />}
+        <div className="dialog-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button look="primary" type="submit" busy={create.pending}>
+            Create {chosenName}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+/** The call that makes the sandbox. Pressed again after a lost answer, it makes no second one. */
+function useCreate(body: RouteInput<typeof createSandbox>["body"], onClose: () => void) {
+  const api = useApi();
+  const fleet = useFleet();
+  const follow = useFollow();
+  const text = JSON.stringify(body);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another body is another request
+  const idempotencyKey = useMemo(() => `create-${randomKey()}`, [text]);
+  return useCall(async () => {
+    const { sandbox, operation } = await api.call(createSandbox, { body }, { idempotencyKey });
+    fleet.put("sandboxes", sandbox);
+    follow(operation);
+    onClose();
+    navigate(sandboxPath(sandbox.name));
+  });
+}
+
+function wrongName(name: string, taken: ReadonlySet<string>): string | undefined {
+  if (!Value.Check(nameSchema, name))
+    return "Lower-case letters, digits and hyphens only, with a letter or digit at both ends.";
+  return taken.has(name) ? "There is a sandbox of this name." : undefined;
+}

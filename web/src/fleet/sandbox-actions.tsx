@@ -1,0 +1,92 @@
+import {
+  deleteSandbox,
+  type Operation,
+  restartSandbox,
+  type Sandbox,
+  startSandbox,
+  stopSandbox,
+} from "@berth/protocol";
+import { useState } from "react";
+import { useApi } from "../api/context.tsx";
+import { randomKey } from "../api/random-key.ts";
+import { type Call, useCall } from "../api/use-call.ts";
+import { rememberOperation } from "../operation/last-operation.ts";
+import { Icon } from "../ui/icon.tsx";
+import { Menu, type MenuItem } from "../ui/menu.tsx";
+import { useFleet } from "./context.tsx";
+import { DeleteDialog } from "./delete-dialog.tsx";
+
+export type PowerVerb = "start" | "stop" | "restart";
+const powerRoutes = { start: startSandbox, stop: stopSandbox, restart: restartSandbox };
+
+/** Starts, stops or restarts a sandbox. */
+export function usePower(sandbox: Sandbox): Call<[PowerVerb]> {
+  const api = useApi();
+  const follow = useFollow();
+  return useCall(async (verb: PowerVerb) => {
+    const input = { params: { id: sandbox.id } };
+    const { operation } = await api.call(powerRoutes[verb], input, { idempotencyKey: `${verb}-${randomKey()}` });
+    follow(operation);
+  });
+}
+
+/** Shows an operation that was begun here, before its events arrive. */
+export function useFollow(): (operation: Operation) => void {
+  const fleet = useFleet();
+  return (operation) => {
+    rememberOperation(operation.sandboxId, operation.id);
+    fleet.put("operations", operation);
+    const sandbox = fleet.state.get().sandboxes.get(operation.sandboxId);
+    if (sandbox) fleet.put("sandboxes", { ...sandbox, operationId: operation.id });
+  };
+}
+
+/** What can be done with a sandbox in its present state. */
+export function possibleVerbs(sandbox: Sandbox): readonly PowerVerb[] {
+  switch (sandbox.state) {
+    case "ready":
+      return ["restart", "stop"];
+    case "stopped":
+    case "asleep":
+      return ["start"];
+    case "failed":
+      return sandbox.vmid === null ? [] : ["start", "stop"];
+    case "provisioning":
+    case "starting":
+    case "stopping":
+    case "destroying":
+      return [];
+  }
+}
+
+const verbWords: Record<PowerVerb, string> = { start: "Start", stop: "Stop", restart: "Restart" };
+
+/** The menu of a sandbox: start, stop, restart, delete. */
+export function SandboxMenu({ sandbox, power }: { sandbox: Sandbox; power: Call<[PowerVerb]> }) {
+  const api = useApi();
+  const follow = useFollow();
+  const [asking, setAsking] = useState(false);
+  const items: MenuItem[] = possibleVerbs(sandbox).map((verb) => ({
+    label: verbWords[verb],
+    onSelect: () => void power.run(verb),
+  }));
+  if (sandbox.state !== "destroying") {
+    items.push({ label: "Delete…", danger: true, onSelect: () => setAsking(true) });
+  }
+  if (items.length === 0) return null;
+  return (
+    <>
+      <Menu label={`Actions for ${sandbox.name}`} button={<Icon name="more" />} items={items} />
+      {asking && (
+        <DeleteDialog
+          sandbox={sandbox}
+          onClose={() => setAsking(false)}
+          onDelete={async () => {
+            const { operation } = await api.call(deleteSandbox, { params: { id: sandbox.id } });
+            follow(operation);
+          }}
+        />
+      )}
+    </>
+  );
+}

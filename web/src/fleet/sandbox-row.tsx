@@ -1,0 +1,61 @@
+import type { Sandbox } from "@berth/protocol";
+import { Link } from "../app/link.tsx";
+import { sandboxPath } from "../app/route.ts";
+import { ageText } from "../operation/duration.ts";
+import { isOver } from "../operation/operation-feed.ts";
+import { stepTitle } from "../operation/step-names.ts";
+import { Button } from "../ui/button.tsx";
+import { FailureNote } from "../ui/failure-note.tsx";
+import { useFleetState } from "./context.tsx";
+import { SandboxMenu, usePower } from "./sandbox-actions.tsx";
+import { sizeText } from "./sizes.ts";
+import { StateBadge } from "./state-badge.tsx";
+
+/** One sandbox in the fleet's list. */
+export function SandboxRow({ sandbox, now }: { sandbox: Sandbox; now: number }) {
+  const power = usePower(sandbox);
+  const failure = power.failure ?? sandbox.error;
+  const startable = sandbox.state === "stopped" || sandbox.state === "asleep";
+  return (
+    <li className="sandbox-row" data-sandbox={sandbox.name} data-state={sandbox.state}>
+      <div className="sandbox-line">
+        <StateBadge state={sandbox.state} />
+        <Link className="sandbox-name mono" href={sandboxPath(sandbox.name)}>
+          {sandbox.name}
+        </Link>
+        <span className="sandbox-facts">
+          <Facts sandbox={sandbox} now={now} />
+        </span>
+        <span className="sandbox-actions">
+          {startable && (
+            <Button busy={power.pending} onClick={() => void power.run("start")}>
+              Start
+            </Button>
+          )}
+          <SandboxMenu sandbox={sandbox} power={power} />
+        </span>
+      </div>
+      {failure && <FailureNote failure={failure} />}
+    </li>
+  );
+}
+
+function Facts({ sandbox, now }: { sandbox: Sandbox; now: number }) {
+  const { operations } = useFleetState();
+  const operation = sandbox.operationId === null ? undefined : operations.get(sandbox.operationId);
+  const step = operation && !isOver(operation) ? operation.steps.find(({ state }) => state === "running") : undefined;
+  const created = new Date(sandbox.createdAt);
+  return (
+    <>
+      {step && <span className="fact-step">{step.detail ?? stepTitle(step.name)}</span>}
+      {sandbox.state === "ready" && !sandbox.agent.connected && <span className="fact-warn">agent away</span>}
+      <span className="fact-size">{sizeText(sandbox)}</span>
+      <span className="fact-place mono">
+        {sandbox.node === null ? "not placed" : `${sandbox.node}${sandbox.vmid === null ? "" : `/${sandbox.vmid}`}`}
+      </span>
+      <time className="fact-age" dateTime={sandbox.createdAt} title={created.toLocaleString()}>
+        {ageText(now - created.getTime())}
+      </time>
+    </>
+  );
+}

@@ -1,0 +1,112 @@
+import type { Operation, Step } from "@berth/protocol";
+import { useState } from "react";
+import { useNow } from "../api/use-now.ts";
+import { Icon } from "../ui/icon.tsx";
+import { durationText } from "./duration.ts";
+import { isOver, type OperationView } from "./operation-feed.ts";
+import "./operation.css";
+import { operationTitle, stepTitle } from "./step-names.ts";
+
+/** An operation's steps as they go by, each with its log behind it. */
+export function OperationPanel({ view }: { view: OperationView }) {
+  const { operation, logs } = view;
+  const running = operation !== undefined && !isOver(operation);
+  const now = useNow(100, running);
+  if (!operation) return <OperationSkeleton />;
+  const current = operation.steps.find((step) => step.state === "running");
+  return (
+    <section className="operation" aria-labelledby="operation-title">
+      <header className="operation-head">
+        <h2 id="operation-title">{title(operation)}</h2>
+        <span className="operation-time mono">
+          {durationText(span(operation.createdAt, operation.finishedAt, now))}
+        </span>
+      </header>
+      <p className="visually-hidden" role="status">
+        {current ? `${operationTitle(operation.kind)}: ${stepTitle(current.name)}` : title(operation)}
+      </p>
+      <ol className="steps">
+        {operation.steps.map((step) => (
+          <StepRow key={step.name} step={step} lines={logs.get(step.name) ?? []} now={now} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function StepRow({ step, lines, now }: { step: Step; lines: readonly string[]; now: number }) {
+  const [toggled, setToggled] = useState<boolean | undefined>(undefined);
+  // A failed step shows its log by itself: it is what one looks for.
+  const open = toggled ?? (step.state === "failed" && lines.length > 0);
+  const timed = step.startedAt !== null && step.state !== "skipped";
+  return (
+    <li className="step" data-state={step.state} data-step={step.name}>
+      <button
+        type="button"
+        className="step-row"
+        aria-expanded={open}
+        onClick={() => setToggled(!open)}
+        disabled={step.state === "pending"}
+      >
+        <span className="step-mark">
+          <StepMark state={step.state} />
+        </span>
+        <span className="step-name mono">{step.name}</span>
+        <span className="step-title">{step.detail ?? stepTitle(step.name)}</span>
+        <span className="visually-hidden">, {step.state}</span>
+        <span className="step-time mono">
+          {timed && step.startedAt !== null ? durationText(span(step.startedAt, step.finishedAt, now)) : ""}
+        </span>
+        <Icon name={open ? "down" : "right"} />
+      </button>
+      {step.state === "running" && step.progress !== null && (
+        <progress className="step-progress" max={1} value={step.progress} aria-label={`${step.name} progress`} />
+      )}
+      {open && <pre className="step-log mono">{lines.length > 0 ? lines.join("\n") : "Nothing was logged."}</pre>}
+    </li>
+  );
+}
+
+function StepMark({ state }: { state: Step["state"] }) {
+  switch (state) {
+    case "running":
+      return <span className="spinner" />;
+    case "succeeded":
+      return <Icon name="check" />;
+    case "failed":
+      return <Icon name="cross" />;
+    case "pending":
+    case "skipped":
+      return <span className="step-dot" />;
+  }
+}
+
+function OperationSkeleton() {
+  return (
+    <section className="operation" aria-busy="true">
+      {["a", "b", "c", "d", "e"].map((row) => (
+        <div key={row} className="skeleton step-skeleton" />
+      ))}
+    </section>
+  );
+}
+
+function title(operation: Operation): string {
+  const doing = operationTitle(operation.kind);
+  switch (operation.state) {
+    case "queued":
+    case "running":
+      return `${doing} ${operation.sandboxName}`;
+    case "succeeded":
+      return `${doing} ${operation.sandboxName}: done`;
+    case "failed":
+      return `${doing} ${operation.sandboxName} failed`;
+    case "cancelled":
+      return `${doing} ${operation.sandboxName} was cancelled`;
+  }
+}
+
+/** Milliseconds from an instant to another, or to now. Clocks may differ a little: never below zero. */
+function span(from: string, to: string | null, now: number): number {
+  return Math.max(0, (to === null ? now : Date.parse(to)) - Date.parse(from));
+}

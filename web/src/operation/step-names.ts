@@ -1,0 +1,32 @@
+import type { OperationKind, StepName } from "@berth/protocol";
+
+/** What each step does, in a few words. */
+const stepWords: Record<StepName, string> = {
+  reserve: "Set a place and an id aside",
+  clone: "Clone the template",
+  configure: "Give it its size and network",
+  start: "Boot the container",
+  address: "Wait for its address",
+  bootstrap: "Hand over keys and its own identity",
+  agent: "Wait for its agent to report",
+  ready: "Ready for terminals",
+  stop: "Shut the container down",
+  delete: "Delete the container and its disk",
+  forget: "Remove its keys and tokens",
+};
+
+export function stepTitle(name: string): string {
+  return Object.entries(stepWords).find(([known]) => known === name)?.[1] ?? name;
+}
+
+const kindWords: Record<OperationKind, string> = {
+  create: "Creating",
+  start: "Starting",
+  stop: "Stopping",
+  restart: "Restarting",
+  destroy: "Deleting",
+};
+
+export function operationTitle(kind: OperationKind): string {
+  return kindWords[kind];
+}

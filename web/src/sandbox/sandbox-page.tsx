@@ -1,0 +1,98 @@
+import type { Sandbox } from "@berth/protocol";
+import { useEffect, useState } from "react";
+import { Link } from "../app/link.tsx";
+import { fleetPath } from "../app/route.ts";
+import { TopBar } from "../app/top-bar.tsx";
+import { Banners } from "../fleet/banners.tsx";
+import { useFleetState } from "../fleet/context.tsx";
+import { SandboxMenu, usePower } from "../fleet/sandbox-actions.tsx";
+import { sizeText } from "../fleet/sizes.ts";
+import { StateBadge } from "../fleet/state-badge.tsx";
+import { lastOperation, rememberOperation } from "../operation/last-operation.ts";
+import { isOver } from "../operation/operation-feed.ts";
+import { useOperation } from "../operation/use-operation.ts";
+import type { AttachState } from "../terminal/attach/state.ts";
+import { ConnectionPill } from "../terminal/connection-pill.tsx";
+import { FailureNote } from "../ui/failure-note.tsx";
+import "./sandbox.css";
+import { TerminalsPanel } from "./terminals-panel.tsx";
+import { WorkPanel } from "./work-panel.tsx";
+
+/** A sandbox: its terminals when it runs, and otherwise the work on it. */
+export function SandboxPage({ name, terminalId }: { name: string; terminalId: string | undefined }) {
+  const { sandboxes, loaded } = useFleetState();
+  const found = [...sandboxes.values()].find((sandbox) => sandbox.name === name || sandbox.id === name);
+  const last = useLast(found);
+  if (!found) return <Absent name={name} loaded={loaded} last={last} />;
+  return <Present key={found.id} sandbox={found} terminalId={terminalId} />;
+}
+
+function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string | undefined }) {
+  const [state, setState] = useState<AttachState | undefined>(undefined);
+  const power = usePower(sandbox);
+  const operationId = sandbox.operationId ?? lastOperation(sandbox.id);
+  useEffect(() => {
+    if (sandbox.operationId !== null) rememberOperation(sandbox.id, sandbox.operationId);
+  }, [sandbox.id, sandbox.operationId]);
+  const runs = sandbox.state === "ready";
+  const view = useOperation(runs && sandbox.operationId === null ? undefined : operationId);
+  const restarting = view.operation !== undefined && !isOver(view.operation);
+  return (
+    <div className="frame frame-full">
+      <TopBar>
+        <h1 className="sandbox-title mono">{sandbox.name}</h1>
+        <StateBadge state={sandbox.state} />
+        <span className="sandbox-about mono">
+          {[sandbox.node, sandbox.vmid, sandbox.address].filter((fact) => fact !== null).join(" · ")}
+        </span>
+        <span className="sandbox-about">{sizeText(sandbox)}</span>
+        <span className="top-end">
+          {runs && state && <ConnectionPill state={state} sandbox={sandbox.state} />}
+          <SandboxMenu sandbox={sandbox} power={power} />
+        </span>
+      </TopBar>
+      <Banners />
+      {power.failure && <FailureNote failure={power.failure} />}
+      {runs && sandbox.error && <FailureNote failure={sandbox.error} />}
+      {runs ? (
+        <TerminalsPanel sandbox={sandbox} terminalId={terminalId} onState={setState} />
+      ) : (
+        <WorkPanel sandbox={sandbox} view={operationId === undefined ? undefined : view} />
+      )}
+      <p className="visually-hidden" role="status">
+        {restarting ? "" : `${sandbox.name} is ${sandbox.state}`}
+      </p>
+    </div>
+  );
+}
+
+function Absent({ name, loaded, last }: { name: string; loaded: boolean; last: Sandbox | undefined }) {
+  return (
+    <div className="frame frame-full">
+      <TopBar>
+        <h1 className="sandbox-title mono">{name}</h1>
+      </TopBar>
+      <Banners />
+      {loaded ? (
+        <main className="page">
+          <section className="empty">
+            <h2>{last ? `${last.name} is deleted` : `There is no sandbox “${name}”`}</h2>
+            <p>{last ? "Its container, its disk and its keys are gone." : "It may have been deleted or renamed."}</p>
+            <Link className="button button-primary" href={fleetPath}>
+              All sandboxes
+            </Link>
+          </section>
+        </main>
+      ) : (
+        <main className="page" aria-busy="true" />
+      )}
+    </div>
+  );
+}
+
+/** The sandbox that was shown here last, after it is gone. */
+function useLast(found: Sandbox | undefined): Sandbox | undefined {
+  const [last, setLast] = useState(found);
+  if (found && found !== last) setLast(found);
+  return last;
+}
