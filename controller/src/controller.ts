@@ -113,6 +113,8 @@ function assemble(foundation: Foundation): Parts {
     log,
     pool,
     storage,
+    bridge: settings.bridge,
+    vlan: settings.vlan,
     bootstrapKeys: bundledTemplateKeys(cluster.tokenSecret),
     agentUrl: (localAddress) =>
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
@@ -195,7 +197,7 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => refuseInStandby(api, readiness),
       (api) => identityRoutes(api, identity),
       (api) => eventRoutes(api, events),
-      (api) => sandboxRoutes(api, fleet),
+      (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
       (api) => operationRoutes(api, { events, ...fleet }),
       (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events }),
       (api) => clusterRoutes(api, { client, template }),
@@ -212,6 +214,21 @@ async function serveConsole(parts: Parts): Promise<string> {
   return settings.publicUrl?.origin ?? urlOf("http", host, portOf(server));
 }
 
+/** Gives a connected agent its sandbox's environment as it is now; one that is away asks when it comes back. */
+async function tellEnvironment({ settings, fleet, registry, log }: Parts, sandboxId: string): Promise<void> {
+  try {
+    const env = await environmentOf(settings, fleet, sandboxId);
+    await registry.get(sandboxId)?.call("setEnvironment", { env });
+  } catch (error) {
+    log.warn({ sandboxId, err: error }, "an agent could not be told its environment");
+  }
+}
+
+async function environmentOf(settings: Settings, fleet: SandboxModule, sandboxId: string): Promise<Environment> {
+  const row = await fleet.sandboxes.find(sandboxId);
+  return { ...claudeEnvironment(settings), ...row?.env };
+}
+
 /** Listens for agents. */
 async function serveAgents(parts: Parts): Promise<void> {
   const { settings, scope, store, keys, log, registry, fleet, keeper, agents, cluster } = parts;
@@ -220,10 +237,7 @@ async function serveAgents(parts: Parts): Promise<void> {
     registry,
     certificate: keys.listener,
     log,
-    environment: async (sandboxId) => {
-      const row = await fleet.sandboxes.find(sandboxId);
-      return { ...claudeEnvironment(settings), ...row?.env };
-    },
+    environment: (sandboxId) => environmentOf(settings, fleet, sandboxId),
     onArrival: ({ sandboxId, agentVersion, terminals: statuses }) => {
       void fleet.arrived(sandboxId, agentVersion);
       void keeper.reconcile(sandboxId, statuses);

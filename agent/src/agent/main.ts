@@ -1,6 +1,6 @@
 import { systemClock } from "@berth/base";
 import { makePrivateDirectory } from "@berth/base/node";
-import type { AgentConfig } from "@berth/protocol";
+import type { AgentConfig, Environment } from "@berth/protocol";
 import { type Channel, relay, terminalChannelKind } from "@berth/protocol/link";
 import { createLog, errorText } from "../log.ts";
 import { bootId } from "../machine.ts";
@@ -36,6 +36,11 @@ async function runAgent(root: Root, config: AgentConfig, machineId: string, sign
   await makePrivateDirectory(run);
   // The socket is named relative to its folder: a path to it may be too long.
   process.chdir(run);
+  const replaceEnvironment = async (env: Environment) => {
+    if (JSON.stringify(env) === JSON.stringify(current.env)) return;
+    current = { ...current, env };
+    await writeConfig(root, current);
+  };
   const registry = new TerminalRegistry(root);
   await registry.load();
   const ptyHost = new PtyHostLink({
@@ -49,18 +54,20 @@ async function runAgent(root: Root, config: AgentConfig, machineId: string, sign
     config: () => current,
     clock: systemClock,
     log,
-    handlers: terminals.handlers,
+    handlers: {
+      ...terminals.handlers,
+      setEnvironment: async ({ env }) => {
+        await replaceEnvironment(env);
+        return null;
+      },
+    },
     hello: async () => ({
       agentVersion,
       bootId: await bootId(root),
       machineId,
       terminals: await ptyHost.call("list", {}),
     }),
-    onWelcome: async ({ env }) => {
-      if (JSON.stringify(env) === JSON.stringify(current.env)) return;
-      current = { ...current, env };
-      await writeConfig(root, current);
-    },
+    onWelcome: ({ env }) => replaceEnvironment(env),
     onOpen: (channel, kind, params) => openChannel(ptyHost, channel, kind, params),
   });
 

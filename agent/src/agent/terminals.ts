@@ -30,8 +30,8 @@ export class Terminals {
     this.#options = options;
   }
 
-  /** The calls of `agentInterface`. */
-  get handlers(): Handlers<typeof agentInterface> {
+  /** The calls of `agentInterface` that are about terminals. */
+  get handlers(): Omit<Handlers<typeof agentInterface>, "setEnvironment"> {
     const { ptyHost } = this.#options;
     return {
       listTerminals: () => ptyHost.call("list", {}),

@@ -1,7 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { BootstrapKeys } from "@berth/base/node";
 import type { Environment, StepName } from "@berth/protocol";
-import { type ContainerRef, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import {
+  type ContainerConfig,
+  type ContainerRef,
+  formatPropertyString,
+  isProxmoxError,
+  type ProxmoxClient,
+} from "@berth/proxmox";
 import type { Kysely } from "kysely";
 import { BootstrapRefused, runBootstrap } from "../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../bootstrap/connect.ts";
@@ -28,6 +34,9 @@ export interface ActionDependencies {
   tasks: TaskRunner;
   pool: string | undefined;
   storage: string | undefined;
+  /** The bridge and VLAN of every sandbox; undefined: the template's. */
+  bridge: string | undefined;
+  vlan: number | undefined;
   /** The controller as a container sees it, given the address by which the controller reached the container. */
   agentUrl(localAddress: string): string;
   /** What every terminal of a sandbox has in its environment: the Claude credential, and what the owner set. */
@@ -51,7 +60,7 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
   return {
     reserve: async (row) => {
       const template = await readyTemplate(deps.template);
-      await claims.take(row, template.node, template.vmid);
+      await claims.take(row, await placeFor(deps, row, template.node), template.vmid);
       await sandboxes.change(row, { ssh_port: template.sshPort, template_vmid: template.vmid });
     },
     abandon: (row) => claims.abandon(row),
@@ -95,19 +104,38 @@ async function readyTemplate(finder: TemplateFinder) {
   );
 }
 
+/** The node that was asked for, or the template's: its clones share its disk there. */
+async function placeFor(deps: ActionDependencies, row: SandboxRow, templateNode: string): Promise<string> {
+  const wanted = row.node_wanted;
+  if (wanted === null || wanted === templateNode) return templateNode;
+  const nodes = await deps.client.cluster.nodes();
+  const node = nodes.find((candidate) => candidate.node === wanted);
+  if (node?.online) return wanted;
+  const names = nodes.filter(({ online }) => online).map(({ node: name }) => name);
+  throw new StepFailure(
+    {
+      code: node ? "node_offline" : "node_unknown",
+      message: node ? `The node ${wanted} is offline.` : `There is no node ${wanted}.`,
+      hint: `Make the sandbox anew on one of: ${names.join(", ") || "none is online"}.`,
+    },
+    { retry: false },
+  );
+}
+
 /**
  * The clone call takes the id or is refused: it cannot make two containers of one id. So it is safe to repeat after an
  * answer that was lost, and "exists" says to look whose that container is.
  */
 async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
   const template = await readyTemplate(deps.template);
-  const vmid = row.vmid ?? 0;
+  const { node, vmid } = place(row);
   const begin = (full: boolean) => () =>
     deps.client.containers.clone(template, {
       newId: vmid,
       hostname: row.name,
       description: describeOwner(deps.keys, row.id, vmid),
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),
+      ...(node === template.node ? {} : { target: node }),
       ...(full ? { full: true, ...(deps.storage === undefined ? {} : { storage: deps.storage }) } : {}),
     });
   await deps.claims.noteAsked(row.id, true);
@@ -154,6 +182,7 @@ async function configure(deps: ActionDependencies, row: SandboxRow, operation: O
     cores: row.cores,
     memoryMiB: row.memory_mib,
     tags: ["berth"],
+    net0: networkCard(config, deps),
   });
   const template = await readyTemplate(deps.template);
   const disk = template.diskGiB ?? 0;
@@ -163,6 +192,17 @@ async function configure(deps: ActionDependencies, row: SandboxRow, operation: O
     await deps.tasks.run(row, operation, "configure", begin, []);
   }
   await deps.sandboxes.change(row, { configured: true, ...(disk > row.disk_gib ? { disk_gib: Math.ceil(disk) } : {}) });
+}
+
+/** The clone's network card on the fleet's bridge and VLAN, where the settings name them; otherwise as the template has it. */
+function networkCard(config: ContainerConfig, { bridge, vlan }: ActionDependencies): string | undefined {
+  const card = config.nets.get(0);
+  if (!card || (bridge === undefined && vlan === undefined)) return undefined;
+  return formatPropertyString({
+    ...card,
+    ...(bridge === undefined ? {} : { bridge }),
+    ...(vlan === undefined ? {} : { tag: vlan }),
+  });
 }
 
 async function bootstrap(deps: ActionDependencies, row: SandboxRow): Promise<void> {

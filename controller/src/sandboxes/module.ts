@@ -35,6 +35,8 @@ export interface SandboxModuleDependencies {
   log: FastifyBaseLogger;
   pool: string | undefined;
   storage: string | undefined;
+  bridge: string | undefined;
+  vlan: number | undefined;
   agentUrl(localAddress: string): string;
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;

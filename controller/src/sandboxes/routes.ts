@@ -20,9 +20,12 @@ export interface SandboxRouteDependencies {
   sandboxes: Sandboxes;
   service: SandboxService;
   lookup: SandboxLookup;
+  /** The owner has set another environment, and it is committed. */
+  onEnvironmentChanged(sandboxId: string): void;
 }
 
-export function sandboxRoutes(api: Api, { sandboxes, service, lookup }: SandboxRouteDependencies): void {
+export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
+  const { sandboxes, service, lookup, onEnvironmentChanged } = deps;
   mount(api, listSandboxes, async ({ query, caller }) => {
     const limit = pageLimit(query);
     const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
@@ -62,6 +65,7 @@ export function sandboxRoutes(api: Api, { sandboxes, service, lookup }: SandboxR
       ...(name === undefined ? {} : { name }),
       ...(env === undefined ? {} : { env: JSON.stringify(env) }),
     });
+    if (env !== undefined) work.afterCommit(() => onEnvironmentChanged(row.id));
     return sandboxes.present(row, work.trx);
   });
 

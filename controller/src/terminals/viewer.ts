@@ -13,6 +13,14 @@ const pingMs = 30_000;
 /** What may wait in a viewer's socket beyond the window, such as messages that an agent sends without end, in bytes. */
 const maxBufferedBytes = 8 * 1024 * 1024;
 
+/** Ends of a channel after which the viewer finds the terminal again by attaching anew. */
+const comesBack: ReadonlySet<string> = new Set([
+  "link_closed",
+  "pty_host_unavailable",
+  "agent_link_closed",
+  "restarted",
+]);
+
 /** WebSocket close codes (RFC 6455, section 7.4.1, and its registry). */
 const closeCodes = { normal: 1000, policy: 1008, error: 1011, restart: 1012, later: 1013 } as const;
 

@@ -81,6 +81,8 @@ export const ptyHostInterface = {
 /** What the agent does for the controller. */
 export const agentInterface = {
   methods: {
+    /** Replaces the environment of the agent's configuration, for terminals started from now on. */
+    setEnvironment: { params: Type.Object({ env: environmentSchema }), result: Type.Null() },
     listTerminals: { params: Type.Object({}), result: statuses },
     /** Makes the terminal if there is none of this id; answers it either way. */
     ensureTerminal: {
