@@ -95,8 +95,7 @@ function passOutput(socket: WebSocket, channel: Channel, onCredit: () => void): 
     onCredit,
     onClose: ({ code, detail }) => {
       if (code === undefined) socket.close(closeCodes.normal);
-      else if (code === "link_closed" || code === "pty_host_gone")
-        socket.close(closeCodes.restart, "the connection to the sandbox was cut");
+      else if (comesBack.has(code)) socket.close(closeCodes.restart, code);
       else refuse(socket, code, detail ?? "The terminal cannot be shown.", closeCodes.policy);
     },
   });
