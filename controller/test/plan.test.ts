@@ -10,6 +10,7 @@ const fresh: Desired = {
   restartWanted: false,
   abandonedVmids: [],
   claimedAt: now,
+  cloneAsked: false,
   running: undefined,
 };
 const made: Desired = { ...fresh, vmid: 151, configured: true, bootstrapped: true };
@@ -58,9 +59,9 @@ describe("the plan of a sandbox that is to run", () => {
     });
   });
 
-  it("waits for a clone that may not be read yet, and gives its id up when it never can be", () => {
+  it("asks again for what may not be read, which takes nothing twice, and gives the id up when it never can be", () => {
     const claimed = { ...fresh, vmid: 151 };
-    expect(plan(claimed, seen({ kind: "hidden" }), now + 1_000)).toMatchObject({ kind: "wait", name: "clone" });
+    expect(plan(claimed, seen({ kind: "hidden" }), now + 1_000)).toMatchObject({ step: "clone" });
     expect(plan(claimed, seen({ kind: "hidden" }), now + 300_000)).toMatchObject({ step: "abandon" });
   });
 
@@ -148,8 +149,9 @@ describe("the plan of a sandbox that is to be destroyed", () => {
   });
 
   it("waits for a clone on its way before it forgets", () => {
-    const early = { ...fresh, vmid: 151, power: "destroyed" as const };
+    const early = { ...fresh, vmid: 151, power: "destroyed" as const, cloneAsked: true };
     expect(plan(early, seen({ kind: "hidden" }), now)).toMatchObject({ kind: "wait" });
+    expect(plan({ ...early, cloneAsked: false }, seen({ kind: "hidden" }), now)).toMatchObject({ step: "forget" });
   });
 
   it("removes abandoned containers before it forgets", () => {
