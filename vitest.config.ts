@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const roots = ["packages/*", "controller", "agent", "web", "template", "scripts/check"];
+const roots = ["packages/*", "controller", "agent", "web", "template", "scripts/check", "scripts/bench"];
 const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
 
 export default defineConfig({

@@ -1,0 +1,7 @@
+import type { Benchmark } from "./benchmark.ts";
+import { create } from "./create.ts";
+import { echo } from "./echo.ts";
+import { start } from "./start.ts";
+
+/** Every benchmark, in the order in which they run. */
+export const catalogue: readonly Benchmark[] = [start, create, echo];

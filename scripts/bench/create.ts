@@ -1,0 +1,122 @@
+import { createTerminal, deleteSandbox, operationEvents, routeUrl, type Sandbox } from "@berth/protocol";
+import { attachTerminal, type Berth, type MessagesStub, startMessagesStub } from "@berth/testkit";
+import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
+import { bareClaude, claudePrompt } from "./floor/bare-claude.ts";
+import { BareProxmox } from "./floor/bare-proxmox.ts";
+import { median } from "./statistics.ts";
+import { ownBerth } from "./whole-berth.ts";
+
+const goalMs = 3_000;
+const ownShareGoalMs = 1_000;
+const size = { cols: 120, rows: 32 };
+
+/** One round: a sandbox made by Berth, and the parts of it that are not Berth's, each by itself. */
+interface Round {
+  readonly totalMs: number;
+  /** Until the sandbox is ready. */
+  readonly readyMs: number;
+  readonly containerMs: number;
+  readonly claudeMs: number;
+}
+
+/** From `POST /sandboxes` until Claude's prompt is on a viewer's screen. */
+export const create: Benchmark = {
+  name: "create",
+  about: "POST /sandboxes to Claude's prompt on the screen, and Berth's own share of it",
+  defaultRuns: 5,
+  async run(context) {
+    const stub = await startMessagesStub();
+    context.scope.add(() => stub.dispose());
+    const { ANTHROPIC_BASE_URL = "", ANTHROPIC_AUTH_TOKEN = "" } = stub.environment;
+    const berth = await ownBerth(context, { env: { ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN } });
+    await berth.start();
+    const proxmox = await BareProxmox.of(berth, context.scope);
+    // The first one reads everything from the disk: it is left out.
+    await measureRound(context, berth, stub, proxmox);
+    const rounds: Round[] = [];
+    for (let run = 0; run < context.runs; run += 1) {
+      const round = await measureRound(context, berth, stub, proxmox);
+      rounds.push(round);
+      context.note(
+        Object.entries(round)
+          .map(([part, ms]) => `${part} ${Math.round(ms)}`)
+          .join(", "),
+      );
+    }
+    return measurements(rounds);
+  },
+};
+
+async function measureRound(
+  context: BenchContext,
+  berth: Berth,
+  stub: MessagesStub,
+  proxmox: BareProxmox,
+): Promise<Round> {
+  context.signal.throwIfAborted();
+  const claudeMs = await bareClaude(stub.environment, size, context);
+  const containerMs = await proxmox.cloneAndStart();
+  return { ...(await timedCreate(berth, stub)), containerMs, claudeMs };
+}
+
+async function timedCreate(berth: Berth, stub: MessagesStub): Promise<{ totalMs: number; readyMs: number }> {
+  const begun = performance.now();
+  const { sandbox, operation } = await berth.create({ env: stub.environment });
+  await operationEnded(berth, operation.id);
+  const readyMs = performance.now() - begun;
+  const terminal = await berth.client.call(createTerminal, {
+    params: { id: sandbox.id },
+    body: { kind: "claude", ...size },
+  });
+  const viewer = await attachTerminal({ url: berth.url, token: berth.token, terminalId: terminal.id, ...size });
+  try {
+    await viewer.waitForText(claudePrompt, 30_000);
+    return { totalMs: performance.now() - begun, readyMs };
+  } finally {
+    await viewer.close();
+    await remove(berth, sandbox);
+  }
+}
+
+/** Follows an operation's events, as the console does, until it is done. */
+async function operationEnded(berth: Berth, id: string): Promise<void> {
+  const url = `${berth.url}${routeUrl(operationEvents, { params: { id } })}`;
+  const response = await fetch(url, { headers: { authorization: `Bearer ${berth.token}` } });
+  // The stream ends when the operation has.
+  await response.text();
+  await berth.ended(id);
+}
+
+async function remove(berth: Berth, sandbox: Sandbox): Promise<void> {
+  const { operation } = await berth.client.call(deleteSandbox, { params: { id: sandbox.id } });
+  await berth.ended(operation.id);
+}
+
+function measurements(rounds: readonly Round[]): Measurement[] {
+  const column = (part: keyof Round) => rounds.map((round) => round[part]);
+  const floors = rounds.map(({ containerMs, claudeMs }) => containerMs + claudeMs);
+  const shares = rounds.map(({ totalMs, containerMs, claudeMs }) => totalMs - containerMs - claudeMs);
+  return [
+    {
+      name: "to Claude's prompt",
+      unit: "ms",
+      value: median(column("totalMs")),
+      floor: median(floors),
+      ratio: median(rounds.map(({ totalMs, containerMs, claudeMs }) => totalMs / (containerMs + claudeMs))),
+      goal: { kind: "value", atMost: goalMs },
+      details: {
+        runs: column("totalMs"),
+        ready: column("readyMs"),
+        bareCloneAndStart: column("containerMs"),
+        bareClaude: column("claudeMs"),
+      },
+    },
+    {
+      name: "Berth's own share",
+      unit: "ms",
+      value: median(shares),
+      goal: { kind: "value", atMost: ownShareGoalMs },
+      details: { runs: shares },
+    },
+  ];
+}

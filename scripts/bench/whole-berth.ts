@@ -1,0 +1,27 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Berth, type BerthOptions, prepareBerth } from "@berth/testkit";
+import type { BenchContext } from "./benchmark.ts";
+
+const builtController = fileURLToPath(new URL("../../controller/dist/main.mjs", import.meta.url));
+const programs = ["agent/dist/agent.mjs", "packages/pve-emulator/dist/main.mjs"].map((path) =>
+  fileURLToPath(new URL(`../../${path}`, import.meta.url)),
+);
+
+/** `./scripts/start`, which ends as the controller. */
+export const startScript = fileURLToPath(new URL("../start", import.meta.url));
+
+/**
+ * A Berth of the built programs in a data directory of its own, not started; the benchmark's scope removes it. Throws
+ * when nothing is built.
+ */
+export async function ownBerth({ scope }: BenchContext, options: Partial<BerthOptions> = {}): Promise<Berth> {
+  const missing = [builtController, ...programs].find((path) => !existsSync(path));
+  if (missing !== undefined) throw new Error(`${missing} is not there: run "npm run build" first`);
+  const berth = await prepareBerth({
+    command: [process.execPath, "--enable-source-maps", builtController],
+    ...options,
+  });
+  scope.add(() => berth.dispose());
+  return berth;
+}
