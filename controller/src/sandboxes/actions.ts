@@ -16,7 +16,7 @@ import { type FleetKeys, hashSecret } from "../fleet/keys.ts";
 import { describeOwner, readOwner } from "../fleet/ownership.ts";
 import type { Database } from "../store/tables.ts";
 import type { Claims } from "./claims.ts";
-import { StepFailure } from "./failures.ts";
+import { StepFailure, Superseded } from "./failures.ts";
 import type { Action } from "./plan.ts";
 import type { OperationRow, SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
@@ -81,7 +81,10 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
       await tasks.run(row, operation, "stop", () => client.containers.stop(place(row)), ["not_running"]);
       deps.dropLink(row.id);
     },
-    delete: (row, operation) => destroy(deps, row, place(row), operation),
+    delete: async (row, operation) => {
+      await destroy(deps, row, place(row), operation);
+      await claims.noteAsked(row.id, false);
+    },
     "delete-abandoned": (row, operation) => deleteAbandoned(deps, row, operation),
     forget: (row) => deps.forget(row),
   };
@@ -138,17 +141,38 @@ async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operatio
       ...(node === template.node ? {} : { target: node }),
       ...(full ? { full: true, ...(deps.storage === undefined ? {} : { storage: deps.storage }) } : {}),
     });
-  await deps.claims.noteAsked(row.id, true);
   try {
-    // Proxmox locks the template for the whole of a clone, so that clones of one template take turns.
-    await deps.tasks.runAlone(row, operation, "clone", begin(false));
+    await askForClone(deps, row, operation, begin(false));
   } catch (error) {
     if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
-    if (isProxmoxError(error) && !error.mayHaveActed) await deps.claims.noteAsked(row.id, false);
     if (!isLinkedCloneRefused(error)) throw error;
-    await deps.claims.noteAsked(row.id, true);
-    await deps.tasks.runAlone(row, operation, "clone", begin(true));
+    await askForClone(deps, row, operation, begin(true));
   }
+}
+
+/**
+ * Proxmox locks the template for the whole of a clone, so that clones of one template take turns. As long as the end of
+ * a call that may have been made was not seen, the claim says so.
+ */
+async function askForClone(
+  { claims, tasks, sandboxes }: ActionDependencies,
+  row: SandboxRow,
+  operation: OperationRow,
+  begin: () => Promise<string>,
+): Promise<void> {
+  const whenItsTurnComes = async () => {
+    // It may have waited long, and nobody may want it any more.
+    if ((await sandboxes.find(row.id))?.desired === "destroyed") throw new Superseded();
+    await claims.noteAsked(row.id, true);
+    return begin();
+  };
+  try {
+    await tasks.runAlone(row, operation, "clone", whenItsTurnComes);
+  } catch (error) {
+    if (isProxmoxError(error) && !error.mayHaveActed) await claims.noteAsked(row.id, false);
+    throw error;
+  }
+  await claims.noteAsked(row.id, false);
 }
 
 function isLinkedCloneRefused(error: unknown): boolean {

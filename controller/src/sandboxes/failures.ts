@@ -14,6 +14,11 @@ export class StepFailure extends Error {
   }
 }
 
+/** The step is not wanted any more: look again. */
+export class Superseded extends Error {
+  override readonly name = "Superseded";
+}
+
 /** What an error means for the sandbox whose step it ended. */
 export interface Verdict {
   failure: Failure;

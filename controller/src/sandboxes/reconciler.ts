@@ -6,7 +6,7 @@ import type { OperationJournal } from "../operations/journal.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { Claims } from "./claims.ts";
-import { judge } from "./failures.ts";
+import { judge, Superseded } from "./failures.ts";
 import { type ObserveDependencies, observeContainer } from "./observe.ts";
 import { type Action, type Desired, type ObservedContainer, type Plan, plan } from "./plan.ts";
 import { insertOperation, type OperationRow, type SandboxRow } from "./record.ts";
@@ -58,6 +58,7 @@ export class Reconciler {
       return 0;
     } catch (error) {
       if (signal.aborted || !row) return undefined;
+      if (error instanceof Superseded) return 0;
       log.warn({ sandboxId, step: doing, err: error }, "a step of a sandbox failed");
       return await this.#afterError(row, doing, error);
     }
@@ -144,8 +145,10 @@ export class Reconciler {
     const { sandboxes, journal, tasks, actions } = this.#deps;
     await this.#underWay(row, next.state);
     await journal.step(operation, next.name);
-    if (next.step === "follow-task") await tasks.follow(row, operation);
-    else await actions[next.step](row, operation);
+    if (next.step === "follow-task") {
+      await tasks.follow(row, operation);
+      if (next.name === "clone") await this.#deps.claims.noteAsked(row.id, false);
+    } else await actions[next.step](row, operation);
     // The next look asks for the operation anew: a forget has ended it together with the row.
     if (next.step !== "forget" && (row.attempts > 0 || row.error)) {
       await sandboxes.change(row, { attempts: 0, error: null });

@@ -100,6 +100,25 @@ describe("a sandbox's life", () => {
     expect(events).toContain('"state":"cancelled"');
   });
 
+  it("is one of ten that are made at once, and of ten that are deleted while they are made", async () => {
+    const made = await Promise.all(Array.from({ length: 10 }, () => berth.create()));
+    await Promise.all(made.map(({ operation }) => berth.ended(operation.id)));
+    expect(await containers(berth)).toHaveLength(10);
+    const remove = async (id: string) => {
+      const { operation } = await berth.client.call(deleteSandbox, { params: { id } });
+      await berth.ended(operation.id);
+    };
+    await Promise.all(made.map(({ sandbox }) => remove(sandbox.id)));
+    const others = await Promise.all(Array.from({ length: 10 }, () => berth.create()));
+    await Promise.all(
+      others.map(async ({ sandbox }, index) => {
+        await new Promise((resolve) => setTimeout(resolve, index * 60));
+        await remove(sandbox.id);
+      }),
+    );
+    expect(await containers(berth)).toEqual([]);
+  });
+
   it("comes back after an orderly stop of everything", async () => {
     const sandbox = await berth.readySandbox({ name: "survivor" });
     expect(await berth.stop()).toBe(0);
