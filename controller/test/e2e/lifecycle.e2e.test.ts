@@ -121,7 +121,7 @@ describe("a sandbox's life", () => {
 
   it("comes back after an orderly stop of everything", async () => {
     const sandbox = await berth.readySandbox({ name: "survivor" });
-    expect(await berth.stop()).toBe(0);
+    expect(await berth.stop(), berth.process.stderr).toBe(0);
     expect(await berth.processesOf(sandbox)).toEqual([]);
     await berth.start();
     await eventually(
