@@ -14,6 +14,7 @@ import { connectSsh, HostKeyMismatch, type SshConnection } from "../bootstrap/co
 import type { TemplateFinder } from "../cluster/template.ts";
 import { type FleetKeys, hashSecret } from "../fleet/keys.ts";
 import { describeOwner, readOwner } from "../fleet/ownership.ts";
+import type { OperationJournal } from "../operations/journal.ts";
 import type { Database } from "../store/tables.ts";
 import type { Claims } from "./claims.ts";
 import { StepFailure, Superseded } from "./failures.ts";
@@ -32,6 +33,7 @@ export interface ActionDependencies {
   sandboxes: Sandboxes;
   claims: Claims;
   tasks: TaskRunner;
+  journal: OperationJournal;
   pool: string | undefined;
   storage: string | undefined;
   /** The bridge and VLAN of every sandbox; undefined: the template's. */
@@ -56,11 +58,12 @@ const shutdownSeconds = 30;
 
 /** What each action of a plan does. */
 export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "follow-task">, Perform> {
-  const { client, tasks, claims, sandboxes } = deps;
+  const { client, tasks, claims, sandboxes, journal } = deps;
   return {
-    reserve: async (row) => {
+    reserve: async (row, operation) => {
       const template = await readyTemplate(deps.template);
       await claims.take(row, await placeFor(deps, row, template.node), template.vmid);
+      await journal.log(operation, "reserve", "berth", `claimed the id ${row.vmid} on the node ${row.node}`);
       await sandboxes.change(row, { ssh_port: template.sshPort, template_vmid: template.vmid });
     },
     abandon: (row) => claims.abandon(row),
@@ -71,7 +74,7 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
       await sandboxes.change(row, { boot_done: row.boot_wanted, address: null });
       await tasks.run(row, operation, "start", () => client.containers.start(place(row)), ["running"]);
     },
-    bootstrap: (row) => bootstrap(deps, row),
+    bootstrap: (row, operation) => bootstrap(deps, row, operation),
     shutdown: async (row, operation) => {
       const begin = () => client.containers.shutdown(place(row), { timeoutSeconds: shutdownSeconds, forceStop: true });
       await tasks.run(row, operation, "stop", begin, ["not_running"]);
@@ -215,6 +218,8 @@ async function configure(deps: ActionDependencies, row: SandboxRow, operation: O
     const begin = () => deps.client.containers.resize(at, { disk: "rootfs", size: `${row.disk_gib}G` });
     await deps.tasks.run(row, operation, "configure", begin, []);
   }
+  const size = `${row.cores} cores, ${row.memory_mib} MiB of memory, ${row.disk_gib} GiB of disk`;
+  await deps.journal.log(operation, "configure", "berth", `gave it ${size}`);
   await deps.sandboxes.change(row, { configured: true, ...(disk > row.disk_gib ? { disk_gib: Math.ceil(disk) } : {}) });
 }
 
@@ -229,9 +234,11 @@ function networkCard(config: ContainerConfig, { bridge, vlan }: ActionDependenci
   });
 }
 
-async function bootstrap(deps: ActionDependencies, row: SandboxRow): Promise<void> {
+async function bootstrap(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
   const hostKey = deps.keys.hostKey(row.id);
   const connection = await reach(deps, row);
+  const say = (text: string) => deps.journal.log(operation, "bootstrap", "berth", text);
+  await say(`signed in to ${row.address}:${row.ssh_port}, whose host key is ${connection.hostKeyFingerprint}`);
   try {
     const secret = randomBytes(32).toString("base64url");
     // Kept before the container has it: its agent may dial before this controller hears that the bootstrap is done.
@@ -258,6 +265,7 @@ async function bootstrap(deps: ActionDependencies, row: SandboxRow): Promise<voi
       machine_id: result.machineId,
       agent_version: result.agentVersion,
     });
+    await say(`it has a host key of its own now, ${result.hostKeyFingerprint}, and the agent ${result.agentVersion}`);
   } catch (error) {
     if (!(error instanceof BootstrapRefused)) throw error;
     throw new StepFailure(

@@ -69,6 +69,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     sandboxes,
     claims,
     tasks,
+    journal,
     dropLink: (sandboxId) => deps.registry.drop(sandboxId),
     forget: (row) => forgetSandbox({ events, journal }, row),
   });
