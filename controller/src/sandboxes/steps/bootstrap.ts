@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import { isProxmoxError } from "@berth/proxmox";
+import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
+import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
+import { hashSecret } from "../../fleet/keys.ts";
+import { StepFailure } from "../failures.ts";
+import type { OperationRow, SandboxRow } from "../record.ts";
+import { type ActionDependencies, readyTemplate } from "./dependencies.ts";
+
+/** Gives a container that has booted its own identity, and its agent the way to this controller. */
+export async function bootstrap(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
+  const hostKey = deps.keys.hostKey(row.id);
+  const connection = await reach(deps, row);
+  const say = (text: string) => deps.journal.log(operation, "bootstrap", "berth", text);
+  await say(`signed in to ${row.address}:${row.ssh_port}, whose host key is ${connection.hostKeyFingerprint}`);
+  try {
+    const secret = randomBytes(32).toString("base64url");
+    // Kept before the container has it: its agent may dial before this controller hears that the bootstrap is done.
+    await deps.sandboxes.change(row, { agent_secret_hash: hashSecret(secret) });
+    const result = await runBootstrap(connection, {
+      hostname: row.name,
+      hostKey: { privateKey: hostKey.privateKey, publicKey: hostKey.publicKey },
+      authorizedKeys: [deps.keys.sshClient.publicKey, ...(await deps.authorizedKeys(row))],
+      agent: {
+        sandboxId: row.id,
+        sandboxName: row.name,
+        controllerUrl: deps.agentUrl(connection.localAddress),
+        controllerCertificate: deps.keys.listener.certificate,
+        secret,
+        env: deps.environment(row),
+      },
+    });
+    if (result.hostKeyFingerprint !== hostKey.fingerprint) {
+      throw new BootstrapRefused("The bootstrap answered with another host key than the one it was given");
+    }
+    await deps.sandboxes.change(row, {
+      bootstrapped_at: new Date(),
+      host_key_fingerprint: hostKey.fingerprint,
+      machine_id: result.machineId,
+      agent_version: result.agentVersion,
+    });
+    await say(`it has a host key of its own now, ${result.hostKeyFingerprint}, and the agent ${result.agentVersion}`);
+  } catch (error) {
+    if (!(error instanceof BootstrapRefused)) throw error;
+    throw new StepFailure(
+      { code: "bootstrap_failed", message: error.message, hint: "Build the template anew if this stays so." },
+      { retry: true, cause: error },
+    );
+  } finally {
+    connection.close();
+  }
+}
+
+/** A first connection finds the bootstrap key; one after a bootstrap that was cut finds the sandbox's own. */
+async function reach(deps: ActionDependencies, row: SandboxRow): Promise<SshConnection> {
+  try {
+    return await connectSsh({
+      host: row.address ?? "",
+      port: row.ssh_port ?? 22,
+      username: (await readyTemplate(deps.template)).sshUser,
+      hostKeyFingerprints: [deps.bootstrapKeys.host.fingerprint, deps.keys.hostKey(row.id).fingerprint],
+      privateKeys: [deps.bootstrapKeys.client.privateKey, deps.keys.sshClient.privateKey],
+    });
+  } catch (error) {
+    if (error instanceof StepFailure || isProxmoxError(error)) throw error;
+    const mismatch = error instanceof HostKeyMismatch;
+    throw new StepFailure(
+      {
+        code: mismatch ? "host_key_mismatch" : "ssh_unreachable",
+        message: mismatch ? `${error.message}.` : `SSH to ${row.address}:${row.ssh_port} failed: ${messageOf(error)}.`,
+        hint: mismatch
+          ? "Something else answers at this address, or the template is not the one that this controller's keys belong to: build the template anew."
+          : "Look whether the controller reaches the container's SSH port (bridge, VLAN, firewall), then press Start.",
+      },
+      { retry: !mismatch, cause: error },
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown error";
+}

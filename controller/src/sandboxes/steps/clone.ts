@@ -1,0 +1,96 @@
+import { isProxmoxError } from "@berth/proxmox";
+import { describeOwner } from "../../fleet/ownership.ts";
+import { StepFailure, Superseded } from "../failures.ts";
+import type { OperationRow, SandboxRow } from "../record.ts";
+import { type ActionDependencies, place, readyTemplate } from "./dependencies.ts";
+
+/** The node that was asked for, or the template's: its clones share its disk there. */
+export async function placeFor(deps: ActionDependencies, row: SandboxRow, templateNode: string): Promise<string> {
+  const wanted = row.node_wanted;
+  if (wanted === null || wanted === templateNode) return templateNode;
+  const nodes = await deps.client.cluster.nodes();
+  const node = nodes.find((candidate) => candidate.node === wanted);
+  if (node?.online) return wanted;
+  const names = nodes.filter(({ online }) => online).map(({ node: name }) => name);
+  throw new StepFailure(
+    {
+      code: node ? "node_offline" : "node_unknown",
+      message: node ? `The node ${wanted} is offline.` : `There is no node ${wanted}.`,
+      hint: `Make the sandbox anew on one of: ${names.join(", ") || "none is online"}.`,
+    },
+    { retry: false },
+  );
+}
+
+/**
+ * The clone call takes the id or is refused: it cannot make two containers of one id. So it is safe to repeat after an
+ * answer that was lost, and "exists" says to look whose that container is.
+ */
+export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
+  const template = await readyTemplate(deps.template);
+  const { node, vmid } = place(row);
+  const begin = (full: boolean) => () =>
+    deps.client.containers.clone(template, {
+      newId: vmid,
+      hostname: row.name,
+      description: describeOwner(deps.keys, row.id, vmid),
+      ...(deps.pool === undefined ? {} : { pool: deps.pool }),
+      ...(node === template.node ? {} : { target: node }),
+      ...(full ? { full: true, ...(deps.storage === undefined ? {} : { storage: deps.storage }) } : {}),
+    });
+  try {
+    await askForClone(deps, row, operation, begin(false));
+  } catch (error) {
+    if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
+    if (!isLinkedCloneRefused(error)) throw error;
+    await askForClone(deps, row, operation, begin(true));
+  }
+}
+
+/**
+ * Proxmox locks the template for the whole of a clone, so that clones of one template take turns. As long as the end of
+ * a call that may have been made was not seen, the claim says so.
+ */
+async function askForClone(
+  { claims, tasks, sandboxes }: ActionDependencies,
+  row: SandboxRow,
+  operation: OperationRow,
+  begin: () => Promise<string>,
+): Promise<void> {
+  const whenItsTurnComes = async () => {
+    // It may have waited long, and nobody may want it any more.
+    if ((await sandboxes.find(row.id))?.desired === "destroyed") throw new Superseded();
+    await claims.noteAsked(row.id, true);
+    return begin();
+  };
+  try {
+    await tasks.runAlone(row, operation, "clone", whenItsTurnComes);
+  } catch (error) {
+    if (isProxmoxError(error) && !error.mayHaveActed) await claims.noteAsked(row.id, false);
+    throw error;
+  }
+  await claims.noteAsked(row.id, false);
+}
+
+function isLinkedCloneRefused(error: unknown): boolean {
+  return isProxmoxError(error, "other") && /linked clone feature/i.test(error.message);
+}
+
+/** The id was taken between the claim and the call: by a call of ours whose answer was lost, or by somebody else. */
+async function settleExisting(deps: ActionDependencies, row: SandboxRow): Promise<void> {
+  try {
+    await deps.client.containers.config(place(row));
+  } catch (error) {
+    // No container has the id, so a virtual machine does, or a container on another node.
+    if (isProxmoxError(error, "missing")) return await deps.claims.abandon(row);
+    if (!isProxmoxError(error, "forbidden")) throw error;
+    throw new StepFailure(
+      {
+        code: "clone_unreadable",
+        message: `The id ${row.vmid} is taken by a container that may not be read: our clone on its way, or somebody else's.`,
+        hint: "Nothing is to be done: Berth waits a minute, and then takes another id.",
+      },
+      { retry: true, cause: error },
+    );
+  }
+}

@@ -1,0 +1,63 @@
+import type { BootstrapKeys } from "@berth/base/node";
+import type { Environment } from "@berth/protocol";
+import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
+import type { TemplateFacts, TemplateFinder } from "../../cluster/template.ts";
+import type { FleetKeys } from "../../fleet/keys.ts";
+import type { OperationJournal } from "../../operations/journal.ts";
+import type { Claims } from "../claims.ts";
+import { StepFailure } from "../failures.ts";
+import type { SandboxRow } from "../record.ts";
+import type { Sandboxes } from "../repository.ts";
+import type { TaskRunner } from "../tasks.ts";
+
+/** What the steps work with. */
+export interface ActionDependencies {
+  client: ProxmoxClient;
+  keys: FleetKeys;
+  /** The keys of a fresh clone. */
+  bootstrapKeys: BootstrapKeys;
+  template: TemplateFinder;
+  sandboxes: Sandboxes;
+  claims: Claims;
+  tasks: TaskRunner;
+  journal: OperationJournal;
+  pool: string | undefined;
+  storage: string | undefined;
+  /** The bridge and VLAN of every sandbox; undefined: the template's. */
+  bridge: string | undefined;
+  vlan: number | undefined;
+  /** The controller as a container sees it, given the address by which the controller reached the container. */
+  agentUrl(localAddress: string): string;
+  /** What every terminal of a sandbox has in its environment: the Claude credential, and what the owner set. */
+  environment(row: SandboxRow): Environment;
+  /** SSH keys of people who may sign in to a sandbox. */
+  authorizedKeys(row: SandboxRow): Promise<string[]>;
+  /** The container stopped: whatever link its agent had is dead. */
+  dropLink(sandboxId: string): void;
+  /** Erases the rows of a sandbox that has left nothing behind. */
+  forget(row: SandboxRow): Promise<void>;
+}
+
+/** The template, ready to be cloned. Throws a `StepFailure` if it is not. */
+export async function readyTemplate(finder: TemplateFinder): Promise<TemplateFacts> {
+  const state = await finder.find();
+  if (state.kind === "ready") return state.facts;
+  const cause =
+    state.kind === "missing"
+      ? `There is no template ${finder.vmid} that the token may see.`
+      : `The template ${finder.vmid} cannot be used: ${state.reason}.`;
+  throw new StepFailure(
+    {
+      code: "template_unusable",
+      message: cause,
+      hint: `Make the template ${finder.vmid}, or name another with BERTH_TEMPLATE_VMID, and give the token VM.Clone and VM.Audit on it.`,
+    },
+    { retry: false },
+  );
+}
+
+/** Where a sandbox's container is. Throws if it has none, which a plan never asks for. */
+export function place(row: SandboxRow): ContainerRef {
+  if (row.vmid === null || row.node === null) throw new Error(`the sandbox ${row.id} has no container`);
+  return { node: row.node, vmid: row.vmid };
+}

@@ -1,0 +1,42 @@
+import type { StepName } from "@berth/protocol";
+import { type ContainerRef, isProxmoxError } from "@berth/proxmox";
+import { readOwner } from "../../fleet/ownership.ts";
+import type { OperationRow, SandboxRow } from "../record.ts";
+import type { ActionDependencies } from "./dependencies.ts";
+
+/** Destroys a container that is stopped, with its disks. */
+export async function destroy(
+  deps: ActionDependencies,
+  row: SandboxRow,
+  at: ContainerRef,
+  operation: OperationRow,
+): Promise<void> {
+  await deps.tasks.run(row, operation, "delete", () => deps.client.containers.destroy(at, { purge: true }), [
+    "missing",
+  ]);
+}
+
+/** A container at an id that was given up is removed only if it says, signed, that it is this sandbox's. */
+export async function deleteAbandoned(
+  deps: ActionDependencies,
+  row: SandboxRow,
+  operation: OperationRow,
+): Promise<void> {
+  for (const claim of await deps.claims.abandoned(row.id)) {
+    const at = { node: claim.node, vmid: claim.vmid };
+    try {
+      const config = await deps.client.containers.config(at);
+      const owner = readOwner(deps.keys, config.description, claim.vmid);
+      if (owner.kind === "ours" && owner.sandboxId === row.id) {
+        const status = await deps.client.containers.status(at);
+        const name: StepName = "delete";
+        if (status.running)
+          await deps.tasks.run(row, operation, name, () => deps.client.containers.stop(at), ["not_running"]);
+        await destroy(deps, row, at, operation);
+      }
+    } catch (error) {
+      if (!isProxmoxError(error, "missing", "forbidden")) throw error;
+    }
+    await deps.claims.release(claim.vmid);
+  }
+}
