@@ -64,7 +64,7 @@ export class PtyHostLink {
       } catch (error) {
         if (attempt === 10) log.warn("the PTY host cannot be reached", { reason: errorText(error) });
       }
-      await clock.sleep(backoffMs(attempt, { firstMs: 50, maxMs: 1000 }), signal).catch(() => {});
+      await clock.sleep(backoffMs(attempt, { firstMs: 10, maxMs: 1000 }), signal).catch(() => {});
     }
   }
 

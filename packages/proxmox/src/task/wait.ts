@@ -34,7 +34,7 @@ export interface TaskResult {
   readonly error: ProxmoxError | undefined;
 }
 
-const FIRST_POLL_MS = 50;
+const FIRST_POLL_MS = 15;
 const LOG_PAGE_LINES = 500;
 
 /**
