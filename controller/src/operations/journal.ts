@@ -2,9 +2,9 @@ import type { Clock } from "@berth/base";
 import type { Failure, OperationLog, Step, StepName } from "@berth/protocol";
 import type { Kysely, Transaction } from "kysely";
 import type { EventLog } from "../events/log.ts";
-import { type OperationRow, presentOperation } from "../sandboxes/record.ts";
 import type { Database } from "../store/tables.ts";
 import { allDone, failedAt, stepBegun } from "./progress.ts";
+import { type OperationRow, presentOperation } from "./record.ts";
 
 export interface JournalDependencies {
   db: Kysely<Database>;

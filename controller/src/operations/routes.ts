@@ -5,9 +5,9 @@ import { asServerEvents, mountEvents } from "../events/sse.ts";
 import type { Api } from "../http/api.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
-import { type OperationRow, presentOperation } from "../sandboxes/record.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
 import type { Database } from "../store/tables.ts";
+import { type OperationRow, presentOperation } from "./record.ts";
 
 export interface OperationRouteDependencies {
   events: EventLog;

@@ -1,5 +1,6 @@
+import type { OperationRow } from "../operations/record.ts";
 import type { Action } from "./plan.ts";
-import type { OperationRow, SandboxRow } from "./record.ts";
+import type { SandboxRow } from "./record.ts";
 import { bootstrap } from "./steps/bootstrap.ts";
 import { cloneTemplate, placeFor } from "./steps/clone.ts";
 import { configure } from "./steps/configure.ts";

@@ -3,13 +3,14 @@ import type { SandboxState, StepName } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { OperationJournal } from "../operations/journal.ts";
+import { insertOperation, type OperationRow } from "../operations/record.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { Claims } from "./claims.ts";
 import { judge, Superseded } from "./failures.ts";
 import { type ObserveDependencies, observeContainer } from "./observe.ts";
 import { type Action, type Desired, type ObservedContainer, type Plan, plan } from "./plan.ts";
-import { insertOperation, type OperationRow, type SandboxRow } from "./record.ts";
+import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 import { stepOf, type TaskRunner } from "./tasks.ts";
 

@@ -10,8 +10,9 @@ import {
 } from "@berth/protocol";
 import type { UnitOfWork } from "../http/context.ts";
 import type { OperationJournal } from "../operations/journal.ts";
+import { insertOperation, type OperationRow, presentOperation } from "../operations/record.ts";
 import { suggestName } from "./names.ts";
-import { insertOperation, type OperationRow, presentOperation, type SandboxRow } from "./record.ts";
+import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 
 type CreateBody = RouteInput<typeof createSandbox>["body"];

@@ -2,7 +2,8 @@ import { SerialQueue } from "@berth/base";
 import type { StepName } from "@berth/protocol";
 import { isProxmoxError, type ProxmoxClient, type ProxmoxFailureKind } from "@berth/proxmox";
 import type { OperationJournal } from "../operations/journal.ts";
-import type { OperationRow, SandboxRow } from "./record.ts";
+import type { OperationRow } from "../operations/record.ts";
+import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 
 export interface TaskRunnerDependencies {

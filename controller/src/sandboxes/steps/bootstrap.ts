@@ -3,8 +3,9 @@ import { isProxmoxError } from "@berth/proxmox";
 import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
 import { hashSecret } from "../../fleet/keys.ts";
+import type { OperationRow } from "../../operations/record.ts";
 import { StepFailure } from "../failures.ts";
-import type { OperationRow, SandboxRow } from "../record.ts";
+import type { SandboxRow } from "../record.ts";
 import { type ActionDependencies, readyTemplate } from "./dependencies.ts";
 
 /** Gives a container that has booted its own identity, and its agent the way to this controller. */

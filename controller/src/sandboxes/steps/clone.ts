@@ -1,7 +1,8 @@
 import { isProxmoxError } from "@berth/proxmox";
 import { describeOwner } from "../../fleet/ownership.ts";
+import type { OperationRow } from "../../operations/record.ts";
 import { StepFailure, Superseded } from "../failures.ts";
-import type { OperationRow, SandboxRow } from "../record.ts";
+import type { SandboxRow } from "../record.ts";
 import { type ActionDependencies, place, readyTemplate } from "./dependencies.ts";
 
 /** The node that was asked for, or the template's: its clones share its disk there. */

@@ -1,5 +1,6 @@
 import { type ContainerConfig, formatPropertyString } from "@berth/proxmox";
-import type { OperationRow, SandboxRow } from "../record.ts";
+import type { OperationRow } from "../../operations/record.ts";
+import type { SandboxRow } from "../record.ts";
 import { type ActionDependencies, place, readyTemplate } from "./dependencies.ts";
 
 /** Gives a fresh clone its size and its network. */

@@ -1,7 +1,8 @@
 import type { StepName } from "@berth/protocol";
 import { type ContainerRef, isProxmoxError } from "@berth/proxmox";
 import { readOwner } from "../../fleet/ownership.ts";
-import type { OperationRow, SandboxRow } from "../record.ts";
+import type { OperationRow } from "../../operations/record.ts";
+import type { SandboxRow } from "../record.ts";
 import type { ActionDependencies } from "./dependencies.ts";
 
 /** Destroys a container that is stopped, with its disks. */
