@@ -9,6 +9,9 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
+// Nobody may read any more: a terminal that is closed, a pipe whose reader ended. That keeps nobody from an orderly stop.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
 const stopping = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
