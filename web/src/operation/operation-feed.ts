@@ -2,6 +2,7 @@ import {
   type Client,
   getOperation,
   type Operation,
+  type OperationLog,
   operationEventSchemas,
   operationEvents,
   routeUrl,
@@ -14,11 +15,14 @@ import { Store } from "../api/store.ts";
 /** Log lines of a step that are shown at most; the oldest go first. */
 export const shownLines = 2000;
 
+/** One line, and whose words it is. */
+export type LogLine = Pick<OperationLog, "source" | "text">;
+
 /** An operation and what its steps have said. */
 export interface OperationView {
   readonly operation: Operation | undefined;
   /** Step → its log, the oldest line first. */
-  readonly logs: ReadonlyMap<string, readonly string[]>;
+  readonly logs: ReadonlyMap<string, readonly LogLine[]>;
   /** The operation is unknown to the controller. */
   readonly missing: boolean;
 }
@@ -61,7 +65,7 @@ export class OperationFeed {
 
   #apply(name: string, data: unknown): void {
     if (name === "step" && Value.Check(operationEventSchemas.step, data)) this.#step(data);
-    else if (name === "log" && Value.Check(operationEventSchemas.log, data)) this.#log(data.step, data.text);
+    else if (name === "log" && Value.Check(operationEventSchemas.log, data)) this.#log(data);
     else if (name === "done" && Value.Check(operationEventSchemas.done, data)) {
       this.#stream.close();
       this.state.update((view) => ({ ...view, operation: data }));
@@ -76,9 +80,11 @@ export class OperationFeed {
     });
   }
 
-  #log(step: string, text: string): void {
+  #log({ step, source, text }: OperationLog): void {
+    const told = text.replace(/\n$/, "").split("\n");
+    const added = told.map((line) => ({ source, text: line }));
     this.state.update((view) => {
-      const lines = [...(view.logs.get(step) ?? []), ...text.replace(/\n$/, "").split("\n")].slice(-shownLines);
+      const lines = [...(view.logs.get(step) ?? []), ...added].slice(-shownLines);
       return { ...view, logs: new Map(view.logs).set(step, lines) };
     });
   }

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useNow } from "../api/use-now.ts";
 import { Icon } from "../ui/icon.tsx";
 import { durationText } from "./duration.ts";
-import { isOver, type OperationView } from "./operation-feed.ts";
+import { isOver, type LogLine, type OperationView } from "./operation-feed.ts";
 import "./operation.css";
 import { operationTitle, stepTitle } from "./step-names.ts";
 
@@ -34,7 +34,7 @@ export function OperationPanel({ view }: { view: OperationView }) {
   );
 }
 
-function StepRow({ step, lines, now }: { step: Step; lines: readonly string[]; now: number }) {
+function StepRow({ step, lines, now }: { step: Step; lines: readonly LogLine[]; now: number }) {
   const [toggled, setToggled] = useState<boolean | undefined>(undefined);
   // A failed step shows its log by itself: it is what one looks for.
   const open = toggled ?? (step.state === "failed" && lines.length > 0);
@@ -62,7 +62,15 @@ function StepRow({ step, lines, now }: { step: Step; lines: readonly string[]; n
       {step.state === "running" && step.progress !== null && (
         <progress className="step-progress" max={1} value={step.progress} aria-label={`${step.name} progress`} />
       )}
-      {open && <pre className="step-log mono">{lines.length > 0 ? lines.join("\n") : "Nothing was logged."}</pre>}
+      {open && (
+        <pre className="step-log mono">
+          {lines.length === 0 && "Nothing was logged."}
+          {lines.map((line, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added at the end
+            <span key={index} data-source={line.source}>{`${line.text}\n`}</span>
+          ))}
+        </pre>
+      )}
     </li>
   );
 }

@@ -1,4 +1,5 @@
 import type { TerminalExit } from "@berth/protocol";
+import type { ReactNode } from "react";
 import { Button } from "../ui/button.tsx";
 import type { AttachState, TypingResult } from "./attach/state.ts";
 import type { TerminalSize } from "./attach/viewer-size.ts";
@@ -23,7 +24,7 @@ export function TerminalNotice(props: TerminalNoticeProps) {
   switch (state.phase) {
     case "holding":
       return (
-        <Notice urgent words={heldWords(state.heldBytes)}>
+        <Notice passing urgent words={heldWords(state.heldBytes)}>
           <Button look="primary" onClick={props.onSendHeld}>
             Send it
           </Button>
@@ -52,17 +53,25 @@ export function TerminalNotice(props: TerminalNoticeProps) {
         </Notice>
       );
     case "waiting":
-      if (props.typed === "full") return <Notice urgent words={fullWords} />;
-      return state.reason === null ? null : <Notice words={state.reason} />;
+      if (props.typed === "full") return <Notice passing urgent words={fullWords} />;
+      return state.reason === null ? null : <Notice passing words={state.reason} />;
     default:
-      if (props.typed === "full") return <Notice urgent words={fullWords} />;
-      return props.scaled ? <Notice words={scaledWords(props.scaled)} /> : null;
+      if (props.typed === "full") return <Notice passing urgent words={fullWords} />;
+      return props.scaled ? <Notice passing words={scaledWords(props.scaled)} /> : null;
   }
 }
 
-function Notice({ words, urgent = false, children }: { words: string; urgent?: boolean; children?: React.ReactNode }) {
+interface NoticeProps {
+  words: string;
+  urgent?: boolean;
+  /** It goes away by itself, or by what the user says to it. */
+  passing?: boolean;
+  children?: ReactNode;
+}
+
+function Notice({ words, urgent = false, passing = false, children }: NoticeProps) {
   return (
-    <div className="terminal-notice" role={urgent ? "alert" : "status"}>
+    <div className="terminal-notice" role={urgent ? "alert" : "status"} data-passing={passing || undefined}>
       <p>{words}</p>
       {children}
     </div>

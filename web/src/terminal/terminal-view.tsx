@@ -35,6 +35,12 @@ export function TerminalView(props: TerminalViewProps) {
   const host = useRef<HTMLDivElement>(null);
   const live = useLiveTerminal(host, props, { setState, setTyped, setScaled, takeCtrl: ctrl.take });
 
+  // Before the connection is opened, so that it begins with the size that fits.
+  useEffect(() => {
+    live?.screen.show(active);
+    if (active) live?.screen.focus();
+  }, [live, active]);
+
   const runs = sandbox.state === "ready";
   useEffect(() => {
     if (!live) return;
@@ -50,31 +56,29 @@ export function TerminalView(props: TerminalViewProps) {
   useEffect(() => {
     if (live && runs && running === "running" && epoch > (live.connection.epoch ?? epoch)) live.connection.open();
   }, [live, runs, running, epoch]);
-  useEffect(() => {
-    live?.screen.show(active);
-    if (active) live?.screen.focus();
-  }, [live, active]);
 
   return (
     <div className="terminal" hidden={!active} data-terminal={terminal.id} data-phase={state.phase}>
-      <div className="terminal-host" ref={host} data-scaled={scaled !== null || undefined} />
-      <TerminalNotice
-        state={state}
-        program={props.program}
-        typed={typed}
-        scaled={scaled}
-        onSendHeld={() => {
-          live?.connection.sendHeld();
-          live?.screen.focus();
-        }}
-        onDiscardHeld={() => {
-          live?.connection.discardHeld();
-          live?.screen.focus();
-        }}
-        onRetry={() => live?.connection.open()}
-        onStartAgain={props.onStartAgain}
-        onCloseTab={props.onCloseTab}
-      />
+      <div className="terminal-screen">
+        <div className="terminal-host" ref={host} data-scaled={scaled !== null || undefined} />
+        <TerminalNotice
+          state={state}
+          program={props.program}
+          typed={typed}
+          scaled={scaled}
+          onSendHeld={() => {
+            live?.connection.sendHeld();
+            live?.screen.focus();
+          }}
+          onDiscardHeld={() => {
+            live?.connection.discardHeld();
+            live?.screen.focus();
+          }}
+          onRetry={() => live?.connection.open()}
+          onStartAgain={props.onStartAgain}
+          onCloseTab={props.onCloseTab}
+        />
+      </div>
       <KeyRow
         ctrl={ctrl.pressed}
         onCtrl={ctrl.toggle}

@@ -1,0 +1,254 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type {} from "../src/terminal/test-window.ts";
+import { credentials, FakeController } from "./fake-controller.ts";
+
+let dist: string;
+let browser: Browser;
+let controller: FakeController;
+let context: BrowserContext;
+let page: Page;
+/** What the page complained of: errors that nobody caught, and breaches of its content security policy. */
+let complaints: string[];
+
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"];
+
+beforeAll(async () => {
+  dist = await mkdtemp(join(tmpdir(), "berth-web-"));
+  const root = join(import.meta.dirname, "..");
+  await build({ root, logLevel: "error", build: { outDir: dist, emptyOutDir: true } });
+  browser = await chromium.launch({
+    executablePath: process.env.BERTH_CHROMIUM ?? "/usr/bin/chromium",
+    args: [...flags, "--disable-sync", "--no-first-run"],
+  });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await rm(dist, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  controller = new FakeController(dist);
+  await controller.listen();
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  page = await context.newPage();
+  complaints = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    // TypeBox tries whether it may make functions of text, and does without; the policy says no.
+    if (/Content Security Policy/.test(message.text()) && !/unsafe-eval/.test(message.text())) {
+      complaints.push(message.text());
+    }
+  });
+});
+
+afterEach(async () => {
+  await context.close();
+  await controller.close();
+  expect(complaints).toEqual([]);
+});
+
+async function signIn(path = "/"): Promise<void> {
+  await page.goto(`${controller.url}${path}`);
+  await page.getByLabel("Password").fill(credentials.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** The screen of the terminal that was opened last. */
+async function screen(): Promise<string> {
+  return page.evaluate(() => {
+    const ids = window.__berth?.terminals() ?? [];
+    return window.__berth?.screenText(ids.at(-1) ?? "") ?? "";
+  });
+}
+
+async function phase(): Promise<string | undefined> {
+  return page.evaluate(() => window.__berth?.connection(window.__berth.terminals().at(-1) ?? "")?.phase);
+}
+
+const soon = { timeout: 10_000 };
+
+describe("the gate", () => {
+  it("takes the set-up token out of the address bar at once, and signs in with the new password", async () => {
+    controller.setupRequired = true;
+    await page.goto(`${controller.url}/#setup=${credentials.setupToken}`);
+    await page.getByLabel("New password").fill("short");
+    expect(page.url()).toBe(`${controller.url}/`);
+    await page.getByRole("button", { name: /Set password/ }).click();
+    await page.getByText("At least 10 characters.").waitFor();
+    await page.getByLabel("New password").fill(credentials.password);
+    await page.getByLabel("Once more").fill(credentials.password);
+    await page.getByRole("button", { name: /Set password/ }).click();
+    await page.getByText("No sandboxes yet").waitFor();
+  });
+
+  it("says that a password is wrong, and returns to the page that was asked for", async () => {
+    await page.goto(`${controller.url}/settings`);
+    await page.getByLabel("Password").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByText("The user name or the password is wrong.").waitFor();
+    await page.getByLabel("Password").fill(credentials.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("heading", { name: "API tokens" }).waitFor();
+  });
+
+  it("returns when the session has ended", async () => {
+    await signIn();
+    await page.getByText("No sandboxes yet").waitFor();
+    controller.expireSessions();
+    await page.getByText("Your session has ended.").waitFor();
+  });
+});
+
+describe("a new sandbox", () => {
+  it("goes by its steps to Claude’s prompt, and is the same after a reload", async () => {
+    await signIn();
+    await page.getByRole("button", { name: "New sandbox" }).click();
+    await page.getByLabel("Name").fill("first");
+    await page.getByRole("button", { name: "Create first" }).click();
+    await page.getByRole("heading", { name: "Creating first" }).waitFor();
+    const operation = controller.fleet.operationOn("first");
+    if (!operation) throw new Error("nothing was begun");
+    controller.fleet.advance(operation);
+    controller.fleet.log(operation, "create full clone of 150");
+    await page.locator('[data-step="clone"][data-state="running"]').waitFor();
+    await page.locator('[data-step="clone"] button').click();
+    await page.getByText("create full clone of 150").waitFor();
+    controller.fleet.finish(operation);
+    await expect.poll(screen, soon).toContain("Welcome to Claude Code");
+    await page.keyboard.type("hello é");
+    await page.keyboard.press("Enter");
+    await expect.poll(screen, soon).toContain("You said: hello é");
+    await page.reload();
+    await expect.poll(screen, soon).toContain("You said: hello é");
+    expect(controller.fleet.ptys.size).toBe(1);
+  });
+
+  it("that fails says why and what to do, keeps its log, and is made anew", async () => {
+    await signIn();
+    await page.getByRole("button", { name: "New sandbox" }).click();
+    await page.getByLabel("Name").fill("second");
+    await page.getByRole("button", { name: "Create second" }).click();
+    const operation = controller.fleet.operationOn("second");
+    if (!operation) throw new Error("nothing was begun");
+    controller.fleet.log(operation, "no space left");
+    const message = "The storage local-lvm is full.";
+    controller.fleet.advance(operation, { code: "proxmox_unavailable", message, hint: "Free some space." });
+    await page.getByText(message).waitFor();
+    await page.getByText("no space left").waitFor();
+    await page.getByRole("button", { name: "Delete and create anew" }).click();
+    await page.getByRole("heading", { name: "Deleting second" }).waitFor();
+    const deletion = controller.fleet.operationOn("second");
+    if (deletion) controller.fleet.finish(deletion);
+    await page.getByRole("heading", { name: "Creating second" }).waitFor();
+  });
+});
+
+describe("a terminal", () => {
+  beforeEach(async () => {
+    controller.fleet.add("work", "ready");
+    await signIn("/sandboxes/work");
+    await expect.poll(phase, soon).toBe("connected");
+  });
+
+  const pty = () => {
+    const last = [...controller.fleet.ptys.values()].at(-1);
+    if (!last) throw new Error("there is no terminal");
+    return last;
+  };
+
+  it("goes on after a cut, with what was typed meanwhile, once", async () => {
+    pty().cut();
+    await page.keyboard.type("abc");
+    pty().print("meanwhile ");
+    await expect.poll(() => pty().typed, soon).toBe("abc");
+    await expect.poll(screen, soon).toContain("meanwhile abc");
+  });
+
+  it("goes on when the controller comes back, and says that it is away", async () => {
+    const port = Number(new URL(controller.url).port);
+    await controller.close();
+    await page.getByText("Reconnecting…").waitFor();
+    await controller.listen(port);
+    await expect.poll(phase, { timeout: 20_000 }).toBe("connected");
+    await page.getByText("Reconnecting…").waitFor({ state: "detached", timeout: 20_000 });
+    await page.keyboard.type("back");
+    await expect.poll(screen, soon).toContain("back");
+  });
+
+  it("says how it exited, and starts again", async () => {
+    await page.keyboard.type("exit");
+    await page.keyboard.press("Enter");
+    await page.getByText("Claude exited with code 0.").waitFor();
+    await page.getByRole("button", { name: "Start again" }).click();
+    await expect.poll(phase, soon).toBe("connected");
+    expect(controller.fleet.ptys.size).toBe(1);
+    expect(pty().terminal.state).toBe("running");
+  });
+
+  it("has tabs, chosen by Alt and a digit, and asks before it ends what runs", async () => {
+    await page.getByRole("button", { name: "New terminal" }).click();
+    await page.getByRole("menuitem", { name: "Shell" }).click();
+    const shell = page.getByRole("tab", { name: "Shell" });
+    await shell.waitFor();
+    await expect.poll(() => shell.getAttribute("aria-selected")).toBe("true");
+    await expect.poll(phase, soon).toBe("connected");
+    await page.keyboard.press("Alt+1");
+    await expect.poll(() => shell.getAttribute("aria-selected")).toBe("false");
+    await page.keyboard.press("Alt+2");
+    await page.getByRole("button", { name: "Close Shell" }).click();
+    await page.getByRole("button", { name: "End and close" }).click();
+    await shell.waitFor({ state: "detached" });
+    expect(controller.fleet.ptys.size).toBe(1);
+  });
+
+  it("shows another viewer’s size scaled, until one types here", async () => {
+    pty().resizeByOther(200, 60);
+    await page.getByText("Shown in the size of another viewer, 200 × 60.").waitFor();
+    await page.keyboard.type("x");
+    await expect.poll(() => pty().terminal.cols, soon).not.toBe(200);
+    await page.getByText("Shown in the size of another viewer").waitFor({ state: "detached" });
+  });
+
+  it("rings in the page’s title until it is seen, and carries the program’s own title", async () => {
+    await page.keyboard.type("title Reading files");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.title(), soon).toBe("Reading files · work · Berth");
+    await page.getByRole("button", { name: "New terminal" }).click();
+    await page.getByRole("menuitem", { name: "Shell" }).click();
+    await page.getByRole("tab", { name: "Shell" }).waitFor();
+    [...controller.fleet.ptys.values()][0]?.print("\x07");
+    await page.getByRole("tab", { name: /Claude.*rang/ }).waitFor();
+  });
+});
+
+describe("the fleet", () => {
+  it("follows the sandboxes as they change, and says what a delete loses", async () => {
+    const sandbox = controller.fleet.add("alpha", "ready");
+    await signIn();
+    const row = page.locator('[data-sandbox="alpha"]');
+    await row.getByText("Ready").waitFor();
+    controller.fleet.change(sandbox, { state: "stopped" });
+    await row.getByText("Stopped").waitFor();
+    await row.getByRole("button", { name: "Actions for alpha" }).click();
+    await page.getByRole("menuitem", { name: "Delete…" }).click();
+    await page.getByText(`container ${sandbox.vmid} on pve1 with its 8 GiB disk`).waitFor();
+    await page.getByRole("button", { name: "Delete alpha" }).click();
+    await row.getByText("Deleting").waitFor();
+    const deletion = controller.fleet.operationOn("alpha");
+    if (deletion) controller.fleet.finish(deletion);
+    await page.getByText("No sandboxes yet").waitFor();
+  });
+
+  it("says what is wrong with the whole, and how to cure it", async () => {
+    controller.trouble = { message: "Proxmox refuses the token.", hint: "Check PROXMOX_TOKEN_SECRET." };
+    await signIn();
+    await page.getByText("Proxmox refuses the token.").waitFor();
+    await page.getByText("Check PROXMOX_TOKEN_SECRET.").waitFor();
+  });
+});
