@@ -215,9 +215,9 @@ describe("input", () => {
     expect(connection.state.phase).toBe("waiting");
     // What the dead line still delivers is not shown twice, and what it still carries is not typed twice.
     terminal.print("echo");
-    dead.deliverDown();
     dead.deliverUp();
     await reconnect();
+    dead.deliverDown();
     line().deliverUp();
     expect(screen.shown).toBe("echo");
     expect(terminal.typed).toBe("x");
