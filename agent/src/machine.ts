@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readTextIfExists } from "@berth/base/node";
+import { isErrno, readTextIfExists } from "@berth/base/node";
 import type { Root } from "./root.ts";
 
 /**
@@ -16,7 +16,17 @@ export async function bootId(root: Root): Promise<string> {
 
 /** When a process started, in the kernel's ticks; undefined if there is none. Tells it from a later one of the same id. */
 export async function processStart(pid: number): Promise<string | undefined> {
-  const stat = await readTextIfExists(`/proc/${pid}/stat`);
+  const stat = await readStat(pid);
   // Field 22 of the whole line, counted behind the command's name, which is in parentheses and may hold anything.
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+async function readStat(pid: number): Promise<string | undefined> {
+  try {
+    return await readTextIfExists(`/proc/${pid}/stat`);
+  } catch (error) {
+    // The process ended between the file's opening and its reading.
+    if (isErrno(error, "ESRCH")) return undefined;
+    throw error;
+  }
 }

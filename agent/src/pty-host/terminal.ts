@@ -7,7 +7,7 @@ import {
   type TerminalStatus,
 } from "@berth/protocol";
 import type { Channel } from "@berth/protocol/link";
-import type { Log } from "../log.ts";
+import { errorText, type Log } from "../log.ts";
 import { emptyContent, epochBreak, loadContent, nextContent, type TerminalContent } from "./content.ts";
 import { Outflow } from "./outflow.ts";
 import { typedText } from "./paste.ts";
@@ -175,7 +175,12 @@ export class Terminal {
       this.#programEnded({ code: null, signal: null });
       throw error;
     }
-    void this.#markSession(this.#pty.pid);
+    this.#markSession(this.#pty.pid).catch((error: unknown) => {
+      this.#options.log.warn("a program's session could not be marked", {
+        terminalId: this.id,
+        reason: errorText(error),
+      });
+    });
     this.#options.log.info("a terminal's program started", { terminalId: this.id, epoch: this.#meta.epoch });
     this.#tellChange();
   }
