@@ -7,6 +7,9 @@ berth_node_is_new_enough() {
   "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 18) ? 0 : 1)' 2>/dev/null
 }
 
+# npm says when there is a newer npm; nobody asked.
+export npm_config_update_notifier=false
+
 berth_use_node() {
   local found cache platform bin
   found=$(command -v node || true)
