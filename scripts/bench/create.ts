@@ -1,4 +1,11 @@
-import { createTerminal, deleteSandbox, operationEvents, routeUrl, type Sandbox } from "@berth/protocol";
+import {
+  createTerminal,
+  deleteSandbox,
+  type Operation,
+  operationEvents,
+  routeUrl,
+  type Sandbox,
+} from "@berth/protocol";
 import { attachTerminal, type Berth, type MessagesStub, startMessagesStub } from "@berth/testkit";
 import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { bareClaude, claudePrompt } from "./floor/bare-claude.ts";
@@ -13,8 +20,9 @@ const size = { cols: 120, rows: 32 };
 /** One round: a sandbox made by Berth, and the parts of it that are not Berth's, each by itself. */
 interface Round {
   readonly totalMs: number;
-  /** Until the sandbox is ready. */
+  /** Until the sandbox is ready, and each of the steps to there. */
   readonly readyMs: number;
+  readonly stepsMs: Readonly<Record<string, number>>;
   readonly containerMs: number;
   readonly claudeMs: number;
 }
@@ -37,15 +45,18 @@ export const create: Benchmark = {
     for (let run = 0; run < context.runs; run += 1) {
       const round = await measureRound(context, berth, stub, proxmox);
       rounds.push(round);
-      context.note(
-        Object.entries(round)
-          .map(([part, ms]) => `${part} ${Math.round(ms)}`)
-          .join(", "),
-      );
+      context.note(told(round));
     }
     return measurements(rounds);
   },
 };
+
+function told({ totalMs, readyMs, containerMs, claudeMs }: Round): string {
+  const parts = { total: totalMs, ready: readyMs, "bare clone and start": containerMs, "bare Claude": claudeMs };
+  return Object.entries(parts)
+    .map(([part, ms]) => `${part} ${Math.round(ms)} ms`)
+    .join(", ");
+}
 
 async function measureRound(
   context: BenchContext,
@@ -59,10 +70,10 @@ async function measureRound(
   return { ...(await timedCreate(berth, stub)), containerMs, claudeMs };
 }
 
-async function timedCreate(berth: Berth, stub: MessagesStub): Promise<{ totalMs: number; readyMs: number }> {
+async function timedCreate(berth: Berth, stub: MessagesStub): Promise<Pick<Round, "totalMs" | "readyMs" | "stepsMs">> {
   const begun = performance.now();
   const { sandbox, operation } = await berth.create({ env: stub.environment });
-  await operationEnded(berth, operation.id);
+  const ended = await operationEnded(berth, operation.id);
   const readyMs = performance.now() - begun;
   const terminal = await berth.client.call(createTerminal, {
     params: { id: sandbox.id },
@@ -71,7 +82,7 @@ async function timedCreate(berth: Berth, stub: MessagesStub): Promise<{ totalMs:
   const viewer = await attachTerminal({ url: berth.url, token: berth.token, terminalId: terminal.id, ...size });
   try {
     await viewer.waitForText(claudePrompt, 30_000);
-    return { totalMs: performance.now() - begun, readyMs };
+    return { totalMs: performance.now() - begun, readyMs, stepsMs: durations(ended) };
   } finally {
     await viewer.close();
     await remove(berth, sandbox);
@@ -79,12 +90,20 @@ async function timedCreate(berth: Berth, stub: MessagesStub): Promise<{ totalMs:
 }
 
 /** Follows an operation's events, as the console does, until it is done. */
-async function operationEnded(berth: Berth, id: string): Promise<void> {
+async function operationEnded(berth: Berth, id: string): Promise<Operation> {
   const url = `${berth.url}${routeUrl(operationEvents, { params: { id } })}`;
   const response = await fetch(url, { headers: { authorization: `Bearer ${berth.token}` } });
   // The stream ends when the operation has.
   await response.text();
-  await berth.ended(id);
+  return berth.ended(id);
+}
+
+/** Milliseconds of each step that ran. */
+function durations({ steps }: Operation): Record<string, number> {
+  const ran = steps.flatMap(({ name, startedAt, finishedAt }) =>
+    startedAt !== null && finishedAt !== null ? [[name, Date.parse(finishedAt) - Date.parse(startedAt)] as const] : [],
+  );
+  return Object.fromEntries(ran);
 }
 
 async function remove(berth: Berth, sandbox: Sandbox): Promise<void> {
@@ -93,7 +112,10 @@ async function remove(berth: Berth, sandbox: Sandbox): Promise<void> {
 }
 
 function measurements(rounds: readonly Round[]): Measurement[] {
-  const column = (part: keyof Round) => rounds.map((round) => round[part]);
+  const column = (part: Exclude<keyof Round, "stepsMs">) => rounds.map((round) => round[part]);
+  const steps = Object.keys(rounds[0]?.stepsMs ?? {}).map((name) => {
+    return [`step ${name}`, rounds.map(({ stepsMs }) => stepsMs[name] ?? 0)] as const;
+  });
   const floors = rounds.map(({ containerMs, claudeMs }) => containerMs + claudeMs);
   const shares = rounds.map(({ totalMs, containerMs, claudeMs }) => totalMs - containerMs - claudeMs);
   return [
@@ -109,6 +131,7 @@ function measurements(rounds: readonly Round[]): Measurement[] {
         ready: column("readyMs"),
         bareCloneAndStart: column("containerMs"),
         bareClaude: column("claudeMs"),
+        ...Object.fromEntries(steps),
       },
     },
     {
