@@ -7,8 +7,8 @@ berth_node_is_new_enough() {
   "$1" -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 18) ? 0 : 1)' 2>/dev/null
 }
 
-# npm says when there is a newer npm; nobody asked.
-export npm_config_update_notifier=false
+# The tools talk to nobody about themselves.
+export npm_config_update_notifier=false TURBO_TELEMETRY_DISABLED=1 TURBO_NO_UPDATE_NOTIFIER=1
 
 berth_use_node() {
   local found cache platform bin

@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import Type from "typebox";
 
 /** The version of the link's protocol. A peer with another one is refused with a reason. */
 export const linkVersion = 1;
@@ -17,4 +17,3 @@ export const controlMessageSchema = Type.Union([
   }),
   Type.Object({ type: Type.Literal("event"), event: Type.String({ maxLength: 64 }), data: Type.Unknown() }),
 ]);
-export type ControlMessage = Static<typeof controlMessageSchema>;

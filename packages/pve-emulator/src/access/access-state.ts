@@ -11,8 +11,6 @@ const entrySchema = Type.Object({
   role: Type.String(),
   propagate: Type.Boolean(),
 });
-/** One entry of the access control list. */
-export type AclEntry = Static<typeof entrySchema>;
 
 const tokenSchema = Type.Object({
   userid: Type.String(),
@@ -21,7 +19,6 @@ const tokenSchema = Type.Object({
   /** The token's rights are those that both it and its user have; otherwise its user's. */
   separated: Type.Boolean(),
 });
-export type ApiToken = Static<typeof tokenSchema>;
 
 const accessStateSchema = Type.Object({
   rootPassword: Type.String(),
