@@ -35,7 +35,14 @@ export class EchoClient {
       ready.reject(error);
       client.#failed?.(error);
     });
-    await ready.promise.finally(() => clearTimeout(timer));
+    try {
+      await ready.promise;
+    } catch (error) {
+      socket.terminate();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
     socket.off("message", greet);
     socket.on("message", (_bytes, isBinary) => {
       if (isBinary) client.#answered?.();
