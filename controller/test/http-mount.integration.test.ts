@@ -1,112 +1,20 @@
 import { Scope } from "@berth/base";
-import { BerthError, problemSchema, type Route, route, strictObject } from "@berth/protocol";
+import { BerthError, problemSchema, type Route } from "@berth/protocol";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import type { InjectOptions } from "fastify";
-import Type from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Api } from "../src/http/api.ts";
-import { mount, mountTransactional } from "../src/http/mount.ts";
-import { bearer, type TestServer, testServer } from "./http.fixture.ts";
-
-const thing = Type.Object({ id: Type.String(), size: Type.Integer() });
-const getThing = route({
-  method: "GET",
-  path: "/things/:id",
-  summary: "A thing",
-  tag: "things",
-  access: "user",
-  params: strictObject({ id: Type.String({ pattern: "^[a-z]{1,8}$" }) }),
-  query: strictObject({ size: Type.Optional(Type.Integer({ minimum: 1, default: 7 })) }),
-  status: 200,
-  result: thing,
-});
-const makeThing = route({
-  method: "POST",
-  path: "/things",
-  summary: "Make a thing",
-  tag: "things",
-  access: "user",
-  idempotent: true,
-  body: strictObject({ id: Type.String(), size: Type.Integer(), tags: Type.Optional(Type.Array(Type.String())) }),
-  status: 201,
-  result: thing,
-});
-const bumpThing = route({
-  method: "POST",
-  path: "/things/:id/bump",
-  summary: "Grow a thing",
-  tag: "things",
-  access: "user",
-  idempotent: true,
-  params: strictObject({ id: Type.String() }),
-  status: 204,
-});
-const failThing = route({
-  method: "GET",
-  path: "/failure",
-  summary: "Fails",
-  tag: "things",
-  access: "user",
-  status: 200,
-});
-
-let made = 0;
-let fail: () => never = () => {
-  throw new Error("secret detail");
-};
-
-function thingRoutes(api: Api): void {
-  mount(api, getThing, async ({ params, query }) => {
-    const withMore = { id: params.id, size: query.size ?? 0, secret: "not in the schema" };
-    return withMore;
-  });
-  mountTransactional(api, makeThing, async ({ body }, { trx }) => {
-    await trx
-      .insertInto("setup_tokens")
-      .values({ hash: `thing ${made}`, expires_at: new Date() })
-      .execute();
-    made += 1;
-    if (body.id === "refused") throw new BerthError("conflict", "No.");
-    return { id: body.id, size: body.size };
-  });
-  mountTransactional(api, bumpThing, async () => {
-    made += 1;
-    return undefined;
-  });
-  mount(api, failThing, async () => fail());
-}
+import { bearer } from "./http.fixture.ts";
+import { ThingServer } from "./http-things.fixture.ts";
 
 let scope: Scope;
-let fixture: TestServer;
-let call: (
-  options: InjectOptions,
-) => Promise<{ status: number; json: Record<string, unknown>; headers: Record<string, unknown>; body: string }>;
+let things: ThingServer;
 
 beforeAll(async () => {
   scope = new Scope();
-  fixture = await testServer(scope, { routes: [thingRoutes] });
-  call = async (options) => {
-    const answer = await fixture.server.inject({ ...options, headers: { host: "127.0.0.1:7400", ...options.headers } });
-    const text = answer.body;
-    return {
-      status: answer.statusCode,
-      json: text.startsWith("{") ? answer.json() : {},
-      headers: answer.headers,
-      body: text,
-    };
-  };
+  things = await ThingServer.start(scope);
 });
 afterAll(() => scope.dispose());
-
-const signedIn = () => bearer(fixture.token);
-const post = (url: string, payload: unknown, headers: Record<string, string> = {}) =>
-  call({
-    method: "POST",
-    url: `/api/v1${url}`,
-    headers: { ...signedIn(), "content-type": "application/json", ...headers },
-    payload: JSON.stringify(payload),
-  });
 
 describe("without a sign-in", () => {
   test.each<[string, InjectOptions]>([
@@ -139,7 +47,7 @@ describe("without a sign-in", () => {
     ["a wrong scheme", { method: "GET", url: "/api/v1/things/abc", headers: { authorization: "Basic YTpi" } }],
     ["a wrong cookie", { method: "GET", url: "/api/v1/things/abc", headers: { cookie: "berth_session=brt_wrong" } }],
   ])("%s is a 401", async (_, options) => {
-    const { status, json, headers } = await call(options);
+    const { status, json, headers } = await things.call(options);
     expect(status).toBe(401);
     expect(json).toMatchObject({ code: "unauthenticated", status: 401 });
     expect(headers["content-type"]).toContain("application/problem+json");
@@ -147,13 +55,17 @@ describe("without a sign-in", () => {
   });
 
   test("a wrong token beside a good cookie is a 401", async () => {
-    const headers = { ...bearer("brt_wrong"), cookie: `berth_session=${fixture.token}` };
-    expect((await call({ method: "GET", url: "/api/v1/things/abc", headers })).status).toBe(401);
+    const headers = { ...bearer("brt_wrong"), cookie: `berth_session=${things.http.token}` };
+    expect((await things.call({ method: "GET", url: "/api/v1/things/abc", headers })).status).toBe(401);
   });
 
   test("a foreign Host is a 421 before anything else", async () => {
     for (const url of ["/api/v1/things/abc", "/api/v1/things/%ZZ", "/healthz", "/", "/api/v1/auth/setup"]) {
-      const { status, json } = await call({ method: "GET", url, headers: { ...signedIn(), host: "evil.example" } });
+      const { status, json } = await things.call({
+        method: "GET",
+        url,
+        headers: { ...things.signedIn(), host: "evil.example" },
+      });
       expect({ url, status, code: json.code }).toEqual({ url, status: 421, code: "misdirected_request" });
     }
   });
@@ -161,9 +73,13 @@ describe("without a sign-in", () => {
 
 describe("with a sign-in", () => {
   test("text is read as the schema says, and only what the schema names leaves", async () => {
-    const { status, json } = await call({ method: "GET", url: "/api/v1/things/abc?size=3", headers: signedIn() });
+    const { status, json } = await things.call({
+      method: "GET",
+      url: "/api/v1/things/abc?size=3",
+      headers: things.signedIn(),
+    });
     expect({ status, json }).toEqual({ status: 200, json: { id: "abc", size: 3 } });
-    const byDefault = await call({ method: "GET", url: "/api/v1/things/abc", headers: signedIn() });
+    const byDefault = await things.call({ method: "GET", url: "/api/v1/things/abc", headers: things.signedIn() });
     expect(byDefault.json).toEqual({ id: "abc", size: 7 });
   });
 
@@ -236,7 +152,7 @@ describe("with a sign-in", () => {
     ["a name that is too long", 404, "not_found", { method: "GET", url: `/api/v1/things/${"a".repeat(5000)}` }],
     ["another method", 405, "method_not_allowed", { method: "DELETE", url: "/api/v1/things" }],
   ])("%s is a %d", async (_, status, code, options) => {
-    const answer = await call({ ...options, headers: { ...signedIn(), ...options.headers } });
+    const answer = await things.call({ ...options, headers: { ...things.signedIn(), ...options.headers } });
     expect({ status: answer.status, code: answer.json.code }).toEqual({ status, code });
     expect(answer.headers["content-type"]).toContain("application/problem+json");
     expect(Value.Check(problemSchema, answer.json)).toBe(true);
@@ -244,27 +160,34 @@ describe("with a sign-in", () => {
   });
 
   test("a refusal names the fields", async () => {
-    const { json } = await post("/things", { size: 1.5, tags: ["a", 3], more: 1 });
+    const { json } = await things.post("/things", { size: 1.5, tags: ["a", 3], more: 1 });
     expect(Object.keys(json.fields ?? {}).sort()).toEqual(expect.arrayContaining(["id", "more", "size"]));
   });
 
   test("a 405 says what would do", async () => {
-    const { headers } = await call({ method: "PUT", url: "/api/v1/things/abc", headers: signedIn() });
+    const { headers } = await things.call({ method: "PUT", url: "/api/v1/things/abc", headers: things.signedIn() });
     expect(headers.allow).toBe("GET");
   });
 
   test("an empty JSON body counts as none", async () => {
-    const headers = { ...signedIn(), "content-type": "application/json" };
-    expect((await call({ method: "POST", url: "/api/v1/things/a/bump", headers })).status).toBe(204);
-    expect((await post("/things/a/bump", {})).status).toBe(204);
+    const headers = { ...things.signedIn(), "content-type": "application/json" };
+    expect((await things.call({ method: "POST", url: "/api/v1/things/a/bump", headers })).status).toBe(204);
+    expect((await things.post("/things/a/bump", {})).status).toBe(204);
   });
 
   test("a bug is a 500 that tells nothing, and is in the log with its stack", async () => {
-    const { status, json, body } = await call({ method: "GET", url: "/api/v1/failure", headers: signedIn() });
+    things.failWith(() => {
+      throw new Error("secret detail");
+    });
+    const { status, json, body } = await things.call({
+      method: "GET",
+      url: "/api/v1/failure",
+      headers: things.signedIn(),
+    });
     expect(status).toBe(500);
     expect(json.code).toBe("internal");
     expect(body).not.toContain("secret detail");
-    const line = fixture
+    const line = things.http
       .log()
       .split("\n")
       .find((text) => text.includes(String(json.requestId)) && text.includes("secret detail"));
@@ -272,26 +195,26 @@ describe("with a sign-in", () => {
   });
 
   test("an expected error keeps its code, hint and detail", async () => {
-    fail = () => {
+    things.failWith(() => {
       throw new BerthError("sandbox_not_ready", "It is asleep.", { hint: "Start it." });
-    };
-    const { status, json } = await call({ method: "GET", url: "/api/v1/failure", headers: signedIn() });
+    });
+    const { status, json } = await things.call({ method: "GET", url: "/api/v1/failure", headers: things.signedIn() });
     expect(status).toBe(409);
     expect(json).toMatchObject({ code: "sandbox_not_ready", detail: "It is asleep.", hint: "Start it." });
   });
 
   test("no token ever reaches the log", () => {
-    expect(fixture.log()).not.toContain(fixture.token);
+    expect(things.http.log()).not.toContain(things.http.token);
   });
 });
 
 describe("by cookie", () => {
-  const cookie = () => ({ cookie: `berth_session=${fixture.token}` });
+  const cookie = () => ({ cookie: `berth_session=${things.http.token}` });
   const bump = (headers: Record<string, string>) =>
-    call({ method: "POST", url: "/api/v1/things/a/bump", headers: { ...cookie(), ...headers } });
+    things.call({ method: "POST", url: "/api/v1/things/a/bump", headers: { ...cookie(), ...headers } });
 
   test("reading needs no Origin", async () => {
-    expect((await call({ method: "GET", url: "/api/v1/things/abc", headers: cookie() })).status).toBe(200);
+    expect((await things.call({ method: "GET", url: "/api/v1/things/abc", headers: cookie() })).status).toBe(200);
   });
 
   test.each([
@@ -307,11 +230,11 @@ describe("by cookie", () => {
   });
 
   test("a bearer token needs no Origin, whatever the cookie", async () => {
-    expect((await bump(signedIn())).status).toBe(204);
+    expect((await bump(things.signedIn())).status).toBe(204);
   });
 
   test("a foreign page cannot sign anybody in", async () => {
-    const { status } = await post(
+    const { status } = await things.post(
       "/auth/login",
       { username: "admin", password: "x" },
       { origin: "http://evil.example" },
@@ -320,83 +243,9 @@ describe("by cookie", () => {
   });
 });
 
-describe("an idempotent call", () => {
-  const key = (value: string) => ({ "idempotency-key": value });
-
-  test("that is repeated acts once and answers the same", async () => {
-    const before = made;
-    const first = await post("/things", { id: "a", size: 1 }, key("k1"));
-    // The order of fields makes no other body.
-    const again = await post("/things", { size: 1, id: "a" }, key("k1"));
-    expect(made - before).toBe(1);
-    expect([first.status, again.status]).toEqual([201, 201]);
-    expect(again.json).toEqual(first.json);
-    expect([first.headers["idempotency-replayed"], again.headers["idempotency-replayed"]]).toEqual([undefined, "true"]);
-  });
-
-  test("with another body is a 422", async () => {
-    await post("/things", { id: "a", size: 1 }, key("k2"));
-    const { status, json } = await post("/things", { id: "a", size: 2 }, key("k2"));
-    expect([status, json.code]).toEqual([422, "idempotency_key_reused"]);
-  });
-
-  test("with the same key on another path is another call", async () => {
-    const before = made;
-    for (const id of ["a", "b", "a"]) expect((await post(`/things/${id}/bump`, {}, key("k3"))).status).toBe(204);
-    expect(made - before).toBe(2);
-  });
-
-  test("of twenty at once acts once", async () => {
-    const before = made;
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => post("/things", { id: "c", size: 3 }, key("k4"))),
-    );
-    expect(made - before).toBe(1);
-    expect(new Set(answers.map((answer) => `${answer.status} ${answer.body}`)).size).toBe(1);
-    expect(answers.filter((answer) => answer.headers["idempotency-replayed"] === "true")).toHaveLength(19);
-  });
-
-  test("that two controllers get at once acts once", async () => {
-    const other = await testServer(scope, { routes: [thingRoutes], store: fixture.store });
-    const before = made;
-    const send = (server: TestServer["server"]) =>
-      server.inject({
-        method: "POST",
-        url: "/api/v1/things",
-        headers: { host: "localhost", ...signedIn(), ...key("k7") },
-        payload: { id: "d", size: 4 },
-      });
-    const servers = [fixture.server, other.server, fixture.server, other.server];
-    const answers = await Promise.all(servers.map(send));
-    expect(made - before).toBe(1);
-    expect(answers.map((answer) => answer.statusCode)).toEqual([201, 201, 201, 201]);
-  });
-
-  test("that failed leaves nothing and may be tried again", async () => {
-    const rows = () => fixture.store.db.selectFrom("setup_tokens").select("hash").execute();
-    const before = (await rows()).length;
-    expect((await post("/things", { id: "refused", size: 1 }, key("k5"))).status).toBe(409);
-    expect((await rows()).length).toBe(before);
-    expect((await post("/things", { id: "fine", size: 1 }, key("k5"))).status).toBe(201);
-  });
-
-  test("with a key after 24 hours acts again", async () => {
-    await post("/things", { id: "a", size: 1 }, key("k6"));
-    await fixture.store.pool.query(
-      "update idempotency set created_at = created_at - interval '25 hours' where key = 'k6'",
-    );
-    const again = await post("/things", { id: "b", size: 2 }, key("k6"));
-    expect([again.status, again.json.id]).toEqual([201, "b"]);
-  });
-
-  test.each([["é"], ["x".repeat(256)]])("with the key %s is a 400", async (value) => {
-    expect((await post("/things", { id: "a", size: 1 }, key(value))).status).toBe(400);
-  });
-});
-
 describe("OpenAPI", () => {
   test("is public, valid 3.1 and has every mounted route", async () => {
-    const { status, json } = await call({ method: "GET", url: "/api/v1/openapi.json" });
+    const { status, json } = await things.call({ method: "GET", url: "/api/v1/openapi.json" });
     expect(status).toBe(200);
     const checked = await new Validator().validate(structuredClone(json));
     expect(checked.errors ?? []).toEqual([]);
