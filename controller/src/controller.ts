@@ -65,31 +65,47 @@ interface Parts extends Foundation {
   readonly agents: { port: number };
 }
 
+/** The database's connection that holds the right to work is gone: whoever holds it next goes on. */
+export class WorkLost extends Error {
+  override readonly name = "WorkLost";
+}
+
 /**
  * Runs the controller until the signal aborts. Throws a `StartError` when something outside keeps it from starting, and
- * an error when it loses the right to work: a supervisor then starts it anew.
+ * `WorkLost` when PostgreSQL went away under it. The embedded servers are stopped with it, except where it is to run
+ * again: after `WorkLost`, and when it `resumes` from one. Sandboxes do not suffer for a database.
  */
-export async function runController(signal: AbortSignal): Promise<void> {
+export async function runController(signal: AbortSignal, resumes: boolean): Promise<void> {
   const progress = new Progress();
   const { settings, warnings } = settingsFromEnvironment();
   for (const warning of warnings) progress.step(`warning: ${warning}`);
+  const servers = new Scope();
   const scope = new Scope();
+  let leaveServers = resumes;
   try {
     await takeDataDir(settings.dataDir, scope);
     const log = createLogger(settings.logLevel);
-    const [keys, store, cluster] = await Promise.all([
+    const [keys, store, cluster] = await allDone([
       loadFleetKeys(settings.dataDir),
-      openStore(settings, scope, progress, log),
-      openCluster(settings, systemClock, scope, progress),
+      openStore(settings, { scope, servers, progress, log }),
+      openCluster(settings, systemClock, { scope, servers, progress }),
     ]);
     await work(assemble({ settings, scope, progress, log, keys, store, cluster }), signal);
   } catch (error) {
+    leaveServers ||= error instanceof WorkLost;
     // What the stopping itself interrupts is no failure.
     if (!signal.aborted) throw error;
   } finally {
     if (signal.aborted) progress.step("stopping");
     await scope.dispose();
+    if (signal.aborted || !leaveServers) await servers.dispose();
   }
+}
+
+/** Waits for all, also when one fails: what the others have begun must be known before it is taken down. */
+async function allDone<T extends readonly unknown[]>(parts: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(parts);
+  return Promise.all(parts) as unknown as Promise<T>;
 }
 
 /** Makes the parts from the foundation. Nothing of it runs yet. */
@@ -160,8 +176,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
   const lost = await Promise.race([stopped, leadership.lost]);
-  if (lost)
-    throw new Error("the database connection that holds this controller's right to work was lost", { cause: lost });
+  if (lost) throw new WorkLost("the connection to PostgreSQL was lost", { cause: lost });
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */

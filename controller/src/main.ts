@@ -1,4 +1,5 @@
-import { runController } from "./controller.ts";
+import { backoffMs, systemClock } from "@berth/base";
+import { runController, WorkLost } from "./controller.ts";
 import { StartError } from "./settings/start-error.ts";
 
 /** Ends with a sentence for people where the cause is known, and with the stack where it is a bug. */
@@ -20,8 +21,23 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+/** PostgreSQL that went away comes back, by its own supervisor or by our next start: then the work goes on. */
+async function runUntilStopped(signal: AbortSignal): Promise<void> {
+  for (let losses = 0; !signal.aborted; losses += 1) {
+    try {
+      await runController(signal, losses > 0);
+      return;
+    } catch (error) {
+      const passing = error instanceof WorkLost || (losses > 0 && error instanceof StartError);
+      if (!passing) throw error;
+      process.stderr.write(`berth: ${error.message} Trying again.\n`);
+    }
+    await systemClock.sleep(backoffMs(Math.min(losses, 10), { firstMs: 500, maxMs: 10_000 }), signal).catch(() => {});
+  }
+}
+
 try {
-  await runController(stopping.signal);
+  await runUntilStopped(stopping.signal);
   process.exit(0);
 } catch (error) {
   fail(error);

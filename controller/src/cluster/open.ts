@@ -17,12 +17,19 @@ export interface Cluster {
   readonly agentHost: string | undefined;
 }
 
+export interface OpenClusterDependencies {
+  /** Closes the connections. */
+  scope: Scope;
+  /** Stops the bundled Proxmox with its containers. */
+  servers: Scope;
+  progress: Progress;
+}
+
 /** Connects to the Proxmox that the settings name, or starts the bundled one. Throws a `StartError`. */
 export async function openCluster(
   settings: Settings,
   clock: Clock,
-  scope: Scope,
-  progress: Progress,
+  { scope, servers, progress }: OpenClusterDependencies,
 ): Promise<Cluster> {
   const { proxmox, pool, storage } = settings;
   if (proxmox) {
@@ -34,7 +41,7 @@ export async function openCluster(
     isolated: settings.isolated,
     onProgress: (line) => progress.step(`the bundled Proxmox: ${line}`),
   });
-  scope.add(() => emulator.stop());
+  servers.add(() => emulator.stop());
   progress.step("the bundled Proxmox runs; its containers are processes of this machine, with no walls between them");
   return {
     client: scope.own(connectProxmox(emulator.access, clock)),

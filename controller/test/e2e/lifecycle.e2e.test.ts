@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   BerthError,
@@ -131,6 +131,25 @@ describe("a sandbox's life", () => {
         what: "the return of its agent",
       },
     );
+    await berth.ended((await berth.client.call(deleteSandbox, { params: { id: sandbox.id } })).operation.id);
+  });
+
+  it("goes on when PostgreSQL was killed, and no process in the sandbox notices", async () => {
+    const sandbox = await berth.readySandbox({ name: "steady" });
+    const processes = async () => (await berth.processesOf(sandbox)).map(({ pid }) => pid).sort();
+    const before = await processes();
+    const [pid] = (await readFile(join(berth.dataDir, "postgres", "postmaster.pid"), "utf8")).split("\n");
+    process.kill(Number(pid), "SIGKILL");
+    await eventually(async () => (await fetch(`${berth.url}/readyz`).catch(() => undefined))?.status !== 200, {
+      timeoutMs: 10_000,
+      what: "the loss of the database",
+    });
+    const back = async () => {
+      const { agent, state } = await berth.client.call(getSandbox, { params: { id: sandbox.id } });
+      return agent.connected && state === "ready";
+    };
+    await eventually(back, { timeoutMs: 30_000, what: "the return of the controller and the agent" });
+    expect(await processes()).toEqual(before);
     await berth.ended((await berth.client.call(deleteSandbox, { params: { id: sandbox.id } })).operation.id);
   });
 
