@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readinessSchema } from "@berth/protocol";
-import { spawnProcess } from "@berth/testkit";
+import { processesWithEnvironment, spawnProcess } from "@berth/testkit";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,6 +18,8 @@ async function failedStart(env: Record<string, string>): Promise<{ code: number 
   const berth = await prepareBerth();
   const child = spawnProcess({ command: process.execPath, args: [program], env: { ...berth.env, ...env } });
   const { code } = await child.exited;
+  const dataDir = env.BERTH_DATA_DIR ?? berth.dataDir;
+  expect(await processesWithEnvironment("BERTH_DATA_DIR", dataDir), "what it had begun is stopped").toEqual([]);
   const said =
     child.stderr
       .split("\n")
