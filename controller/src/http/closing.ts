@@ -14,12 +14,14 @@ const times = {
  * and counts a connection that has not sent anything yet, as browsers open them in advance, as busy.
  */
 export function closeOrderly(server: FastifyInstance, closing: AbortController): void {
-  const silent = silentConnections(server.server);
+  const { all, silent } = connectionsOf(server.server);
   server.addHook("preClose", async () => {
     closing.abort();
     for (const socket of silent) socket.destroy();
     const idle = setInterval(() => server.server.closeIdleConnections(), times.idleMs);
-    const cut = setTimeout(() => server.server.closeAllConnections(), times.cutMs);
+    const cut = setTimeout(() => {
+      for (const socket of all) socket.destroy();
+    }, times.cutMs);
     server.server.once("close", () => {
       clearInterval(idle);
       clearTimeout(cut);
@@ -30,15 +32,23 @@ export function closeOrderly(server: FastifyInstance, closing: AbortController):
   });
 }
 
-/** The connections that have not sent a request yet. */
-function silentConnections(server: Server): ReadonlySet<Socket> {
+/**
+ * A server's connections, and those of them that have not sent a request yet. Node's own count leaves out the upgraded
+ * ones, so that an upgrade that was under way at the close, and that nobody answers any more, would hold it forever.
+ */
+function connectionsOf(server: Server): { all: ReadonlySet<Socket>; silent: ReadonlySet<Socket> } {
+  const all = new Set<Socket>();
   const silent = new Set<Socket>();
   const heard = (request: IncomingMessage) => silent.delete(request.socket);
   server.on("connection", (socket) => {
+    all.add(socket);
     silent.add(socket);
-    socket.once("close", () => silent.delete(socket));
+    socket.once("close", () => {
+      all.delete(socket);
+      silent.delete(socket);
+    });
   });
   server.on("request", heard);
   server.on("upgrade", heard);
-  return silent;
+  return { all, silent };
 }
