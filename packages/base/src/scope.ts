@@ -16,7 +16,8 @@ export class Scope implements AsyncDisposable {
 
   /** Registers a release, to run before all that were registered earlier. */
   add(release: Release): void {
-    if (this.#disposal) void Promise.resolve(release()).catch(() => {});
+    // Nobody waits for a late release, so nobody could be told of its failure.
+    if (this.#disposal) void (async () => release())().catch(() => {});
     else this.#releases.push(release);
   }
 
@@ -31,7 +32,12 @@ export class Scope implements AsyncDisposable {
 
   /** Releases everything. Repeated calls answer the same promise. */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#releaseAll();
+    if (!this.#disposal) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // Before the first release runs: it may itself add to this scope or dispose it.
+      this.#disposal = promise;
+      resolve(this.#releaseAll());
+    }
     return this.#disposal;
   }
 
