@@ -15,8 +15,10 @@ export function deriveSecret(secret: string | Uint8Array, purpose: string, lengt
   return Buffer.from(hkdfSync("sha256", secret, "berth", purpose, lengthBytes));
 }
 
-/** The Ed25519 private key whose seed (RFC 8032) is these 32 bytes. */
+/** The Ed25519 private key whose seed (RFC 8032) is these 32 bytes. Throws `RangeError` at another length. */
 export function ed25519FromSeed(seed: Uint8Array): KeyObject {
+  // Where the seed is longer, OpenSSL would silently ignore its end.
+  if (seed.byteLength !== 32) throw new RangeError(`an Ed25519 seed has 32 bytes, not ${seed.byteLength}`);
   // The PKCS #8 frame of an Ed25519 key is constant (RFC 8410, section 7).
   const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
   return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
