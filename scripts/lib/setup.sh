@@ -44,29 +44,39 @@ berth_install() {
   printf '%s' "$want" >"$stamp"
 }
 
-# Builds what is built, if any source is newer than the last build.
+# Builds everything, or what the emulator needs alone, if a source is newer than the last build. Of several starts at
+# once one builds, and the others wait for it.
 berth_build() {
-  local stamp=node_modules/.berth-built
-  if [ -f "$stamp" ] && [ -z "$(berth_newer_sources "$stamp")" ] && berth_is_built; then return 0; fi
+  local what=${1:-all} sources built command
+  sources=(package-lock.json {agent,template}/src packages/{base,protocol,pve-emulator}/src {agent,template,packages/pve-emulator}/package.json)
+  built=(agent/dist/{agent,pty-host,bootstrap}.mjs packages/pve-emulator/dist/{main,init}.mjs)
+  command=(npm run build -w @berth/agent -w @berth/pve-emulator)
+  if [ "$what" = all ]; then
+    sources+=({controller,web}/src packages/proxmox/src web/index.html web/public {controller,web}/package.json)
+    built+=(controller/dist/main.mjs web/dist/index.html)
+    command=(npx turbo run build --log-prefix=task)
+  fi
+  exec 9>node_modules/.berth-build-lock
+  flock 9
+  berth_build_if_newer "node_modules/.berth-built-$what"
+  exec 9>&-
+}
+
+# With `sources`, `built` and `command` of its caller.
+berth_build_if_newer() {
+  local stamp=$1 file log whole=1
+  for file in "$stamp" "${built[@]}"; do [ -f "$file" ] || whole=0; done
+  if [ $whole = 1 ] && [ -z "$(find "${sources[@]}" -newer "$stamp" -type f -print -quit)" ]; then return 0; fi
   berth_say "building"
-  local log
   log=$(mktemp)
-  if ! npx turbo run build --log-prefix=task >"$log" 2>&1; then
+  # A source that changes during the build is newer than the stamp, and so built the next time.
+  touch "$stamp.begun"
+  if ! "${command[@]}" >"$log" 2>&1 9>&-; then
     cat "$log" >&2
     rm -f "$log"
     berth_say "the build failed: see above."
     return 1
   fi
   rm -f "$log"
-  touch "$stamp"
-}
-
-berth_is_built() {
-  [ -f controller/dist/main.mjs ] && [ -f agent/dist/agent.mjs ] && [ -f packages/pve-emulator/dist/main.mjs ] && [ -f web/dist/index.html ]
-}
-
-berth_newer_sources() {
-  find packages/*/src controller/src agent/src web/src web/index.html template/src package-lock.json \
-    packages/*/package.json controller/package.json agent/package.json web/package.json template/package.json \
-    -newer "$1" -type f -print -quit 2>/dev/null
+  mv "$stamp.begun" "$stamp"
 }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Clock, Scope, systemClock } from "@berth/base";
-import { makePrivateDirectory } from "@berth/base/node";
+import { DirectoryInUse, DirectoryLock, identifyProcess, makePrivateDirectory } from "@berth/base/node";
 import type { PayloadSources } from "@berth/template";
 import { type AccessState, controllerToken, loadAccessState, powerlessToken } from "./access/access-state.ts";
 import { Rights } from "./access/rights.ts";
@@ -26,8 +26,6 @@ import { ApiServer } from "./http/server.ts";
 import { nodeRoutes } from "./nodes/routes.ts";
 import { PoolStore } from "./pools/pool-store.ts";
 import { poolRoutes } from "./pools/routes.ts";
-import { DirectoryLock } from "./state/directory-lock.ts";
-import { identifyProcess } from "./state/identify-process.ts";
 import { saveJson } from "./state/json-file.ts";
 import { storageRoutes } from "./storage/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
@@ -64,7 +62,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   const start = { succeeded: false };
   try {
     await makePrivateDirectory(dataDir);
-    scope.own(await DirectoryLock.acquire(dataDir));
+    scope.own(await lockFolder(dataDir));
     const { certificate, key, fingerprint } = await loadCertificate(dataDir, names.node);
     const site: Site = { ...names, fingerprint };
     const access = await loadAccessState(dataDir, site);
@@ -165,4 +163,16 @@ async function publishFacts(dataDir: string, facts: EmulatorFacts, scope: Scope)
   const path = factsFile(dataDir);
   await saveJson(path, { ...facts, process: identifyProcess(process.pid) });
   scope.add(() => rm(path, { force: true }));
+}
+
+async function lockFolder(folder: string): Promise<DirectoryLock> {
+  try {
+    return await DirectoryLock.acquire(folder);
+  } catch (error) {
+    if (!(error instanceof DirectoryInUse)) throw error;
+    throw new Error(
+      `${folder} is used by another emulator, process ${error.holder.pid}: stop that one, or give another --data`,
+      { cause: error },
+    );
+  }
 }

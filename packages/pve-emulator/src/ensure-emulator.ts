@@ -3,10 +3,10 @@ import { mkdir, open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@berth/base";
+import { identifyProcess, isRunning } from "@berth/base/node";
 import Type, { type Static } from "typebox";
 import type { BackendKind } from "./emulator.ts";
 import { type EmulatorFacts, emulatorFactsSchema, factsFile } from "./emulator-facts.ts";
-import { identifyProcess, isRunning } from "./state/identify-process.ts";
 import { loadJson } from "./state/json-file.ts";
 import { processIdentitySchema } from "./state/process-identity-schema.ts";
 

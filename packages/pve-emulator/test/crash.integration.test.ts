@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { identifyProcess } from "@berth/base/node";
 import { eventually, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EnsuredEmulator, ensureEmulator } from "../src/index.ts";
-import { identifyProcess } from "../src/state/identify-process.ts";
 import { ApiClient, field } from "./api-client.ts";
 
 const program = fileURLToPath(new URL("./fixtures/emulator-main.ts", import.meta.url));

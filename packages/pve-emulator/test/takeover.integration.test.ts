@@ -1,10 +1,10 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { identifyProcess } from "@berth/base/node";
 import { eventually, processesWithEnvironment, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type EnsuredEmulator, ensureEmulator } from "../src/index.ts";
-import { identifyProcess } from "../src/state/identify-process.ts";
 import { ApiClient, field } from "./api-client.ts";
 import { SshClient } from "./ssh-client.ts";
 

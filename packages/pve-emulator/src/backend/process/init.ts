@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { identifyProcess } from "../../state/identify-process.ts";
+import { identifyProcess } from "@berth/base/node";
 import { BoundedLog } from "./bounded-log.ts";
 import { processPaths } from "./process-paths.ts";
 import { descendantsOf, listProcesses } from "./process-table.ts";

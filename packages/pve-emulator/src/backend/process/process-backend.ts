@@ -3,9 +3,9 @@ import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@berth/base";
+import { isRunning } from "@berth/base/node";
 import { templateEnvironment } from "@berth/protocol";
 import { findClaude } from "@berth/template";
-import { isRunning } from "../../state/identify-process.ts";
 import type {
   ContainerBackend,
   ContainerDisks,
