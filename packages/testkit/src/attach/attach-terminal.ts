@@ -51,7 +51,9 @@ export class AttachedTerminal {
       onText: (text) => this.#guard(() => this.#onText(text)),
       onClose: (close) => this.#onClose(close),
     });
-    await eventually(() => this.#live || this.closes.length > closes, { what: "attached" });
+    // Longer than the server itself waits for a sandbox's agent: giving up earlier would leave two connections.
+    const answered = () => this.#live || this.closes.length > closes;
+    await eventually(answered, { what: "attached", timeoutMs: 30_000 });
   }
 
   /** What broke the protocol, if anything did. */
