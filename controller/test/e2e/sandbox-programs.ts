@@ -6,7 +6,7 @@ import { type AttachedTerminal, type AttachOptions, attachTerminal, eventually }
 import type { Berth } from "./berth.ts";
 
 /** The programs of Berth's own in a sandbox. */
-export type SandboxProgram = "agent" | "pty-host";
+type SandboxProgram = "agent" | "pty-host";
 
 /** The process of one of them; waits for a supervisor that has just started it anew. */
 export async function pidOf(berth: Berth, sandbox: Sandbox, program: SandboxProgram): Promise<number> {
