@@ -55,11 +55,16 @@ export function attachParams(terminalId: string, query: AttachQuery, readOnly = 
   return {
     terminalId,
     ...(query.cols !== undefined && query.rows !== undefined ? { cols: query.cols, rows: query.rows } : {}),
-    ...(from ? { from: { epoch: Number(from[0]), offset: Number(from[1]) } } : {}),
+    ...(from ? { from: { epoch: count(from[0]), offset: count(from[1]) } } : {}),
     scrollbackLines: query.scrollback ?? attachLimits.defaultScrollbackLines,
-    ...(input ? { input: { stream: input[0] ?? "", offset: Number(input[1]) } } : {}),
+    ...(input ? { input: { stream: input[0] ?? "", offset: count(input[1]) } } : {}),
     readOnly,
   };
+}
+
+/** A count in decimal digits. One that is greater than any count can be stays so: it is answered like any future one. */
+function count(digits: string | undefined): number {
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
 }
 
 /** How a terminal's program ended: a code, or the signal that ended it; both null when its container stopped. */
