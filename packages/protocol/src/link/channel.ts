@@ -1,4 +1,4 @@
-import { LinkViolation, linkLimits } from "./frames.ts";
+import { LinkViolation, linkLimits, MessageTooLong } from "./frames.ts";
 
 /** Why a channel closed: no code means that it ended as it should. */
 export interface CloseReason {
@@ -135,8 +135,18 @@ export function relay(left: Channel, right: Channel): void {
 function pass(from: Channel, to: Channel): void {
   from.handle({
     onData: (payload) => to.send(payload),
-    onMessage: (message) => to.sendMessage(message),
+    onMessage: (message) => passMessage(message, from, to),
     onCredit: (bytes) => to.passCredit(bytes),
     onClose: (reason) => to.close(reason),
   });
+}
+
+/** A message may be longer when it is written anew (`1e20`): that ends the two channels, not the link. */
+function passMessage(message: unknown, from: Channel, to: Channel): void {
+  try {
+    to.sendMessage(message);
+  } catch (error) {
+    if (!(error instanceof MessageTooLong)) throw error;
+    for (const channel of [from, to]) channel.close({ code: error.code, detail: error.message });
+  }
 }

@@ -39,6 +39,12 @@ export class LinkViolation extends Error {
   override readonly name = "LinkViolation";
 }
 
+/** A message is longer than the link takes. */
+export class MessageTooLong extends Error {
+  override readonly name = "MessageTooLong";
+  readonly code = "payload_too_large";
+}
+
 /** A frame's bytes. */
 export function encodeFrame(type: FrameType, channel: number, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(linkLimits.headerBytes + payload.byteLength);

@@ -1,7 +1,7 @@
 export { Channel, type ChannelHandlers, type CloseReason, relay } from "./channel.ts";
 export { controlMessageSchema, linkVersion } from "./control.ts";
-export { LinkViolation, linkLimits } from "./frames.ts";
+export { LinkViolation, linkLimits, MessageTooLong } from "./frames.ts";
 export * from "./interfaces.ts";
-export { MessageTooLong, Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
+export { Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
 export { CallFailure, type Handlers, type Interface, type Method, Peer, type PeerOptions } from "./peer.ts";
 export { FrameReader, lengthPrefix } from "./stream-frames.ts";

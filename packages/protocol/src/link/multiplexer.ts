@@ -1,5 +1,4 @@
-import { parseJson } from "../json.ts";
-import { Channel, type ChannelPort } from "./channel.ts";
+import { Channel, type ChannelPort, type CloseReason } from "./channel.ts";
 import {
   decodeFrame,
   encodeFrame,
@@ -9,15 +8,10 @@ import {
   LinkViolation,
   linkLimits,
 } from "./frames.ts";
+import { boundedReason, decodeClose, decodeCredit, decodeJson, encodeCredit, encodeJson } from "./payloads.ts";
 
 /** The channel that is always open: hello, welcome, requests, responses and events. It carries messages only. */
 const controlChannel = 0;
-
-/** A message is longer than the link takes. */
-export class MessageTooLong extends Error {
-  override readonly name = "MessageTooLong";
-  readonly code = "payload_too_large";
-}
 
 export interface MultiplexerOptions {
   /** Who dialled: the dialling side opens even channels, the other odd ones, so that both may open at once. */
@@ -55,14 +49,18 @@ export class Multiplexer {
     this.#send(frameTypes.message, controlChannel, encodeJson(message));
   }
 
-  /** Opens a channel. On a link that has closed, the channel is closed at once. */
+  /**
+   * Opens a channel. It is closed at once, with a code, on a link that has closed (`link_closed`) or that has as many
+   * channels as it takes (`limit_exceeded`).
+   */
   open(kind: string, params: unknown): Channel {
     const request = encodeJson({ kind, params });
     const id = this.#nextId;
     this.#nextId += 2;
     const channel = new Channel(this.#port(id));
-    if (this.#closed) {
-      queueMicrotask(() => channel.receiveClose({ code: "link_closed" }));
+    const refusal = this.#refusal();
+    if (refusal) {
+      queueMicrotask(() => channel.receiveClose(refusal));
       return channel;
     }
     this.#channels.set(id, channel);
@@ -89,6 +87,14 @@ export class Multiplexer {
     const channels = [...this.#channels.values()];
     this.#channels.clear();
     for (const channel of channels) channel.receiveClose({ code });
+  }
+
+  #refusal(): CloseReason | undefined {
+    if (this.#closed) return { code: "link_closed" };
+    // The peer would close the whole link.
+    if (this.#channels.size >= linkLimits.maxChannels)
+      return { code: "limit_exceeded", detail: "The link has as many channels as it takes." };
+    return undefined;
   }
 
   #receiveControl(frame: Frame): void {
@@ -130,7 +136,7 @@ export class Multiplexer {
       sendMessage: (message) => this.#send(frameTypes.message, id, encodeJson(message)),
       sendCredit: (bytes) => this.#send(frameTypes.credit, id, encodeCredit(bytes)),
       sendClose: (reason) => {
-        if (this.#channels.delete(id)) this.#send(frameTypes.close, id, encodeJson(reason));
+        if (this.#channels.delete(id)) this.#send(frameTypes.close, id, encodeJson(boundedReason(reason)));
       },
     };
   }
@@ -138,41 +144,4 @@ export class Multiplexer {
   #send(type: FrameType, channel: number, payload: Uint8Array): void {
     if (!this.#closed) this.#options.send(encodeFrame(type, channel, payload));
   }
-}
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-function encodeJson(value: unknown): Uint8Array {
-  const payload = encoder.encode(JSON.stringify(value));
-  // The peer would close the whole link.
-  if (payload.byteLength > linkLimits.maxMessageBytes)
-    throw new MessageTooLong("the message is longer than the link takes");
-  return payload;
-}
-
-function decodeJson(payload: Uint8Array): unknown {
-  const value = parseJson(decoder.decode(payload));
-  if (value === undefined) throw new LinkViolation("a message is not JSON");
-  return value;
-}
-
-function encodeCredit(bytes: number): Uint8Array {
-  const payload = new Uint8Array(4);
-  new DataView(payload.buffer).setUint32(0, bytes);
-  return payload;
-}
-
-function decodeCredit(payload: Uint8Array): number {
-  if (payload.byteLength !== 4) throw new LinkViolation("a credit is not four bytes");
-  return new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0);
-}
-
-function decodeClose(payload: Uint8Array): { code?: string; detail?: string } {
-  const value = decodeJson(payload);
-  if (typeof value !== "object" || value === null) throw new LinkViolation("a close without a reason");
-  return {
-    ...("code" in value && typeof value.code === "string" ? { code: value.code.slice(0, 64) } : {}),
-    ...("detail" in value && typeof value.detail === "string" ? { detail: value.detail.slice(0, 1024) } : {}),
-  };
 }

@@ -39,6 +39,7 @@ export class FrameReader {
     let start = 0;
     while (bytes.byteLength - start >= lengthBytes) {
       const length = new DataView(bytes.buffer, bytes.byteOffset + start, lengthBytes).getUint32(0);
+      if (length < linkLimits.headerBytes) throw new LinkViolation("a frame is shorter than its header");
       if (length > linkLimits.maxFrameBytes + linkLimits.headerBytes) throw new LinkViolation("a frame is too long");
       const end = start + lengthBytes + length;
       if (end > bytes.byteLength) {
