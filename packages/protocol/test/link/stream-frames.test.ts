@@ -19,7 +19,6 @@ function* cut(bytes: Uint8Array, sizes: readonly number[]): Iterable<Uint8Array>
   let start = 0;
   for (let index = 0; start < bytes.byteLength; index += 1) {
     const size = sizes.length === 0 ? bytes.byteLength : (sizes[index % sizes.length] ?? 0);
-    // A chunk of its own memory that is overwritten after its turn, as a socket's may be, is not meant: only order.
     yield bytes.subarray(start, start + size);
     start += size;
   }
