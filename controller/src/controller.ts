@@ -13,6 +13,7 @@ import { TemplateFinder } from "./cluster/template.ts";
 import { takeDataDir } from "./data-dir.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
+import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import type { Api } from "./http/api.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
@@ -90,6 +91,7 @@ export async function runController(signal: AbortSignal, resumes: boolean): Prom
       openStore(settings, { scope, servers, progress, log }),
       openCluster(settings, systemClock, { scope, servers, progress }),
     ]);
+    await claimDatabase(store.db, keys.fleetId, settings.dataDir);
     await work(assemble({ settings, scope, progress, log, keys, store, cluster }), signal);
   } catch (error) {
     leaveServers ||= error instanceof WorkLost;

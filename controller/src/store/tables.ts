@@ -11,6 +11,12 @@ type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | 
 /** A count that PostgreSQL keeps in 64 bits; the driver reads it as a number. */
 type Count = ColumnType<number, number | undefined, number>;
 
+/** At most one row: the fleet whose keys the sandboxes of this database know. */
+export interface FleetTable {
+  id: string;
+  only_one: Generated<boolean>;
+}
+
 export interface UsersTable {
   id: string;
   username: string;
@@ -179,6 +185,7 @@ export interface AuditTable {
 }
 
 export interface Database {
+  fleet: FleetTable;
   users: UsersTable;
   tokens: TokensTable;
   setup_tokens: SetupTokensTable;

@@ -6,6 +6,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const statements = [
+  // The one fleet whose sandboxes these are.
+  `create table fleet (
+    id text primary key,
+    only_one boolean not null default true unique check (only_one)
+  )`,
   `create table users (
     id text primary key,
     username text not null unique,
