@@ -9,6 +9,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import { type WebSocket, WebSocketServer } from "ws";
 import { hashSecret, type ListenerCertificate } from "../fleet/keys.ts";
+import { watchHeartbeat } from "../heartbeat.ts";
 import type { Database } from "../store/tables.ts";
 import { AgentLink, linkCloseCodes } from "./link.ts";
 import type { AgentRegistry } from "./registry.ts";
@@ -134,10 +135,9 @@ export class AgentListener {
     const helloTimer = setTimeout(() => {
       if (!link.greeted) link.close(linkCloseCodes.silent, "no hello");
     }, helloTimeoutMs);
-    const heartbeat = watchHeartbeat(socket);
+    watchHeartbeat(socket, heartbeatMs);
     socket.once("close", () => {
       clearTimeout(helloTimer);
-      clearInterval(heartbeat);
       if (!registry.remove(link)) return;
       log.info({ sandboxId }, "agent gone");
       onDeparture(sandboxId);
@@ -169,21 +169,6 @@ export class AgentListener {
     });
     return { linkVersion, env, heartbeatMs };
   }
-}
-
-/** A link over which nothing came for two heartbeats is dead, whatever TCP thinks. */
-function watchHeartbeat(socket: WebSocket): ReturnType<typeof setInterval> {
-  let heardAt = performance.now();
-  const heard = () => {
-    heardAt = performance.now();
-  };
-  socket.on("pong", heard);
-  socket.on("ping", heard);
-  socket.on("message", heard);
-  return setInterval(() => {
-    if (performance.now() - heardAt > 2.5 * heartbeatMs) socket.terminate();
-    else socket.ping();
-  }, heartbeatMs);
 }
 
 function refuse(socket: Duplex, status: number, reason: string): void {

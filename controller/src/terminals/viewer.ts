@@ -4,6 +4,7 @@ import { Compile } from "typebox/compile";
 import type { WebSocket } from "ws";
 import type { AgentLink } from "../agents/link.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
+import { watchHeartbeat } from "../heartbeat.ts";
 
 const serverMessage = Compile(serverMessageSchema);
 
@@ -64,11 +65,8 @@ export async function serveViewer(
 function join(socket: WebSocket, link: AgentLink, params: AttachParams): void {
   const channel = link.openChannel(terminalChannelKind, params);
   const input = new InputQueue(socket, channel);
-  const ping = setInterval(() => socket.ping(), pingMs);
-  socket.once("close", () => {
-    clearInterval(ping);
-    channel.close();
-  });
+  watchHeartbeat(socket, pingMs);
+  socket.once("close", () => channel.close());
   passOutput(socket, channel, () => input.flush());
   passInput(socket, channel, input);
 }
