@@ -31,6 +31,9 @@ export async function postgresAccount(): Promise<Account | undefined> {
       { env: { PATH: systemPath } },
     );
   } catch (error) {
+    // Another start may have been quicker.
+    const others = await lookUp();
+    if (others) return others;
     throw new StartError(
       `PostgreSQL does not run as root and the system user "${accountName}" could not be made: make it (useradd --system ${accountName}), or run Berth as an ordinary user.`,
       { cause: error },
