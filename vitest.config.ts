@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["vitest.setup.ts"],
           include: roots.map((root) => `${root}/test/**/*.test.ts`),
           exclude: [...named("integration.test"), ...named("e2e.test"), "**/node_modules/**"],
         },

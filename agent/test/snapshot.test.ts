@@ -32,6 +32,12 @@ const piece = fc.oneof(
   ),
 );
 
+/**
+ * Without underlines of a colour or shape of their own: xterm keeps them through a restored cursor, out of sight until
+ * the next underline, and no output can put them back there.
+ */
+const plainPiece = piece.filter((text) => !text.includes("4:3"));
+
 async function modelAfter(...parts: (string | Uint8Array)[]): Promise<ScreenModel> {
   const model = new ScreenModel(cols, rows);
   for (const part of parts) await model.write(Buffer.from(part));
@@ -51,6 +57,9 @@ async function expectSameAfterSnapshot(output: string, more = ""): Promise<void>
   viewer.dispose();
 }
 
+/** Each run of a property draws two terminals. */
+const fuzzTimeoutMs = 60_000;
+
 describe("a snapshot", () => {
   it.each([
     ["an empty screen", ""],
@@ -66,15 +75,38 @@ describe("a snapshot", () => {
     await expectSameAfterSnapshot(output);
   });
 
-  it("draws any screen again, cell by cell, with cursor and modes", async () => {
+  it("forgets what the first line was wrapped from, on both sides, when lines are put above it", async () => {
+    await expectSameAfterSnapshot("hello world, a long line that wraps more than once\x1b[?1049l\x1b[M", "\x1bM");
+  });
+
+  it.each(["\x1b[1J", "\x1b[?1J"])("goes on after an erase above from the last cell, %j", async (erase) => {
+    const model = await modelAfter(`\x1b[?1049h\x1b[1;1Hup here\x1b[${rows};1H123456789012${erase}`, "after");
+    expect(model.text().text.trim()).toBe("after");
+    expect(model.approximate).toBe(false);
+    model.dispose();
+  });
+
+  it("loses no more than one write to an error of the parser", async () => {
+    const model = new ScreenModel(cols, rows);
+    model.terminal.parser.registerCsiHandler({ final: "~" }, () => {
+      throw new Error("a fault of the parser");
+    });
+    await model.write(Buffer.from("\x1b[1~lost"));
+    await model.write(Buffer.from("kept"));
+    expect(model.text().text).toBe("kept");
+    expect(model.approximate).toBe(true);
+    model.dispose();
+  });
+
+  it("draws any screen again, cell by cell, with cursor and modes", { timeout: fuzzTimeoutMs }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(piece, { maxLength: 40 }), (pieces) => expectSameAfterSnapshot(pieces.join(""))),
       { numRuns: 400 },
     );
   });
 
-  it("behaves under what follows as the screen would have without it", async () => {
-    const pieces = fc.array(piece, { maxLength: 20 });
+  it("behaves under what follows as the screen would have without it", { timeout: fuzzTimeoutMs }, async () => {
+    const pieces = fc.array(plainPiece, { maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(pieces, pieces, (before, after) => expectSameAfterSnapshot(before.join(""), after.join(""))),
       { numRuns: 400 },

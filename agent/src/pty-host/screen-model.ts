@@ -1,7 +1,9 @@
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import headless from "@xterm/headless";
 import { limits } from "./limits.ts";
+import { mendParser } from "./mend-parser.ts";
 import { snapshot } from "./snapshot.ts";
+import { forgetLostWraps } from "./xterm-internals.ts";
 
 /** The screen as text. */
 export interface ScreenText {
@@ -31,6 +33,9 @@ export class ScreenModel {
     this.terminal.unicode.activeVersion = "15-graphemes";
     this.terminal.onTitleChange((title) => {
       this.#title = title.slice(0, 1024);
+    });
+    mendParser(this.terminal, () => {
+      this.#approximate = true;
     });
     this.#watchRepaints();
   }
@@ -86,6 +91,7 @@ export class ScreenModel {
   }
 
   snapshot(scrollbackLines: number): Buffer {
+    forgetLostWraps(this.terminal);
     return snapshot(this.terminal, this.#title, scrollbackLines);
   }
 

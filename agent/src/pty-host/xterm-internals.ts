@@ -40,6 +40,9 @@ const buffer = Type.Object({
   savedY: Type.Number(),
   savedCurAttrData: attributes,
   savedCharset: Type.Optional(Type.Unknown()),
+  lines: Type.Unsafe<{ get(index: number): unknown }>(
+    Type.Object({ get: Type.Function([Type.Integer()], Type.Unknown()) }),
+  ),
 });
 const charsets = Type.Object({
   glevel: Type.Number(),
@@ -81,6 +84,24 @@ export function hiddenState(terminal: object): HiddenState {
     normalSaved: savedCursor(_bufferService.buffers._normal),
     alternateSaved: savedCursor(_bufferService.buffers._alt),
   };
+}
+
+/**
+ * What the first line of a buffer was wrapped from is gone, and no output could say again that it was wrapped. The
+ * terminal forgets it too, so that it and one that was drawn from a snapshot behave alike from here on.
+ */
+export function forgetLostWraps(terminal: object): void {
+  const inside: unknown = "_core" in terminal ? terminal._core : undefined;
+  if (!core.Check(inside)) throw new Error("this version of xterm keeps its state elsewhere");
+  const { _normal, _alt } = inside._bufferService.buffers;
+  for (const { lines } of [_normal, _alt]) {
+    const first = lines.get(0);
+    if (isLine(first)) first.isWrapped = false;
+  }
+}
+
+function isLine(value: unknown): value is { isWrapped: boolean } {
+  return typeof value === "object" && value !== null && "isWrapped" in value && typeof value.isWrapped === "boolean";
 }
 
 function savedCursor(from: Static<typeof buffer>): SavedCursor {

@@ -3,6 +3,7 @@ import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
+import { mendParser } from "./mend-parser.ts";
 import "@xterm/xterm/css/xterm.css";
 import type { AttachScreen } from "./attach/options.ts";
 import { sameSize, type TerminalSize } from "./attach/viewer-size.ts";
@@ -58,6 +59,7 @@ export class Screen implements AttachScreen {
     this.#terminal.loadAddon(this.#fitter);
     this.#terminal.loadAddon(new UnicodeGraphemesAddon());
     this.#terminal.loadAddon(new WebLinksAddon((_, url) => openLink(url)));
+    mendParser(this.#terminal);
     this.#terminal.open(options.host);
     this.#listen();
   }
