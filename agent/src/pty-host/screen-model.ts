@@ -1,7 +1,7 @@
+import { mendParser } from "@berth/protocol/screen";
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import headless from "@xterm/headless";
 import { limits } from "./limits.ts";
-import { mendParser } from "./mend-parser.ts";
 import { snapshot } from "./snapshot.ts";
 import { forgetLostWraps } from "./xterm-internals.ts";
 

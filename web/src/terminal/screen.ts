@@ -1,9 +1,9 @@
+import { mendParser } from "@berth/protocol/screen";
 import { FitAddon } from "@xterm/addon-fit";
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
-import { mendParser } from "./mend-parser.ts";
 import "@xterm/xterm/css/xterm.css";
 import type { AttachScreen } from "./attach/options.ts";
 import { sameSize, type TerminalSize } from "./attach/viewer-size.ts";

@@ -1,4 +1,14 @@
-import type { Terminal } from "@xterm/headless";
+/** As much of a terminal of xterm.js, with or without a display, as is needed here. */
+interface Terminal {
+  readonly cols: number;
+  readonly buffer: { readonly active: { readonly cursorX: number; readonly cursorY: number; readonly length: number } };
+  readonly parser: {
+    registerCsiHandler(
+      id: { prefix?: string; final: string },
+      handler: (params: (number | number[])[]) => boolean,
+    ): unknown;
+  };
+}
 
 /** What is mended of xterm's parser, which its public interface does not reach. */
 interface InputHandler {
@@ -9,9 +19,10 @@ interface InputHandler {
 
 /**
  * Keeps what a program writes from stopping its terminal. An error that xterm's parser throws would leave its queue of
- * writes standing for good, and end this process: now it costs the rest of that write, and `onFault` is told.
+ * writes standing for good, and end a process that has no display: now it costs the rest of that write, and `onFault` is
+ * told. The PTY host and the console both use it, since both have to show the same.
  */
-export function mendParser(terminal: Terminal, onFault: () => void): void {
+export function mendParser(terminal: Terminal, onFault: () => void = () => {}): void {
   const handler = inputHandlerOf(terminal);
   const parse = handler.parse.bind(handler);
   handler.parse = (data, promiseResult) => {

@@ -1,0 +1,1 @@
+export { mendParser } from "./mend-parser.ts";
