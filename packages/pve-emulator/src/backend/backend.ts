@@ -55,6 +55,19 @@ export interface CopyOptions {
   log(line: string): void;
 }
 
+/** A fresh container's disk, made from an archive. */
+export interface ExtractOptions {
+  /** The size that its root file system gets. */
+  readonly diskBytes: number;
+  readonly hostname: string;
+  /** Public keys that root may sign in with, one a line; undefined: none. */
+  readonly authorizedKeys: string | undefined;
+  /** Root's password; undefined: it has none. */
+  readonly rootPassword: string | undefined;
+  readonly signal: AbortSignal;
+  log(line: string): void;
+}
+
 /** Why a container ended without having been told to by the API. */
 export type EndReason = "stopped" | "reboot";
 
@@ -70,6 +83,16 @@ export interface ContainerDisks {
   buildTemplate(vmid: number): Promise<boolean>;
   /** Copies a disk, giving the copy an identity of its own. A half copy is left behind when it fails or is aborted. */
   copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void>;
+  /**
+   * Makes a container's disk from an archive of a root file system, with SSH host keys of its own, whose fingerprints
+   * the log tells as Proxmox VE does. Half a disk is left behind when it fails or is aborted. Throws an error of one
+   * sentence where the backend has no root file systems.
+   */
+  extract(vmid: number, archive: string, options: ExtractOptions): Promise<void>;
+  /** Makes a stopped container's disk one that linked clones share; nothing changes it any more. */
+  convertToTemplate(vmid: number): Promise<void>;
+  /** Gives a container's disk this size, larger than before; it may run. */
+  grow(vmid: number, diskBytes: number): Promise<void>;
   /** Removes a container's disk and snapshots; there may be none. */
   remove(vmid: number): Promise<void>;
   /** Bytes that a container's disk uses. */

@@ -1,0 +1,34 @@
+import type { NetworkCard, RawLxcKey } from "../../backend.ts";
+
+export interface ContainerNetworkOptions {
+  /** Where the network keeps what it must remember; the subnet is chosen by a hash of it. */
+  readonly dataDir: string;
+  /** Containers get no way to the outside: no NAT, and no names but their own. */
+  readonly isolated: boolean;
+  /** Name of the bridge, as the API shows it. */
+  readonly bridge: string;
+  /** One line a life-cycle change. */
+  readonly report: (line: string) => void;
+}
+
+/**
+ * The network of one emulator's containers: a namespace of its own with a bridge, DHCP and DNS, joined to the machine by
+ * one routed link. It outlives the emulator's process, whose next run finds it again. Containers cannot reach each
+ * other, nor anything of the machine but the TCP ports of `hostAddress` that are allowed.
+ */
+export interface ContainerNetwork extends AsyncDisposable {
+  /** The machine's end of the link: IPv4, without its prefix. */
+  readonly hostAddress: string;
+
+  /** The raw LXC keys that give a container these cards. The interface in the container has the card's name and MAC. */
+  keysFor(vmid: number, cards: readonly NetworkCard[]): Promise<readonly RawLxcKey[]>;
+  /** Forgets a deleted container's addresses and what is left of its interfaces. */
+  forget(vmid: number): Promise<void>;
+  /**
+   * Names the TCP ports of the machine that containers may reach, instead of what was allowed before. Remembered on
+   * disk. Before the first call: every unprivileged port of `hostAddress`.
+   */
+  allowMachinePorts(ports: readonly number[]): Promise<void>;
+  /** Lets go of it without taking it down: for an emulator whose own start failed. */
+  leave(): void;
+}
