@@ -40,6 +40,16 @@ export class ProcessDisks implements ContainerDisks {
     if (!options.linked) options.log(`Total bytes sent: ${bytes}`);
   }
 
+  async extract(): Promise<void> {
+    throw new Error("containers of processes have no root file system, so none can be made from an archive");
+  }
+
+  /** A folder is copied for every clone: there is nothing to share, and so nothing to convert. */
+  async convertToTemplate(): Promise<void> {}
+
+  /** A folder has no size of its own: what the configuration says stays a promise. */
+  async grow(): Promise<void> {}
+
   async remove(vmid: number): Promise<void> {
     const files = this.#files(vmid);
     for (const path of [files.root, `${files.root}.new`, join(files.folder, "snapshots")]) await files.discard(path);
