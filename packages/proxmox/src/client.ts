@@ -2,6 +2,7 @@ import { type Proxmox, proxmoxApi } from "proxmox-api";
 import { ClusterApi } from "./api/cluster.ts";
 import { Connection } from "./api/connection.ts";
 import { ContainersApi } from "./api/containers.ts";
+import { NodesApi } from "./api/nodes.ts";
 import { SnapshotsApi } from "./api/snapshots.ts";
 import { StoragesApi } from "./api/storages.ts";
 import { TasksApi } from "./api/tasks.ts";
@@ -16,6 +17,7 @@ export class ProxmoxClient implements AsyncDisposable {
   readonly transport: Transport;
   readonly cluster: ClusterApi;
   readonly containers: ContainersApi;
+  readonly nodes: NodesApi;
   readonly snapshots: SnapshotsApi;
   readonly storages: StoragesApi;
   readonly tasks: TasksApi;
@@ -26,6 +28,7 @@ export class ProxmoxClient implements AsyncDisposable {
     const connection = new Connection(this.transport);
     this.cluster = new ClusterApi(connection);
     this.containers = new ContainersApi(connection);
+    this.nodes = new NodesApi(connection);
     this.snapshots = new SnapshotsApi(connection);
     this.storages = new StoragesApi(connection);
     this.tasks = new TasksApi(connection);

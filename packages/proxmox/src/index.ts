@@ -1,10 +1,12 @@
 export type { ContainerResource, Permissions, ProxmoxNode, ProxmoxPool, ProxmoxVersion } from "./api/cluster.ts";
 export { ClusterApi } from "./api/cluster.ts";
 export type { ContainerConfig, ContainerConfigChange } from "./api/container-config.ts";
+export type { CreateOptions } from "./api/container-creation.ts";
 export { type CloneOptions, type ContainerRef, type ContainerStatus, ContainersApi } from "./api/containers.ts";
 export type { ContainerAddress } from "./api/interfaces.ts";
+export { type ApplianceTemplate, NodesApi } from "./api/nodes.ts";
 export { type ContainerSnapshot, SnapshotsApi } from "./api/snapshots.ts";
-export { type ProxmoxStorage, StoragesApi } from "./api/storages.ts";
+export { type OsTemplate, type ProxmoxStorage, StoragesApi } from "./api/storages.ts";
 export {
   type ListedTask,
   type TaskFilter,

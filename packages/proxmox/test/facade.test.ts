@@ -34,6 +34,39 @@ describe("calls go where PVE expects them", () => {
       "POST /nodes/pve1/lxc/150/clone",
       "hostname=a&full=0&pool=p&snapname=s1&newid=301",
     ],
+    [
+      "create",
+      ({ containers }) =>
+        containers.create("pve1", {
+          vmid: 301,
+          osTemplate: "local:vztmpl/debian.tar.zst",
+          storage: "local-zfs",
+          diskGiB: 8,
+          unprivileged: true,
+          pool: "p",
+          features: "nesting=1",
+          net0: "name=eth0,bridge=vmbr0,ip=dhcp",
+          sshPublicKeys: ["ssh-ed25519 AAAA a", "ssh-ed25519 BBBB b"],
+        }),
+      "POST /nodes/pve1/lxc",
+      new URLSearchParams({
+        unprivileged: "1",
+        rootfs: "local-zfs:8",
+        pool: "p",
+        net0: "name=eth0,bridge=vmbr0,ip=dhcp",
+        features: "nesting=1",
+        "ssh-public-keys": "ssh-ed25519 AAAA a\nssh-ed25519 BBBB b",
+        vmid: "301",
+        ostemplate: "local:vztmpl/debian.tar.zst",
+      }).toString(),
+    ],
+    [
+      "download a template",
+      ({ nodes }) => nodes.downloadTemplate("pve1", { storage: "local", template: "debian.tar.zst" }),
+      "POST /nodes/pve1/aplinfo",
+      "storage=local&template=debian.tar.zst",
+    ],
+    ["convert to a template", ({ containers }) => containers.toTemplate(CT), "POST /nodes/pve1/lxc/301/template", ""],
     ["start", ({ containers }) => containers.start(CT), "POST /nodes/pve1/lxc/301/status/start", ""],
     ["stop", ({ containers }) => containers.stop(CT), "POST /nodes/pve1/lxc/301/status/stop", ""],
     [
@@ -181,6 +214,19 @@ describe("answers are put into our words", () => {
     ]);
     expect(await storages.client.storages.list("pve1", { content: "rootdir" })).toMatchObject([
       { storage: "local-zfs", content: ["rootdir", "images"], active: true, shared: false, availableBytes: 5 },
+    ]);
+    const archives = await answering([
+      { volid: "local:vztmpl/debian.tar.zst", content: "vztmpl", format: "tzst", size: 7, ctime: 1 },
+    ]);
+    expect(await archives.client.storages.templates("pve1", "local")).toEqual([
+      { volume: "local:vztmpl/debian.tar.zst", name: "debian.tar.zst", sizeBytes: 7 },
+    ]);
+    expect(archives.server.requests[0]?.url).toBe("/api2/json/nodes/pve1/storage/local/content?content=vztmpl");
+    const appliances = await answering([
+      { template: "debian.tar.zst", package: "debian", version: "12", section: "system", location: "http://x/y" },
+    ]);
+    expect(await appliances.client.nodes.applianceTemplates("pve1")).toMatchObject([
+      { template: "debian.tar.zst", section: "system", os: undefined },
     ]);
     const rights = await answering({ "/vms/150": { "VM.Clone": 1, "VM.Audit": "0" } });
     expect(await rights.client.cluster.permissions("/vms/150")).toEqual({

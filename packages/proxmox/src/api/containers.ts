@@ -10,6 +10,7 @@ import {
   configParameters,
   readContainerConfig,
 } from "./container-config.ts";
+import { type CreateOptions, creationParameters } from "./container-creation.ts";
 import { type ContainerAddress, readInterfaces } from "./interfaces.ts";
 
 /** Where a container is. Ask the cluster for the node each time: containers move. */
@@ -90,6 +91,16 @@ export class ContainersApi {
     await this.#connection.ask(call, readNothing, (api) => lxc(api, at).config.$put(guarded));
   }
 
+  /**
+   * Begins to make one from an archive; the id is taken at once. The task's log tells the SSH host keys that it made:
+   * `done: SHA256:… root@HOSTNAME`.
+   */
+  create(node: string, options: CreateOptions, call?: CallOptions): Promise<string> {
+    const { vmid, osTemplate } = options;
+    const parameters = { ...defined(creationParameters(options)), vmid, ostemplate: osTemplate };
+    return this.#connection.ask(call, readUpid, (api) => api.nodes.$(node).lxc.$post(parameters));
+  }
+
   /** Begins to clone. The source stays locked (`disk`) until the task ends; the id is taken at once. */
   clone(source: ContainerRef, options: CloneOptions, call?: CallOptions): Promise<string> {
     const { newId, snapshot, ...others } = options;
@@ -152,8 +163,12 @@ export class ContainersApi {
     return this.#connection.ask(call, readUpid, (api) => lxc(api, at).resize.$put(options));
   }
 
-  /** Makes a stopped container a template, for good. */
-  async makeTemplate(at: ContainerRef, call?: CallOptions): Promise<void> {
+  /**
+   * Begins to make a stopped container without snapshots a template, for good. PVE starts a task and does not tell its
+   * id: it is the newest of type `vztemplate` about this container in the node's list, and the configuration says
+   * `template` when it has ended well.
+   */
+  async toTemplate(at: ContainerRef, call?: CallOptions): Promise<void> {
     await this.#connection.ask(call, readNothing, (api) => lxc(api, at).template.$post());
   }
 }

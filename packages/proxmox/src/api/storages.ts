@@ -33,6 +33,24 @@ export interface ProxmoxStorage {
   readonly availableBytes: number | undefined;
 }
 
+const readVolumes = answerOf(
+  Type.Array(
+    Type.Object({
+      volid: Type.String({ pattern: "^[^:]+:." }),
+      size: Type.Optional(NumberLike),
+    }),
+  ),
+);
+
+/** An archive of a root file system that containers can be made from. */
+export interface OsTemplate {
+  /** What `ContainersApi.create` takes: `local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst`. */
+  readonly volume: string;
+  /** Its file name: `debian-12-standard_12.7-1_amd64.tar.zst`. */
+  readonly name: string;
+  readonly sizeBytes: number | undefined;
+}
+
 /** Storages of nodes. */
 export class StoragesApi {
   readonly #connection: Connection;
@@ -53,6 +71,18 @@ export class StoragesApi {
       totalBytes: optionalNumber(raw.total),
       usedBytes: optionalNumber(raw.used),
       availableBytes: optionalNumber(raw.avail),
+    }));
+  }
+
+  /** The archives for new containers on a storage (Datastore.Audit). */
+  async templates(node: string, storage: string, call?: CallOptions): Promise<OsTemplate[]> {
+    const volumes = await this.#connection.ask(call, readVolumes, (api) =>
+      api.nodes.$(node).storage.$(storage).content.$get({ content: "vztmpl" }),
+    );
+    return volumes.map(({ volid, size }) => ({
+      volume: volid,
+      name: volid.slice(volid.lastIndexOf("/") + 1),
+      sizeBytes: optionalNumber(size),
     }));
   }
 }
