@@ -6,4 +6,4 @@ export {
   PayloadMissing,
   type PayloadSources,
 } from "./payload.ts";
-export { type Unit, units } from "./units.ts";
+export { type Unit, unitFile, unitLink, unitPath, units } from "./units.ts";

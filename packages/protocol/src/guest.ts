@@ -5,7 +5,7 @@ import Type, { type Static } from "typebox";
  * `BERTH_ROOT` where a container is just processes (the emulator's process backend).
  */
 export const guestPaths = {
-  /** The agent's configuration: written by the bootstrap, and what the agent's units wait for. Mode 600. */
+  /** The agent's configuration: written by the bootstrap, and what the agent's units wait for. Mode 600, of the guest user. */
   agentConfig: "etc/berth/agent.json",
   /** The bundles (`agent.mjs`, `pty-host.mjs`, `bootstrap.mjs`) and their native modules. */
   programs: "usr/lib/berth",
@@ -25,6 +25,12 @@ export const guestPaths = {
   run: "run/berth",
   workspace: "workspace",
 } as const;
+
+/**
+ * The user in a container whose programs run in the terminals, and Berth's own beside them. Where a container is just
+ * processes there is no such user, and everything runs as whoever runs the emulator.
+ */
+export const guestUser = "berth";
 
 /** SSH subsystem of a fresh clone that runs the bootstrap: a `bootstrapRequest` in, a `bootstrapResult` out, as JSON. */
 export const bootstrapSubsystem = "berth-bootstrap";
