@@ -2,4 +2,5 @@ export { type BackoffOptions, backoffMs } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type Release, Scope } from "./scope.ts";
 export { SerialQueue } from "./serial.ts";
+export { after, every } from "./timer.ts";
 export { unreachable } from "./unreachable.ts";
