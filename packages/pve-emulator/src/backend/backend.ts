@@ -37,12 +37,18 @@ export interface NetworkCard {
   readonly mac: string;
 }
 
-/** What a container's configuration says about its start. */
-export interface StartSettings {
-  readonly hostname: string;
+/** What a container may use of the machine. */
+export interface ContainerLimits {
   readonly memoryMiB: number;
+  /** Beside the memory. */
+  readonly swapMiB: number;
   /** Undefined: as many as the machine has. */
   readonly cores: number | undefined;
+}
+
+/** What a container's configuration says about its start. */
+export interface StartSettings extends ContainerLimits {
+  readonly hostname: string;
   readonly cards: readonly NetworkCard[];
 }
 
@@ -64,6 +70,8 @@ export interface ExtractOptions {
   readonly authorizedKeys: string | undefined;
   /** Root's password; undefined: it has none. */
   readonly rootPassword: string | undefined;
+  /** Bound of the speed at which the archive is read. */
+  readonly bytesPerSecond?: number;
   readonly signal: AbortSignal;
   log(line: string): void;
 }
@@ -84,9 +92,11 @@ export interface ContainerDisks {
   /** Copies a disk, giving the copy an identity of its own. A half copy is left behind when it fails or is aborted. */
   copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void>;
   /**
-   * Makes a container's disk from an archive of a root file system, with SSH host keys of its own, whose fingerprints
-   * the log tells as Proxmox VE does. Half a disk is left behind when it fails or is aborted. Throws an error of one
-   * sentence where the backend has no root file systems.
+   * Makes a container's disk from an archive of a root file system, with SSH host keys of its own. The log tells what
+   * Proxmox VE's does, from `Total bytes read: N (…)` on: `Detected container architecture: amd64`, and for each key
+   * `Creating SSH host key 'ssh_host_ed25519_key' - this may take some time ...` and `done: SHA256:… root@HOSTNAME`.
+   * Half a disk is left behind when it fails or is aborted. Throws an error of one sentence where the backend has no
+   * root file systems.
    */
   extract(vmid: number, archive: string, options: ExtractOptions): Promise<void>;
   /** Makes a stopped container's disk one that linked clones share; nothing changes it any more. */
@@ -125,6 +135,11 @@ export interface ContainerBackend extends AsyncDisposable {
   adopt(vmids: readonly number[]): Promise<void>;
   /** Starts a stopped container; resolves when it can be reached. */
   start(vmid: number, settings: StartSettings): Promise<void>;
+  /**
+   * Gives a running container other limits, without a restart; one that is stopped gets them when it starts. May
+   * overlap with every other call. Throws when a limit cannot be had, as when less memory is wanted than is in use.
+   */
+  applyLimits(vmid: number, limits: ContainerLimits): Promise<void>;
   /** Asks a container to shut down. False when it still runs after this time, or when the wait was aborted. */
   shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   /** Ends a container at once, with all that runs in it. */

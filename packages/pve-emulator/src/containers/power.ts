@@ -1,8 +1,9 @@
 import type { Caller } from "../access/caller.ts";
+import type { ContainerLimits } from "../backend/backend.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { TaskContext } from "../tasks/task.ts";
-import { isTemplate, requireUnlocked } from "./container.ts";
+import { type ConfigValues, isTemplate, requireUnlocked } from "./container.ts";
 import { applyPending } from "./edit-config.ts";
 import { cardsOf } from "./network-cards.ts";
 
@@ -32,8 +33,7 @@ export async function bootContainer(emulation: Emulation, vmid: number): Promise
   try {
     await backend.start(vmid, {
       hostname: values.hostname ?? `CT${vmid}`,
-      memoryMiB: Number(values.memory ?? 512),
-      cores: values.cores === undefined ? undefined : Number(values.cores),
+      ...limitsOf(values),
       cards,
     });
   } catch (cause) {
@@ -41,6 +41,15 @@ export async function bootContainer(emulation: Emulation, vmid: number): Promise
     throw new Error(`startup for container '${vmid}' failed: ${why}`, { cause });
   }
   emulation.report(`container ${vmid} started`);
+}
+
+/** What a configuration lets a container use. */
+export function limitsOf(values: ConfigValues): ContainerLimits {
+  return {
+    memoryMiB: Number(values.memory ?? 512),
+    swapMiB: Number(values.swap ?? 512),
+    cores: values.cores === undefined ? undefined : Number(values.cores),
+  };
 }
 
 /** Kills a container in a task. */

@@ -104,6 +104,9 @@ export class ProcessBackend implements ContainerBackend {
     child.once("exit", () => this.#noticeEnds());
   }
 
+  /** Processes of this machine have no limits that could be held without privileges. */
+  async applyLimits(): Promise<void> {}
+
   async shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const running = this.#running.get(vmid);
     if (!running) return true;
