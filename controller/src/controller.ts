@@ -7,6 +7,7 @@ import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
+import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
 import { TemplateFinder } from "./cluster/template.ts";
@@ -122,6 +123,7 @@ function assemble(foundation: Foundation): Parts {
   const agents = { port: settings.agentPort };
   const fleet = makeSandboxModule({
     db: store.db,
+    freeIds: new FreeIds(store.db, client),
     events,
     client,
     keys,
@@ -215,7 +217,8 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => identityRoutes(api, identity),
       (api) => eventRoutes(api, events),
       (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
-      (api) => operationRoutes(api, { events, ...fleet }),
+      (api) =>
+        operationRoutes(api, { events, ...fleet, cancelBuild: () => Promise.reject(new Error("no builds yet")) }),
       (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events }),
       (api) => clusterRoutes(api, { client, template }),
     ],

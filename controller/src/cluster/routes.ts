@@ -29,6 +29,8 @@ export function clusterRoutes(api: Api, { client, template }: ClusterRouteDepend
   });
 
   mount(api, getTemplate, async () => {
+    const unbuilt = { version: null, latestVersion: null, outdated: false, builtAt: null, skipped: [] };
+    const builds = { build: null, lastBuild: null, templates: [] };
     const state = await asked(() => template.find());
     if (state.kind === "ready") {
       return {
@@ -37,6 +39,8 @@ export function clusterRoutes(api: Api, { client, template }: ClusterRouteDepend
         node: state.facts.node,
         name: state.facts.name ?? null,
         error: null,
+        ...unbuilt,
+        ...builds,
       };
     }
     const reason =
@@ -51,6 +55,8 @@ export function clusterRoutes(api: Api, { client, template }: ClusterRouteDepend
         message: `${reason}.`,
         hint: "Make it, or name another with BERTH_TEMPLATE_VMID.",
       },
+      ...unbuilt,
+      ...builds,
     };
   });
 }

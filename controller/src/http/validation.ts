@@ -25,8 +25,8 @@ export function inputValidator(route: Route): (request: FastifyRequest) => Valid
   return (request) => ({
     params: params(request.params),
     query: query(request.query),
-    // A call without a body is the same as one with an empty object where nothing is declared.
-    body: route.body ? body(request.body) : body(request.body ?? {}),
+    // A call without a body is the same as one with an empty object.
+    body: route.body ? body(request.body === undefined ? {} : request.body) : body(request.body ?? {}),
   });
 }
 

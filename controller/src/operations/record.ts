@@ -1,4 +1,4 @@
-import { newId, type Operation, type OperationKind, operationSteps } from "@berth/protocol";
+import { newId, type Operation, type OperationKind, operationSteps, type SandboxOperationKind } from "@berth/protocol";
 import type { Selectable, Transaction } from "kysely";
 import type { Database, OperationsTable, SandboxesTable } from "../store/tables.ts";
 
@@ -20,11 +20,20 @@ export function presentOperation(row: OperationRow): Operation {
 }
 
 /** Writes a new operation on a sandbox. There must be none under way on it. */
-export async function insertOperation(
+export function insertOperation(
   trx: Transaction<Database>,
   sandbox: Pick<Selectable<SandboxesTable>, "id" | "name" | "owner_id">,
-  kind: OperationKind,
+  kind: SandboxOperationKind,
 ): Promise<OperationRow> {
+  return trx
+    .insertInto("operations")
+    .values({ ...newOperation(sandbox.owner_id, kind), sandbox_id: sandbox.id, sandbox_name: sandbox.name })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** The row of an operation that has not begun. */
+export function newOperation(ownerId: string, kind: OperationKind) {
   const steps = operationSteps[kind].map((name) => ({
     name,
     state: "pending" as const,
@@ -33,17 +42,5 @@ export async function insertOperation(
     startedAt: null,
     finishedAt: null,
   }));
-  return trx
-    .insertInto("operations")
-    .values({
-      id: newId("operation"),
-      owner_id: sandbox.owner_id,
-      sandbox_id: sandbox.id,
-      sandbox_name: sandbox.name,
-      kind,
-      state: "queued",
-      steps: JSON.stringify(steps),
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  return { id: newId("operation"), owner_id: ownerId, kind, state: "queued" as const, steps: JSON.stringify(steps) };
 }

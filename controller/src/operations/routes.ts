@@ -3,6 +3,7 @@ import type { Kysely } from "kysely";
 import type { EventLog } from "../events/log.ts";
 import { asServerEvents, mountEvents } from "../events/sse.ts";
 import type { Api } from "../http/api.ts";
+import type { UnitOfWork } from "../http/context.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
@@ -13,9 +14,12 @@ export interface OperationRouteDependencies {
   events: EventLog;
   service: SandboxService;
   lookup: SandboxLookup;
+  /** Gives the build of a template up, which then takes away what it has made. */
+  cancelBuild(work: UnitOfWork, operation: OperationRow): Promise<void>;
 }
 
-export function operationRoutes(api: Api, { events, service, lookup }: OperationRouteDependencies): void {
+export function operationRoutes(api: Api, deps: OperationRouteDependencies): void {
+  const { events, service, lookup, cancelBuild } = deps;
   const own = async (id: string, userId: string, db: Kysely<Database> = api.db): Promise<OperationRow> => {
     const row = await db
       .selectFrom("operations")
@@ -32,8 +36,8 @@ export function operationRoutes(api: Api, { events, service, lookup }: Operation
   mountTransactional(api, cancelOperation, async ({ params, caller }, work) => {
     const operation = await own(params.id, caller.user.id, work.trx);
     if (operation.finished_at) throw new BerthError("conflict", `The operation has ended already: ${operation.state}.`);
-    const sandbox = await lookup.own(operation.sandbox_id, caller.user.id, work.trx);
-    await service.cancel(work, sandbox, operation);
+    if (operation.sandbox_id === null) await cancelBuild(work, operation);
+    else await service.cancel(work, await lookup.own(operation.sandbox_id, caller.user.id, work.trx), operation);
     return presentOperation(await own(params.id, caller.user.id, work.trx));
   });
 

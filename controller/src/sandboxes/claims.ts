@@ -1,6 +1,5 @@
-import { SerialQueue } from "@berth/base";
-import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
 import type { Kysely } from "kysely";
+import { type FreeIds, maxIdCandidates } from "../cluster/free-ids.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import { StepFailure } from "./failures.ts";
@@ -9,11 +8,9 @@ import type { Sandboxes } from "./repository.ts";
 
 export interface ClaimsDependencies {
   db: Kysely<Database>;
-  client: ProxmoxClient;
+  freeIds: FreeIds;
   sandboxes: Sandboxes;
 }
-
-const maxCandidates = 2_000;
 
 /**
  * Which sandbox asks Proxmox for which vmid. Proxmox reserves an id only with the clone call itself, so a claim is an
@@ -21,26 +18,33 @@ const maxCandidates = 2_000;
  */
 export class Claims {
   readonly #db: Kysely<Database>;
-  readonly #client: ProxmoxClient;
+  readonly #freeIds: FreeIds;
   readonly #sandboxes: Sandboxes;
-  /** Two sandboxes that choose at once would choose the same. */
-  readonly #choosing = new SerialQueue();
 
   constructor(dependencies: ClaimsDependencies) {
     this.#db = dependencies.db;
-    this.#client = dependencies.client;
+    this.#freeIds = dependencies.freeIds;
     this.#sandboxes = dependencies.sandboxes;
   }
 
   /** Gives the sandbox the lowest id above the template's that Proxmox calls free and nobody here has claimed. */
   async take(row: SandboxRow, node: string, templateVmid: number): Promise<void> {
-    await this.#choosing.run(async () => {
-      const vmid = await this.#choose(templateVmid + 1);
-      await inTransaction(this.#db, async (work) => {
+    const first = templateVmid + 1;
+    const found = await this.#freeIds.take(first, (vmid) =>
+      inTransaction(this.#db, async (work) => {
         await work.trx.insertInto("claims").values({ vmid, sandbox_id: row.id, node, state: "held" }).execute();
         await this.#sandboxes.changeIn(work, row, { vmid, node });
-      });
-    });
+      }),
+    );
+    if (found) return;
+    throw new StepFailure(
+      {
+        code: "no_free_vmid",
+        message: `No id from ${first} to ${first + maxIdCandidates - 1} is free.`,
+        hint: "Remove containers that are not needed.",
+      },
+      { retry: false },
+    );
   }
 
   /** Gives the id up; whatever of ours turns up there later is removed. */
@@ -82,33 +86,5 @@ export class Claims {
 
   async release(vmid: number): Promise<void> {
     await this.#db.deleteFrom("claims").where("vmid", "=", vmid).execute();
-  }
-
-  async #choose(first: number): Promise<number> {
-    const seen = await this.#client.cluster.containers();
-    const claimed = await this.#db.selectFrom("claims").select("vmid").execute();
-    const taken = new Set([...seen, ...claimed].map(({ vmid }) => vmid));
-    for (let vmid = first; vmid < first + maxCandidates; vmid++) {
-      // The list shows only what the token may see; the last word is Proxmox's.
-      if (!taken.has(vmid) && (await this.#isFree(vmid))) return vmid;
-    }
-    throw new StepFailure(
-      {
-        code: "no_free_vmid",
-        message: `No id from ${first} to ${first + maxCandidates - 1} is free.`,
-        hint: "Remove containers that are not needed.",
-      },
-      { retry: false },
-    );
-  }
-
-  async #isFree(vmid: number): Promise<boolean> {
-    try {
-      await this.#client.api().cluster.nextid.$get({ vmid });
-      return true;
-    } catch (error) {
-      if (isProxmoxError(error, "invalid")) return false;
-      throw error;
-    }
   }
 }

@@ -5,6 +5,7 @@ import type { ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { AgentRegistry } from "../agents/registry.ts";
+import type { FreeIds } from "../cluster/free-ids.ts";
 import type { TemplateFinder } from "../cluster/template.ts";
 import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
@@ -27,6 +28,7 @@ export interface SandboxModuleDependencies {
   db: Kysely<Database>;
   events: EventLog;
   client: ProxmoxClient;
+  freeIds: FreeIds;
   keys: FleetKeys;
   bootstrapKeys: BootstrapKeys;
   template: TemplateFinder;
@@ -62,8 +64,13 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   const isConnected = (sandboxId: string) => deps.registry.get(sandboxId) !== undefined;
   const sandboxes = new Sandboxes({ db, events, isConnected });
   const journal = new OperationJournal({ db, events, clock });
-  const claims = new Claims({ db, client, sandboxes });
-  const tasks = new TaskRunner({ client, sandboxes, journal, signal: stopping.signal });
+  const claims = new Claims({ db, freeIds: deps.freeIds, sandboxes });
+  const tasks = new TaskRunner<SandboxRow>({
+    client,
+    journal,
+    note: (row, task) => sandboxes.change(row, { task: task && JSON.stringify(task) }),
+    signal: stopping.signal,
+  });
   const actions = makeActions({
     ...deps,
     sandboxes,
@@ -87,7 +94,12 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     log,
     signal: stopping.signal,
   });
-  const loop = new WorkLoop({ db, clock, log, look: (sandboxId) => reconciler.look(sandboxId) });
+  const loop = new WorkLoop({
+    clock,
+    log,
+    due: (now) => sandboxes.due(now),
+    look: (sandboxId) => reconciler.look(sandboxId),
+  });
   const wake = (sandboxId: string) => loop.wake(sandboxId);
   const watch = new FleetWatch({ db, client, clock, log, isConnected, wake });
   const tell = async (sandboxId: string, what: (row: SandboxRow) => Promise<void>) => {

@@ -19,7 +19,7 @@ export interface ReconcilerDependencies extends ObserveDependencies {
   sandboxes: Sandboxes;
   journal: OperationJournal;
   claims: Claims;
-  tasks: TaskRunner;
+  tasks: TaskRunner<SandboxRow>;
   actions: Record<Exclude<Action, "follow-task">, (row: SandboxRow, operation: OperationRow) => Promise<void>>;
   isConnected(sandboxId: string): boolean;
   clock: Clock;

@@ -44,6 +44,12 @@ export class Sandboxes {
     return this.#db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
   }
 
+  /** The sandboxes whose time to be looked at has come. */
+  async due(now: Date): Promise<string[]> {
+    const rows = await this.#db.selectFrom("sandboxes").select("id").where("look_at", "<=", now).execute();
+    return rows.map(({ id }) => id);
+  }
+
   /** Changes a row and brings the given copy up to date; tells of it if the outside can see the change. */
   async change(row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
     await inTransaction(this.#db, (work) => this.changeIn(work, row, patch));

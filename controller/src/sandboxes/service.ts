@@ -4,9 +4,9 @@ import {
   defaultSize,
   newId,
   type Operation,
-  type OperationKind,
   type RouteInput,
   type Sandbox,
+  type SandboxOperationKind,
 } from "@berth/protocol";
 import type { UnitOfWork } from "../http/context.ts";
 import type { OperationJournal } from "../operations/journal.ts";
@@ -68,7 +68,7 @@ export class SandboxService {
   }
 
   /** Wants a sandbox started, stopped, restarted or destroyed; what was under way is given up for it. */
-  async want(work: UnitOfWork, sandbox: SandboxRow, kind: Exclude<OperationKind, "create">): Promise<Operation> {
+  async want(work: UnitOfWork, sandbox: SandboxRow, kind: Exclude<SandboxOperationKind, "create">): Promise<Operation> {
     const row = await lock(work, sandbox);
     if (row.desired === "destroyed" && kind !== "destroy") {
       throw new BerthError("conflict", `The sandbox "${row.name}" is being destroyed.`);
@@ -95,7 +95,7 @@ export class SandboxService {
     else throw new BerthError("conflict", `A ${operation.kind} cannot be cancelled.`, { hint: "Wait for its end." });
   }
 
-  async #begin(work: UnitOfWork, row: SandboxRow, kind: OperationKind): Promise<Operation> {
+  async #begin(work: UnitOfWork, row: SandboxRow, kind: SandboxOperationKind): Promise<Operation> {
     const operation = await insertOperation(work.trx, row, kind);
     await this.#deps.sandboxes.announce(work, row);
     await work.trx
@@ -119,7 +119,7 @@ async function lock({ trx }: UnitOfWork, sandbox: SandboxRow): Promise<SandboxRo
   return row;
 }
 
-function transitionOf(kind: OperationKind, row: SandboxRow): string {
+function transitionOf(kind: SandboxOperationKind, row: SandboxRow): string {
   if (kind === "destroy") return "destroying";
   if (kind === "stop" || kind === "restart") return row.state === "stopped" && kind === "stop" ? "stopped" : "stopping";
   return row.configured ? "starting" : "provisioning";

@@ -1,24 +1,24 @@
 import { SerialQueue } from "@berth/base";
-import type { StepName } from "@berth/protocol";
+import { operationSteps, type StepName } from "@berth/protocol";
 import { isProxmoxError, type ProxmoxClient, type ProxmoxFailureKind } from "@berth/proxmox";
 import type { OperationJournal } from "../operations/journal.ts";
 import type { OperationRow } from "../operations/record.ts";
-import type { SandboxRow } from "./record.ts";
-import type { Sandboxes } from "./repository.ts";
+import type { NotedTask } from "../store/tables.ts";
 
-export interface TaskRunnerDependencies {
+export interface TaskRunnerDependencies<Row> {
   client: ProxmoxClient;
-  sandboxes: Sandboxes;
   journal: OperationJournal;
+  /** Writes the task down in the row, and in the copy that is given. */
+  note(row: Row, task: NotedTask | null): Promise<void>;
   signal: AbortSignal;
 }
 
-/** Runs Proxmox tasks for sandboxes: begins them, writes their id down, follows their log, and tells how they ended. */
-export class TaskRunner {
-  readonly #deps: TaskRunnerDependencies;
+/** Runs Proxmox tasks: begins them, writes their id down in a row, follows their log, and tells how they ended. */
+export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
+  readonly #deps: TaskRunnerDependencies<Row>;
   readonly #cloning = new SerialQueue();
 
-  constructor(dependencies: TaskRunnerDependencies) {
+  constructor(dependencies: TaskRunnerDependencies<Row>) {
     this.#deps = dependencies;
   }
 
@@ -27,7 +27,7 @@ export class TaskRunner {
    * Throws a ProxmoxError when the call is refused or the task fails.
    */
   async run(
-    row: SandboxRow,
+    row: Row,
     operation: OperationRow,
     step: StepName,
     begin: () => Promise<string>,
@@ -36,22 +36,18 @@ export class TaskRunner {
     const upid = await this.#begin(begin, alreadyThere);
     if (upid === undefined) return;
     const logged = await this.#deps.journal.proxmoxLines(operation, step);
-    await this.#deps.sandboxes.change(row, { task: JSON.stringify({ upid, step, logged }) });
+    await this.#deps.note(row, { upid, step, logged });
     await this.follow(row, operation, alreadyThere);
   }
 
   /** The same, one at a time among those that run alone. */
-  runAlone(row: SandboxRow, operation: OperationRow, step: StepName, begin: () => Promise<string>): Promise<void> {
+  runAlone(row: Row, operation: OperationRow, step: StepName, begin: () => Promise<string>): Promise<void> {
     return this.#cloning.run(() => this.run(row, operation, step, begin, []));
   }
 
-  /** Waits for the end of the task that is written down for a sandbox, after a restart too. */
-  async follow(
-    row: SandboxRow,
-    operation: OperationRow,
-    alreadyThere: readonly ProxmoxFailureKind[] = [],
-  ): Promise<void> {
-    const { client, journal, sandboxes, signal } = this.#deps;
+  /** Waits for the end of the task that is written down in a row, after a restart too. */
+  async follow(row: Row, operation: OperationRow, alreadyThere: readonly ProxmoxFailureKind[] = []): Promise<void> {
+    const { client, journal, note, signal } = this.#deps;
     const task = row.task;
     if (!task) return;
     const step = stepOf(task.step);
@@ -62,11 +58,11 @@ export class TaskRunner {
         signal,
         onLog: (line, number) => (number > known ? journal.log(operation, step, "proxmox", line) : undefined),
       });
-      await sandboxes.change(row, { task: null });
+      await note(row, null);
       if (result.error && !isProxmoxError(result.error, ...alreadyThere)) throw result.error;
     } catch (error) {
       // A task that Proxmox does not know any more has ended; what it did is seen by looking.
-      if (isProxmoxError(error, "invalid")) await sandboxes.change(row, { task: null });
+      if (isProxmoxError(error, "invalid")) await note(row, null);
       else throw error;
     }
   }
@@ -83,18 +79,6 @@ export class TaskRunner {
 
 /** The step's name as it was written down; it came from this program. */
 export function stepOf(text: string): StepName {
-  const names: readonly StepName[] = [
-    "reserve",
-    "clone",
-    "configure",
-    "start",
-    "address",
-    "bootstrap",
-    "agent",
-    "ready",
-    "stop",
-    "delete",
-    "forget",
-  ];
+  const names: readonly StepName[] = Object.values(operationSteps).flat();
   return names.find((name) => name === text) ?? "ready";
 }

@@ -1,25 +1,24 @@
 import type { Clock } from "@berth/base";
 import type { FastifyBaseLogger } from "fastify";
-import type { Kysely } from "kysely";
-import type { Database } from "../store/tables.ts";
 
 export interface WorkLoopDependencies {
-  db: Kysely<Database>;
   clock: Clock;
   log: FastifyBaseLogger;
-  /** Looks at one sandbox; answers in how many milliseconds to look again. Must not throw. */
-  look(sandboxId: string): Promise<number | undefined>;
+  /** The things whose time has come (`look_at`), by id. */
+  due(now: Date): Promise<readonly string[]>;
+  /** Looks at one thing; answers in how many milliseconds to look again. Must not throw. */
+  look(id: string): Promise<number | undefined>;
 }
 
 /** How often rows are read whose time has come: the net below the calls that wake the loop at once, in milliseconds. */
 const sweepMs = 1_000;
-/** Sandboxes that are looked at at once; their steps mostly wait for Proxmox. */
+/** Things that are looked at at once; their steps mostly wait for Proxmox. */
 const maxConcurrent = 64;
 
 /**
- * Sees to it that every sandbox that wants a look gets one, and never two at a time. The queue is the column
- * `look_at`: it is written in the transaction that changes what is wanted, and cleared when a look has settled the
- * sandbox, so a controller that is killed finds its work where it was.
+ * Sees to it that everything that wants a look (a sandbox, a template that is built) gets one, and never two at a time.
+ * The queue is the column `look_at`: it is written in the transaction that changes what is wanted, and cleared when a
+ * look has settled the thing, so a controller that is killed finds its work where it was.
  */
 export class WorkLoop {
   readonly #deps: WorkLoopDependencies;
@@ -40,14 +39,14 @@ export class WorkLoop {
     void this.#readDue();
   }
 
-  /** Looks at a sandbox now, or as soon as the look that runs has ended. */
-  wake(sandboxId: string): void {
+  /** Looks at a thing now, or as soon as the look that runs has ended. */
+  wake(id: string): void {
     if (this.#stopped) return;
-    clearTimeout(this.#timers.get(sandboxId));
-    this.#timers.delete(sandboxId);
-    if (this.#looking.has(sandboxId)) this.#looking.set(sandboxId, true);
-    else if (this.#looking.size >= maxConcurrent) this.#waiting.add(sandboxId);
-    else this.#track(this.#look(sandboxId));
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+    if (this.#looking.has(id)) this.#looking.set(id, true);
+    else if (this.#looking.size >= maxConcurrent) this.#waiting.add(id);
+    else this.#track(this.#look(id));
   }
 
   /** Begins no more looks, and waits for those that run. */
@@ -64,18 +63,18 @@ export class WorkLoop {
     void work.finally(() => this.#running.delete(work));
   }
 
-  async #look(sandboxId: string): Promise<void> {
+  async #look(id: string): Promise<void> {
     let againMs: number | undefined;
     do {
-      this.#looking.set(sandboxId, false);
-      againMs = await this.#deps.look(sandboxId);
-    } while (!this.#stopped && (this.#looking.get(sandboxId) || againMs === 0));
-    this.#looking.delete(sandboxId);
+      this.#looking.set(id, false);
+      againMs = await this.#deps.look(id);
+    } while (!this.#stopped && (this.#looking.get(id) || againMs === 0));
+    this.#looking.delete(id);
     if (this.#stopped) return;
     if (againMs !== undefined)
       this.#timers.set(
-        sandboxId,
-        setTimeout(() => this.wake(sandboxId), againMs),
+        id,
+        setTimeout(() => this.wake(id), againMs),
       );
     const [next] = this.#waiting;
     if (next === undefined) return;
@@ -85,12 +84,8 @@ export class WorkLoop {
 
   async #readDue(): Promise<void> {
     try {
-      const due = await this.#deps.db
-        .selectFrom("sandboxes")
-        .select("id")
-        .where("look_at", "<=", new Date(this.#deps.clock.now()))
-        .execute();
-      for (const { id } of due) if (!this.#timers.has(id) && !this.#looking.has(id)) this.wake(id);
+      const due = await this.#deps.due(new Date(this.#deps.clock.now()));
+      for (const id of due) if (!this.#timers.has(id) && !this.#looking.has(id)) this.wake(id);
     } catch (error) {
       if (!this.#stopped) this.#deps.log.error({ err: error }, "the work to do could not be read");
     }

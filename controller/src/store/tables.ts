@@ -1,4 +1,14 @@
-import type { Environment, Failure, OperationKind, Step, TerminalExit, TerminalKind, Workspace } from "@berth/protocol";
+import type {
+  Environment,
+  Failure,
+  OperationKind,
+  SkippedPart,
+  Step,
+  TemplateWish,
+  TerminalExit,
+  TerminalKind,
+  Workspace,
+} from "@berth/protocol";
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from "kysely";
 
 /** An instant; the database's own default on insertion. */
@@ -91,10 +101,13 @@ export interface SandboxesTable {
   vmid: number | null;
   node: string | null;
   template_vmid: number | null;
+  /** The template of Berth's own making that it was cloned from: its keys are those of the first contact. */
+  template_id: string | null;
   address: string | null;
   ssh_port: number | null;
-  /** The Proxmox task that is waited for, the step that began it, and how many lines that step's log had before. */
-  task: OptionalJson<{ upid: string; step: string; logged: number }>;
+  /** Whom the first connection signs in as; null: root. */
+  ssh_user: string | null;
+  task: OptionalJson<NotedTask>;
   /** Settings were written to the container's configuration. */
   configured: Generated<boolean>;
   /** SHA-256 fingerprint of the host key that the sandbox has since its bootstrap. */
@@ -120,11 +133,57 @@ export interface ClaimsTable {
   created_at: CreatedAt;
 }
 
+/** A template that Berth has built, builds, or takes away again because its build failed or was cancelled. */
+export interface TemplatesTable {
+  id: string;
+  /** Null: found again by its mark after the database was lost. */
+  owner_id: string | null;
+  state: "building" | "discarding" | "ready";
+  operation_id: string | null;
+  /** What was asked for. */
+  wanted: ColumnType<TemplateWish, string, never>;
+  /** Why it is discarded; null: the build was cancelled. */
+  error: OptionalJson<Failure>;
+  /** As of a sandbox. */
+  look_at: OptionalInstant;
+  attempts: Generated<number>;
+  vmid: number | null;
+  node: string | null;
+  /** Where its disk is, and the bridge of its network card. */
+  storage: string | null;
+  bridge: string | null;
+  /** The volume of Debian's own template that it is made from. */
+  archive: string | null;
+  /** When the call that makes the container was about to be made; its answer may be lost. */
+  asked_at: OptionalInstant;
+  /** The task that makes the container was seen to end well. */
+  made: Generated<boolean>;
+  task: OptionalJson<NotedTask>;
+  address: string | null;
+  /** SHA-256 fingerprints of the SSH host keys that it was made with. */
+  host_keys: OptionalJson<string[]>;
+  sent: Generated<boolean>;
+  provisioned: Generated<boolean>;
+  proved: Generated<boolean>;
+  version: string | null;
+  skipped: OptionalJson<SkippedPart[]>;
+  built_at: OptionalInstant;
+  created_at: CreatedAt;
+}
+
+/** A Proxmox task that is waited for, the step that began it, and how many lines that step's log had before. */
+export interface NotedTask {
+  upid: string;
+  step: string;
+  logged: number;
+}
+
 export interface OperationsTable {
   id: string;
   owner_id: string;
-  sandbox_id: string;
-  sandbox_name: string;
+  /** Null: the work is not on a sandbox. */
+  sandbox_id: string | null;
+  sandbox_name: string | null;
   kind: OperationKind;
   state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
   steps: Json<Step[]>;
@@ -193,6 +252,7 @@ export interface Database {
   idempotency: IdempotencyTable;
   sandboxes: SandboxesTable;
   claims: ClaimsTable;
+  templates: TemplatesTable;
   operations: OperationsTable;
   events: EventsTable;
   terminals: TerminalsTable;

@@ -11,6 +11,7 @@ export const idPrefixes = {
   user: "usr",
   token: "tok",
   sshKey: "key",
+  template: "tpl",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

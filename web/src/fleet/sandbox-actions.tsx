@@ -34,8 +34,9 @@ export function usePower(sandbox: Sandbox): Call<[PowerVerb]> {
 export function useFollow(): (operation: Operation) => void {
   const fleet = useFleet();
   return (operation) => {
-    rememberOperation(operation.sandboxId, operation.id);
     fleet.put("operations", operation);
+    if (operation.sandboxId === null) return;
+    rememberOperation(operation.sandboxId, operation.id);
     const sandbox = fleet.state.get().sandboxes.get(operation.sandboxId);
     if (sandbox) fleet.put("sandboxes", { ...sandbox, operationId: operation.id });
   };

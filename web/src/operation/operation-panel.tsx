@@ -100,17 +100,17 @@ function OperationSkeleton() {
 }
 
 function title(operation: Operation): string {
-  const doing = operationTitle(operation.kind);
+  const doing = `${operationTitle(operation.kind)} ${operation.sandboxName ?? "a template"}`;
   switch (operation.state) {
     case "queued":
     case "running":
-      return `${doing} ${operation.sandboxName}`;
+      return doing;
     case "succeeded":
-      return `${doing} ${operation.sandboxName}: done`;
+      return `${doing}: done`;
     case "failed":
-      return `${doing} ${operation.sandboxName} failed`;
+      return `${doing} failed`;
     case "cancelled":
-      return `${doing} ${operation.sandboxName} was cancelled`;
+      return `${doing} was cancelled`;
   }
 }
 

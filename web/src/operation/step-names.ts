@@ -13,6 +13,14 @@ const stepWords: Record<StepName, string> = {
   stop: "Shut the container down",
   delete: "Delete the container and its disk",
   forget: "Remove its keys and tokens",
+  debian: "Find Debian’s own template, or download it",
+  create: "Create a container from it",
+  connect: "Sign in by its pinned SSH host key",
+  send: "Send what Berth puts into it",
+  provision: "Install and set everything up",
+  prove: "Prove that what is in it works",
+  convert: "Stop it and make it a template",
+  adopt: "Clone new sandboxes from it",
 };
 
 export function stepTitle(name: string): string {
@@ -25,6 +33,7 @@ const kindWords: Record<OperationKind, string> = {
   stop: "Stopping",
   restart: "Restarting",
   destroy: "Deleting",
+  template_build: "Building",
 };
 
 export function operationTitle(kind: OperationKind): string {

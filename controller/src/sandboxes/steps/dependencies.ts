@@ -19,7 +19,7 @@ export interface ActionDependencies {
   template: TemplateFinder;
   sandboxes: Sandboxes;
   claims: Claims;
-  tasks: TaskRunner;
+  tasks: TaskRunner<SandboxRow>;
   journal: OperationJournal;
   pool: string | undefined;
   storage: string | undefined;

@@ -28,25 +28,6 @@ export const listNodes = route({
   result: pageOf(nodeSchema),
 });
 
-export const templateSchema = Type.Object({
-  vmid: Type.Integer(),
-  state: Type.Enum(["ready", "missing", "unusable"]),
-  node: nullable(Type.String()),
-  name: nullable(Type.String()),
-  error: nullable(failureSchema),
-});
-export type Template = Static<typeof templateSchema>;
-
-export const getTemplate = route({
-  method: "GET",
-  path: "/template",
-  summary: "The container that sandboxes are cloned from",
-  tag: "cluster",
-  access: "user",
-  status: 200,
-  result: templateSchema,
-});
-
 /** What `/readyz` says: 200 when all of it is well, 503 otherwise. */
 export const readinessSchema = Type.Object({
   ready: Type.Boolean(),

@@ -3,8 +3,10 @@ import { failureSchema } from "../errors.ts";
 import { idSchema } from "../names.ts";
 import { instantSchema, nullable, route, strictObject } from "./route.ts";
 
-export const operationKindSchema = Type.Enum(["create", "start", "stop", "restart", "destroy"]);
-export type OperationKind = "create" | "start" | "stop" | "restart" | "destroy";
+export const operationKindSchema = Type.Enum(["create", "start", "stop", "restart", "destroy", "template_build"]);
+/** Work on one sandbox. */
+export type SandboxOperationKind = "create" | "start" | "stop" | "restart" | "destroy";
+export type OperationKind = SandboxOperationKind | "template_build";
 
 /** The named steps of each kind of operation, in order. */
 export const operationSteps = {
@@ -13,6 +15,19 @@ export const operationSteps = {
   stop: ["stop"],
   restart: ["stop", "start", "address", "bootstrap", "agent", "ready"],
   destroy: ["stop", "delete", "forget"],
+  template_build: [
+    "debian",
+    "reserve",
+    "create",
+    "start",
+    "address",
+    "connect",
+    "send",
+    "provision",
+    "prove",
+    "convert",
+    "adopt",
+  ],
 } as const satisfies Record<OperationKind, readonly string[]>;
 export type StepName = (typeof operationSteps)[OperationKind][number];
 
@@ -31,8 +46,9 @@ export type Step = Static<typeof stepSchema>;
 export const operationSchema = Type.Object({
   id: idSchema,
   kind: operationKindSchema,
-  sandboxId: idSchema,
-  sandboxName: Type.String(),
+  /** Null where the work is not on a sandbox. */
+  sandboxId: nullable(idSchema),
+  sandboxName: nullable(Type.String()),
   state: Type.Enum(["queued", "running", "succeeded", "failed", "cancelled"]),
   steps: Type.Array(stepSchema),
   error: nullable(failureSchema),
@@ -47,7 +63,7 @@ export const operationEventSchemas = {
   log: Type.Object({
     step: Type.String(),
     /** Whose words they are. */
-    source: Type.Enum(["berth", "proxmox"]),
+    source: Type.Enum(["berth", "proxmox", "container"]),
     text: Type.String(),
     at: instantSchema,
   }),
@@ -71,7 +87,7 @@ export const getOperation = route({
 export const cancelOperation = route({
   method: "POST",
   path: "/operations/:id/cancel",
-  summary: "Stop a piece of work that has not ended; a create that is cancelled leaves nothing behind",
+  summary: "Stop a piece of work that has not ended; a create or a build that is cancelled leaves nothing behind",
   tag: "operations",
   access: "user",
   params: byId,
