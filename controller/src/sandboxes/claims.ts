@@ -1,3 +1,4 @@
+import type { Clock } from "@berth/base";
 import type { Kysely } from "kysely";
 import { type FreeIds, maxIdCandidates } from "../cluster/free-ids.ts";
 import type { Database } from "../store/tables.ts";
@@ -10,6 +11,7 @@ export interface ClaimsDependencies {
   db: Kysely<Database>;
   freeIds: FreeIds;
   sandboxes: Sandboxes;
+  clock: Clock;
 }
 
 /**
@@ -20,11 +22,13 @@ export class Claims {
   readonly #db: Kysely<Database>;
   readonly #freeIds: FreeIds;
   readonly #sandboxes: Sandboxes;
+  readonly #clock: Clock;
 
   constructor(dependencies: ClaimsDependencies) {
     this.#db = dependencies.db;
     this.#freeIds = dependencies.freeIds;
     this.#sandboxes = dependencies.sandboxes;
+    this.#clock = dependencies.clock;
   }
 
   /** Gives the sandbox the lowest id above the template's that Proxmox calls free and nobody here has claimed. */
@@ -32,7 +36,12 @@ export class Claims {
     const first = templateVmid + 1;
     const found = await this.#freeIds.take(first, (vmid) =>
       inTransaction(this.#db, async (work) => {
-        await work.trx.insertInto("claims").values({ vmid, sandbox_id: row.id, node, state: "held" }).execute();
+        // By the clock that the plan measures its age with.
+        const claim = { vmid, sandbox_id: row.id, node, created_at: new Date(this.#clock.now()) };
+        await work.trx
+          .insertInto("claims")
+          .values({ ...claim, state: "held" })
+          .execute();
         await this.#sandboxes.changeIn(work, row, { vmid, node });
       }),
     );

@@ -64,7 +64,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   const isConnected = (sandboxId: string) => deps.registry.get(sandboxId) !== undefined;
   const sandboxes = new Sandboxes({ db, events, isConnected });
   const journal = new OperationJournal({ db, events, clock });
-  const claims = new Claims({ db, freeIds: deps.freeIds, sandboxes });
+  const claims = new Claims({ db, freeIds: deps.freeIds, sandboxes, clock });
   const tasks = new TaskRunner<SandboxRow>({
     client,
     journal,
@@ -113,7 +113,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   };
   return {
     sandboxes,
-    service: new SandboxService({ sandboxes, journal, wake }),
+    service: new SandboxService({ sandboxes, journal, clock, wake }),
     lookup: new SandboxLookup(db),
     arrived: (sandboxId, agentVersion) =>
       tell(sandboxId, async (row) => {

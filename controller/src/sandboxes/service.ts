@@ -1,3 +1,4 @@
+import type { Clock } from "@berth/base";
 import {
   BerthError,
   type createSandbox,
@@ -20,6 +21,7 @@ type CreateBody = RouteInput<typeof createSandbox>["body"];
 export interface SandboxServiceDependencies {
   sandboxes: Sandboxes;
   journal: OperationJournal;
+  clock: Clock;
   /** Looks at a sandbox soon. */
   wake(sandboxId: string): void;
 }
@@ -55,9 +57,9 @@ export class SandboxService {
         env: JSON.stringify(body.env ?? {}),
         desired: body.start === false ? "stopped" : "running",
         state: "provisioning",
-        look_at: new Date(),
+        look_at: new Date(this.#deps.clock.now()),
         // In milliseconds, as the cursor of the list has it; the database's own default is finer.
-        created_at: new Date(),
+        created_at: new Date(this.#deps.clock.now()),
       })
       .onConflict((conflict) => conflict.column("name").doNothing())
       .returningAll()
@@ -83,7 +85,7 @@ export class SandboxService {
       state: transitionOf(kind, row),
       error: null,
       attempts: 0,
-      look_at: new Date(),
+      look_at: new Date(this.#deps.clock.now()),
     });
     return this.#begin(work, row, kind);
   }

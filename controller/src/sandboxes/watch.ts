@@ -1,4 +1,4 @@
-import type { Clock } from "@berth/base";
+import { after, type Clock } from "@berth/base";
 import type { ContainerResource, ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
@@ -20,7 +20,7 @@ const agentsReturnMs = 20_000;
 /** Notices what happens to settled sandboxes behind Berth's back: a container that stopped, moved or vanished. */
 export class FleetWatch {
   readonly #deps: WatchDependencies;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #callOff = () => {};
   #startedAt = 0;
   #stopped = false;
 
@@ -35,7 +35,7 @@ export class FleetWatch {
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#callOff();
   }
 
   async #compare(): Promise<void> {
@@ -55,7 +55,7 @@ export class FleetWatch {
       // Proxmox away is told by the readiness, and by every step that needs it.
       if (!this.#stopped) this.#deps.log.debug({ err: error }, "the fleet could not be compared");
     }
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.#compare(), everyMs);
+    if (!this.#stopped) this.#callOff = after(this.#deps.clock, everyMs, () => void this.#compare());
   }
 
   #differs(row: { id: string; node: string | null; state: string }, seen: ContainerResource | undefined): boolean {

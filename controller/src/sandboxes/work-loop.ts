@@ -1,4 +1,4 @@
-import type { Clock } from "@berth/base";
+import { after, type Clock, every } from "@berth/base";
 import type { FastifyBaseLogger } from "fastify";
 
 export interface WorkLoopDependencies {
@@ -25,24 +25,25 @@ export class WorkLoop {
   /** Looks that run; true: look again right after. */
   readonly #looking = new Map<string, boolean>();
   readonly #waiting = new Set<string>();
-  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** What calls off the next look. */
+  readonly #timers = new Map<string, () => void>();
   readonly #running = new Set<Promise<void>>();
   #stopped = false;
-  #sweep: ReturnType<typeof setInterval> | undefined;
+  #endSweep = () => {};
 
   constructor(dependencies: WorkLoopDependencies) {
     this.#deps = dependencies;
   }
 
   start(): void {
-    this.#sweep = setInterval(() => void this.#readDue(), sweepMs);
+    this.#endSweep = every(this.#deps.clock, sweepMs, () => void this.#readDue());
     void this.#readDue();
   }
 
   /** Looks at a thing now, or as soon as the look that runs has ended. */
   wake(id: string): void {
     if (this.#stopped) return;
-    clearTimeout(this.#timers.get(id));
+    this.#timers.get(id)?.();
     this.#timers.delete(id);
     if (this.#looking.has(id)) this.#looking.set(id, true);
     else if (this.#looking.size >= maxConcurrent) this.#waiting.add(id);
@@ -52,8 +53,8 @@ export class WorkLoop {
   /** Begins no more looks, and waits for those that run. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#sweep);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#endSweep();
+    for (const callOff of this.#timers.values()) callOff();
     this.#timers.clear();
     await Promise.all(this.#running);
   }
@@ -74,7 +75,7 @@ export class WorkLoop {
     if (againMs !== undefined)
       this.#timers.set(
         id,
-        setTimeout(() => this.wake(id), againMs),
+        after(this.#deps.clock, againMs, () => this.wake(id)),
       );
     const [next] = this.#waiting;
     if (next === undefined) return;

@@ -6,7 +6,9 @@ describe("an action that waits for its time", () => {
   it("runs once, when its time has come", async () => {
     const clock = new ManualClock();
     let runs = 0;
-    after(clock, 100, () => void (runs += 1));
+    after(clock, 100, () => {
+      runs += 1;
+    });
     await clock.advance(99);
     expect(runs).toBe(0);
     await clock.advance(1000);
@@ -16,7 +18,9 @@ describe("an action that waits for its time", () => {
   it("does not run, and leaves nothing waiting, when it is called off", async () => {
     const clock = new ManualClock();
     let runs = 0;
-    const callOff = after(clock, 100, () => void (runs += 1));
+    const callOff = after(clock, 100, () => {
+      runs += 1;
+    });
     callOff();
     await clock.advance(1000);
     expect([runs, clock.pending]).toEqual([0, 0]);

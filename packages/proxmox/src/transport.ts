@@ -84,6 +84,7 @@ export class Transport implements ApiRequestable, AsyncDisposable {
         headersTimeoutMs: options.headersTimeoutMs ?? 60_000,
         bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
         maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
+        clock: this.clock,
       },
     );
     this.#authenticator =

@@ -68,8 +68,9 @@ describe("waiting for a task", () => {
     const { server, pages } = await serveTask(stages, "OK");
     const seen: string[] = [];
     const numbers: number[] = [];
-    const client = clientFor(scope, identity, server.url, { clock: fakeClock() });
+    const client = clientFor(scope, identity, server.url);
     const result = await client.tasks.wait(UPID, {
+      clock: fakeClock(),
       onLog: (line, number) => {
         seen.push(line);
         numbers.push(number);
@@ -87,7 +88,7 @@ describe("waiting for a task", () => {
     ["unexpected status", { ok: false, error: { kind: "other", mayHaveActed: true } }],
   ])("tells how it ended: %s", async (exitStatus, expected) => {
     const { server } = await serveTask([[]], exitStatus);
-    const client = clientFor(scope, identity, server.url, { clock: fakeClock() });
+    const client = clientFor(scope, identity, server.url);
     expect(await client.tasks.wait(UPID)).toMatchObject({ exitStatus, ...expected });
   });
 
@@ -117,10 +118,10 @@ describe("waiting for a task", () => {
       if (failures >= 0) refuse(response, 596, "Broken pipe");
       else answer(response, { status: "stopped", exitstatus: "OK" });
     });
-    const client = clientFor(scope, identity, server.url, { clock: fakeClock(), getRetries: 0 });
-    expect(await client.tasks.wait(UPID)).toMatchObject({ ok: true });
+    const client = clientFor(scope, identity, server.url, { getRetries: 0 });
+    expect(await client.tasks.wait(UPID, { clock: fakeClock() })).toMatchObject({ ok: true });
     failures = 10_000;
-    const error = await failureOf(client.tasks.wait(UPID, { graceMs: 5_000 }));
+    const error = await failureOf(client.tasks.wait(UPID, { clock: fakeClock(), graceMs: 5_000 }));
     expect(error).toMatchObject({ kind: "other", status: 596 });
     expect(10_000 - failures).toBeGreaterThan(10);
     expect(10_000 - failures).toBeLessThan(30);
@@ -145,7 +146,7 @@ describe("waiting for a task", () => {
     const server = await ScriptedServer.start(scope, identity, (_request, response) =>
       refuse(response, 400, "no such task"),
     );
-    const client = clientFor(scope, identity, server.url, { clock: fakeClock() });
+    const client = clientFor(scope, identity, server.url);
     expect(await failureOf(client.tasks.wait(UPID))).toMatchObject({ kind: "invalid" });
     expect(await failureOf(client.tasks.wait("UPID:nonsense"))).toMatchObject({ kind: "protocol" });
     expect(server.requests).toHaveLength(1);

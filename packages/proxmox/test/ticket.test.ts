@@ -71,7 +71,7 @@ describe("a ticket", () => {
   it("is renewed well before two hours", async () => {
     const { tickets, server } = await start();
     let now = 1_000_000;
-    const clock = { now: () => now, sleep: async () => {} };
+    const clock = { now: () => now, sleep: () => new Promise<never>(() => {}) };
     const client = clientFor(scope, identity, server.url, { credentials, clock });
     await client.cluster.version();
     now += 59 * 60_000;

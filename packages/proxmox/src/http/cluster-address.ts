@@ -23,7 +23,7 @@ export class ClusterAddress {
   ) {
     this.#servers = addresses.map((address) => ({
       address,
-      agent: new VerifiedAgent(address, trust, connectTimeoutMs),
+      agent: new VerifiedAgent(address, trust, connectTimeoutMs, limits.clock),
     }));
     this.#limits = limits;
   }

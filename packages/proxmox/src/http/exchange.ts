@@ -1,4 +1,5 @@
 import { type Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { after, type Clock } from "@berth/base";
 import type { ProxmoxFailure } from "../failure.ts";
 import type { ServerAddress } from "./address.ts";
 import type { EncodedCall } from "./parameters.ts";
@@ -9,6 +10,8 @@ export interface ExchangeLimits {
   readonly headersTimeoutMs: number;
   readonly bodyTimeoutMs: number;
   readonly maxBodyBytes: number;
+  /** What the times are measured with. */
+  readonly clock: Clock;
 }
 
 /** One request, sent once. */
@@ -60,7 +63,7 @@ class RunningExchange {
   readonly #limits: ExchangeLimits;
   readonly #resolve: (answer: RawAnswer) => void;
   readonly #reject: (error: unknown) => void;
-  #timer: NodeJS.Timeout | undefined;
+  #callOffTimeout = () => {};
   #status: number | undefined;
   #release = () => {};
 
@@ -121,8 +124,10 @@ class RunningExchange {
   }
 
   #limit(outgoing: ClientRequest, phase: "headers" | "body", timeoutMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fail(outgoing, { kind: "timeout", phase, timeoutMs }), timeoutMs);
+    this.#callOffTimeout();
+    this.#callOffTimeout = after(this.#limits.clock, timeoutMs, () =>
+      this.#fail(outgoing, { kind: "timeout", phase, timeoutMs }),
+    );
   }
 
   #fail(outgoing: ClientRequest, failure: ProxmoxFailure): void {
@@ -136,7 +141,7 @@ class RunningExchange {
 
   /** A promise settles once, so later errors of the destroyed socket change nothing. */
   #settle(settle: () => void): void {
-    clearTimeout(this.#timer);
+    this.#callOffTimeout();
     this.#release();
     settle();
   }

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequestArgs } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Clock } from "@berth/base";
 import type { ServerAddress } from "./address.ts";
 import type { CertificateTrust } from "./trust.ts";
 import { openVerifiedSocket, type PendingSocket } from "./verified-socket.ts";
@@ -20,20 +21,22 @@ export class VerifiedAgent extends Agent {
   readonly #address: ServerAddress;
   readonly #trust: CertificateTrust;
   readonly #connectTimeoutMs: number;
+  readonly #clock: Clock;
   readonly #pending = new Set<PendingSocket>();
 
-  constructor(address: ServerAddress, trust: CertificateTrust, connectTimeoutMs: number) {
+  constructor(address: ServerAddress, trust: CertificateTrust, connectTimeoutMs: number, clock: Clock) {
     super({ keepAlive: true, maxFreeSockets: 8, timeout: IDLE_MS });
     this.#address = address;
     this.#trust = trust;
     this.#connectTimeoutMs = connectTimeoutMs;
+    this.#clock = clock;
   }
 
   override createConnection(
     _options: ClientRequestArgs,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
-    const pending = openVerifiedSocket(this.#address, this.#trust, this.#connectTimeoutMs);
+    const pending = openVerifiedSocket(this.#address, this.#trust, this.#connectTimeoutMs, this.#clock);
     this.#pending.add(pending);
     pending.verified
       .finally(() => this.#pending.delete(pending))

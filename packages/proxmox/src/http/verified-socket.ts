@@ -1,4 +1,5 @@
 import { type ConnectionOptions, connect, getCACertificates, type TLSSocket } from "node:tls";
+import { after, type Clock } from "@berth/base";
 import type { FailureOf } from "../failure.ts";
 import type { ServerAddress } from "./address.ts";
 import type { CertificateTrust } from "./trust.ts";
@@ -32,13 +33,18 @@ export interface PendingSocket {
  *
  * No session is ever resumed: each connection shows the certificate anew.
  */
-export function openVerifiedSocket(address: ServerAddress, trust: CertificateTrust, timeoutMs: number): PendingSocket {
+export function openVerifiedSocket(
+  address: ServerAddress,
+  trust: CertificateTrust,
+  timeoutMs: number,
+  clock: Clock,
+): PendingSocket {
   const socket = connect({ ...tlsOptions(address), ...trustOptions(trust) });
   // For good: an error without a listener would end the process, and the HTTP client adds its own a tick later.
   socket.on("error", () => {});
   const verified = new Promise<TLSSocket>((resolve, reject) => {
     const settle = () => {
-      clearTimeout(timer);
+      callOffTimeout();
       socket.off("error", onError).off("close", onClose);
     };
     const fail = (failure: ConnectFailed) => {
@@ -48,10 +54,12 @@ export function openVerifiedSocket(address: ServerAddress, trust: CertificateTru
     };
     const onError = (error: Error) => {
       settle();
-      connectError(address, trust, error, timeoutMs).then(reject, reject);
+      connectError(address, trust, error, timeoutMs, clock).then(reject, reject);
     };
     const onClose = () => fail(unreachableAt(address, "the connection was closed during the TLS handshake"));
-    const timer = setTimeout(() => fail(unreachableAt(address, `no connection within ${timeoutMs} ms`)), timeoutMs);
+    const callOffTimeout = after(clock, timeoutMs, () =>
+      fail(unreachableAt(address, `no connection within ${timeoutMs} ms`)),
+    );
     socket.on("error", onError).on("close", onClose);
     socket.once("secureConnect", () => {
       const mismatch = pinMismatch(address, trust, socket);
@@ -107,10 +115,11 @@ async function connectError(
   trust: CertificateTrust,
   error: Error,
   timeoutMs: number,
+  clock: Clock,
 ): Promise<ConnectFailed> {
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (trust.kind === "ca" && CERTIFICATE_CODES.test(code)) {
-    const seen = await readFingerprint(address, timeoutMs).catch(() => undefined);
+    const seen = await readFingerprint(address, timeoutMs, clock).catch(() => undefined);
     const failure = {
       kind: "certificate",
       address: address.origin,
@@ -150,13 +159,15 @@ function unreachableAt(address: ServerAddress, detail: string, cause?: unknown):
  * The SHA-256 fingerprint of the certificate that a server shows, for a person to compare. Verifies nothing and sends
  * nothing but the handshake. Rejects with the socket's error, or a plain one after `timeoutMs`.
  */
-function readFingerprint(address: ServerAddress, timeoutMs: number): Promise<string | undefined> {
+function readFingerprint(address: ServerAddress, timeoutMs: number, clock: Clock): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connect({ ...tlsOptions(address), rejectUnauthorized: false });
-    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)), timeoutMs);
+    const callOffTimeout = after(clock, timeoutMs, () =>
+      socket.destroy(new Error(`no connection within ${timeoutMs} ms`)),
+    );
     socket.once("error", reject);
     socket.once("close", () => {
-      clearTimeout(timer);
+      callOffTimeout();
       reject(new Error("the connection was closed"));
     });
     socket.once("secureConnect", () => {
