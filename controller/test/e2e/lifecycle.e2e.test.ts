@@ -66,7 +66,7 @@ describe("a sandbox's life", () => {
     expect(ended.steps.map(({ name }) => name)).toEqual(operationSteps.destroy);
     expect(await containers(berth)).toEqual([]);
     await eventually(async () => (await berth.processesOf(sandbox)).length === 0, { what: "the end of its processes" });
-    expect(existsSync(join(berth.rootOf(sandbox), ".."))).toBe(false);
+    expect(existsSync(berth.folderOf(sandbox))).toBe(false);
     await expect(berth.client.call(getSandbox, { params: { id: sandbox.id } })).rejects.toBeInstanceOf(BerthError);
     await expect(berth.client.call(listTerminals, { params: { id: sandbox.id }, query: {} })).rejects.toMatchObject({
       code: "not_found",

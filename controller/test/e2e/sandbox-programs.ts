@@ -31,7 +31,7 @@ export async function storedOutput(
   terminalId: string,
   epoch: number,
 ): Promise<{ start: number; end: number; bytes: Buffer }> {
-  const folder = join(berth.rootOf(sandbox), guestPaths.terminals, terminalId);
+  const folder = join(await berth.rootOf(sandbox), guestPaths.terminals, terminalId);
   const offsets = (await readdir(folder))
     .flatMap((name) => {
       const [, ofEpoch, offset] = /^([0-9]+)-([0-9]+)\.ring$/.exec(name) ?? [];
@@ -78,8 +78,8 @@ export function recorder(file: string): string[] {
 }
 
 /** What a `recorder` has written. */
-export function recorded(berth: Berth, sandbox: Sandbox, file: string): Promise<string> {
-  return readFile(join(berth.rootOf(sandbox), guestPaths.workspace, file), "utf8");
+export async function recorded(berth: Berth, sandbox: Sandbox, file: string): Promise<string> {
+  return readFile(join(await berth.rootOf(sandbox), guestPaths.workspace, file), "utf8");
 }
 
 /** Viewers of a Berth's terminals, which are closed together. */

@@ -54,7 +54,7 @@ describe("a hostile sandbox", () => {
   afterEach(() => viewers.closeAll());
 
   async function agentConfig(sandbox: Sandbox): Promise<AgentConfig> {
-    const text = await readFile(join(berth.rootOf(sandbox), guestPaths.agentConfig), "utf8");
+    const text = await readFile(join(await berth.rootOf(sandbox), guestPaths.agentConfig), "utf8");
     return Value.Parse(agentConfigSchema, parseJson(text));
   }
 
@@ -233,7 +233,7 @@ describe("a hostile sandbox", () => {
     const copy = await temporaryDirectory("berth-e2e-copy-");
     try {
       for (const part of ["etc", "usr/lib/berth"]) {
-        await cp(join(berth.rootOf(hostile), part), join(copy.path, part), { recursive: true });
+        await cp(join(await berth.rootOf(hostile), part), join(copy.path, part), { recursive: true });
       }
       await writeFile(join(copy.path, guestPaths.machineId), `${"a".repeat(32)}\n`);
       const arrivals = () => berth.process.stdout.split("\n").filter((line) => line.includes("agent connected")).length;
@@ -289,26 +289,26 @@ describe("a sandbox after its bootstrap", () => {
   });
 
   it("has the bootstrap's private key nowhere in it", async () => {
-    const bootstrapKey = await readFile(join(templateRoot(), guestPaths.sshHostKey), "utf8");
+    const bootstrapKey = await readFile(join(await templateRoot(), guestPaths.sshHostKey), "utf8");
     const [, ...body] = bootstrapKey.trim().split("\n").slice(0, -1);
     // The last lines hold the private half; the first ones are the same in every key.
     const secret = body.at(-2) ?? "";
     expect(secret.length).toBeGreaterThan(40);
-    expect(await filesWith(templateRoot(), secret)).not.toEqual([]);
-    expect(await filesWith(berth.rootOf(sandbox), secret)).toEqual([]);
+    expect(await filesWith(await templateRoot(), secret)).not.toEqual([]);
+    expect(await filesWith(await berth.rootOf(sandbox), secret)).toEqual([]);
   });
 
   it("lets nobody in by the key that the template had", async () => {
     const facts = parseJson(await readFile(join(berth.dataDir, "proxmox", "emulator.json"), "utf8"));
     const { token } = Value.Parse(Type.Object({ token: Type.String() }), facts);
     const bootstrap = bundledTemplateKeys(token.split("=")[1] ?? "");
-    const ofTemplate = await readFile(join(templateRoot(), guestPaths.authorizedKeys), "utf8");
+    const ofTemplate = await readFile(join(await templateRoot(), guestPaths.authorizedKeys), "utf8");
     expect(ofTemplate).toContain(bootstrap.client.publicKey);
     const { fingerprint } = keys.hostKey(sandbox.id);
     const privateKeys = [bootstrap.client.privateKey];
     const attempt = connectSsh({ ...target(), hostKeyFingerprints: [fingerprint], privateKeys });
     await expect(attempt).rejects.toMatchObject({ level: "client-authentication" });
-    expect(await filesWith(berth.rootOf(sandbox), bootstrap.client.publicKey)).toEqual([]);
+    expect(await filesWith(await berth.rootOf(sandbox), bootstrap.client.publicKey)).toEqual([]);
   });
 });
 

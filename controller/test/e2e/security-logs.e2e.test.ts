@@ -48,9 +48,9 @@ describe("the logs", () => {
         body: JSON.stringify({ username: "admin", password: wrong }),
       });
       await fetch(`${berth.url}/api/v1/auth/me`, { headers: { authorization: `Bearer ${wrong}` } });
-      const config = await readFile(join(berth.rootOf(sandbox), guestPaths.agentConfig), "utf8");
+      const config = await readFile(join(await berth.rootOf(sandbox), guestPaths.agentConfig), "utf8");
       const agentSecret = Value.Parse(agentConfigSchema, parseJson(config)).secret;
-      const inSandbox = await textOf(join(berth.rootOf(sandbox), "var/log"));
+      const inSandbox = await textOf(join(await berth.rootOf(sandbox), "var/log"));
       expect(inSandbox).toContain("linked to the controller");
       await berth.stop();
       const said = `${berth.process.stdout}\n${berth.process.stderr}\n${inSandbox}`;

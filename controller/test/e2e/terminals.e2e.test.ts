@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import {
   createTerminal,
   deleteTerminal,
@@ -56,7 +55,7 @@ describe("a terminal by REST", () => {
   });
 
   it("runs in the workspace, in a folder of it, or where an absolute path says", async () => {
-    const workspace = join(berth.rootOf(sandbox), "workspace");
+    const workspace = berth.pathInside(sandbox, "workspace");
     // Wide enough that no path is wrapped.
     const run = async (argv: string[], cwd?: string) =>
       shows((await exec(argv, { cols: 500, ...(cwd === undefined ? {} : { cwd }) })).id, "in /");
@@ -150,7 +149,7 @@ describe("a terminal by REST", () => {
     const { id } = await berth.openTerminal(sandbox.id, { kind: "shell", cols: 200 });
     await eventually(async () => (await screen(id)).text.length > 0);
     await type(id, { text: "echo $((6 * 7)) in $PWD of $BERTH_SANDBOX", submit: true });
-    await shows(id, `42 in ${join(berth.rootOf(sandbox), "workspace")} of ${sandbox.name}`);
+    await shows(id, `42 in ${berth.pathInside(sandbox, "workspace")} of ${sandbox.name}`);
     await type(id, { text: "exit 3", submit: true });
     expect((await ended(id)).exit).toEqual({ code: 3, signal: null });
     // Its last screen stays.

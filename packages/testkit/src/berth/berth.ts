@@ -13,9 +13,10 @@ import {
   type Terminal,
 } from "@berth/protocol";
 import { eventually } from "../eventually.ts";
-import { processesWithEnvironment } from "../process/proc.ts";
+import type { ProcessFacts } from "../process/proc.ts";
 import { type SpawnedProcess, spawnProcess } from "../process/spawn-process.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { type Containers, processContainers } from "./containers.ts";
 import { environmentWithoutSettings } from "./environment.ts";
 import { freePorts } from "./free-ports.ts";
 
@@ -37,6 +38,7 @@ export class Berth {
   readonly env: Record<string, string>;
   readonly #command: readonly [string, ...string[]];
   readonly #dispose: () => Promise<void>;
+  readonly #containers: Containers = processContainers;
   #process: SpawnedProcess | undefined;
   #token = "";
 
@@ -136,13 +138,23 @@ export class Berth {
     return this.client.call(createTerminal, { params: { id: sandboxId }, body });
   }
 
-  /** The root folder of a sandbox's container. */
-  rootOf(sandbox: Pick<Sandbox, "vmid">): string {
-    return join(this.dataDir, "proxmox", "containers", String(sandbox.vmid), "rootfs");
+  /** The folder of a container of the bundled Proxmox, gone when the container is. */
+  folderOf(sandbox: Pick<Sandbox, "vmid">): string {
+    return join(this.dataDir, "proxmox", "containers", String(sandbox.vmid));
   }
 
-  processesOf(sandbox: Pick<Sandbox, "vmid">) {
-    return processesWithEnvironment("BERTH_ROOT", this.rootOf(sandbox));
+  /** The root folder of a sandbox's container as this machine sees it; with real containers, of one that runs. */
+  rootOf(sandbox: Pick<Sandbox, "vmid">): Promise<string> {
+    return this.#containers.root(this.folderOf(sandbox));
+  }
+
+  /** A path below its root as the sandbox's own programs see it. */
+  pathInside(sandbox: Pick<Sandbox, "vmid">, path: string): string {
+    return this.#containers.pathInside(this.folderOf(sandbox), path);
+  }
+
+  processesOf(sandbox: Pick<Sandbox, "vmid">): Promise<ProcessFacts[]> {
+    return this.#containers.processes(this.folderOf(sandbox));
   }
 }
 
