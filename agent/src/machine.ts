@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { isErrno, readTextIfExists } from "@berth/base/node";
 import type { Root } from "./root.ts";
 
+/** The file in `guestPaths.run` where the PTY host says which process it is: a `ProcessIdentity` as JSON. */
+export const ptyHostIdentityName = "pty-host.json";
+
 /**
  * An id of the container's present boot. The kernel's boot id is the node's, shared by all its containers, so the start
  * time of the container's first process tells its boots apart.

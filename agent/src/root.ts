@@ -44,3 +44,11 @@ function isWithin(folder: string, path: string): boolean {
   const steps = relative(folder, path);
   return steps !== ".." && !steps.startsWith("../");
 }
+
+/**
+ * Gives this process a name of its own in a container: people and Claude end their servers there with `pkill node`, and
+ * the programs of Berth run as the same user.
+ */
+export function nameProcess(root: Root, name: string): void {
+  if (!root.isFolder) process.title = name;
+}

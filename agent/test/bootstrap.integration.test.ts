@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sshKeyPair } from "@berth/base/node";
 import type { BootstrapRequest } from "@berth/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { withHostname } from "../src/bootstrap/machine.ts";
 import { type BootstrapMachine, bootstrap } from "../src/bootstrap/steps.ts";
 import { rootOf } from "../src/root.ts";
 import { endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
@@ -96,8 +97,8 @@ describe("the bootstrap", () => {
   });
 
   it("goes through again after it failed at any step outside files", async () => {
-    for (const step of ["setHostname", "reloadSsh", "startPrograms"] as const) {
-      const broken: BootstrapMachine = { setHostname: done, reloadSsh: done, startPrograms: done, [step]: fail };
+    for (const step of ["setHostname", "reloadSsh", "giveToAgent", "startPrograms"] as const) {
+      const broken: BootstrapMachine = { ...idle, [step]: fail };
       await expect(bootstrap(rootOf({ BERTH_ROOT: root.path }), request, broken)).rejects.toThrow("broken");
     }
     expect((await run(JSON.stringify(request))).code).toBe(0);
@@ -112,6 +113,25 @@ describe("the bootstrap", () => {
     expect(existsSync(join(root.path, "etc/berth/agent.json"))).toBe(false);
   });
 });
+
+describe("the container's own name in /etc/hosts", () => {
+  it("is added once, and takes the place of a former one", () => {
+    const named = withHostname("127.0.0.1\tlocalhost\n", "one");
+    expect(named).toBe("127.0.0.1\tlocalhost\n127.0.1.1\tone\n");
+    expect(withHostname(named, "one")).toBe(named);
+    expect(withHostname(named, "two")).toBe("127.0.0.1\tlocalhost\n127.0.1.1\ttwo\n");
+    expect(withHostname("", "one")).toBe("127.0.1.1\tone\n");
+    expect(withHostname("127.0.0.1 localhost", "one")).toBe("127.0.0.1 localhost\n127.0.1.1\tone\n");
+  });
+
+  it("is left to whoever has written it, and is not found in a comment or in another name", () => {
+    const written = "# --- BEGIN PVE ---\n10.0.0.7 one.lan one\n# --- END PVE ---\n";
+    expect(withHostname(written, "one")).toBe(written);
+    expect(withHostname("10.0.0.7 one.lan # one\n", "one")).toContain("127.0.1.1\tone\n");
+  });
+});
+
+const idle: BootstrapMachine = { setHostname: done, reloadSsh: done, giveToAgent: done, startPrograms: done };
 
 async function done(): Promise<void> {}
 

@@ -15,6 +15,7 @@ import type { Static } from "typebox";
 import type { WebSocket } from "ws";
 import { errorText, type Log } from "../log.ts";
 import { dialController, isRefusal, Refused } from "./controller-socket.ts";
+import { Heartbeat } from "./heartbeat.ts";
 
 type Hello = Static<(typeof controllerInterface.methods.hello)["params"]>;
 type Welcome = Static<(typeof controllerInterface.methods.hello)["result"]>;
@@ -28,23 +29,34 @@ export interface ControllerLinkOptions {
   hello(): Promise<Omit<Hello, "linkVersion">>;
   onWelcome(welcome: Welcome): Promise<void>;
   onOpen(channel: Channel, kind: string, params: unknown): void;
+  /** The link stands, or is gone. */
+  onLink(linked: boolean): void;
+  /** `dialController`, or what stands for it in a test. */
+  dial?: typeof dialController;
 }
 
-/** A controller that restarts is back within a second; many agents that lost it do not come back at one time. */
-const backoff = { firstMs: 200, maxMs: 15_000 };
+/**
+ * A controller that restarts is back within a second; many agents that lost it do not come back at one time. The longest
+ * wait and the time for one connection together stay below 5 seconds: so soon after the network the link is back, too.
+ */
+const backoff = { firstMs: 200, maxMs: 3_000 };
 /** A refusal stays until somebody bootstraps the sandbox anew. */
 const refusedMs = 60_000;
-/** Until the controller has named its own, in milliseconds. */
-const firstHeartbeatMs = 15_000;
 
 /** The agent's one link to its controller. */
 export class ControllerLink {
   readonly #options: ControllerLinkOptions;
   #peer: ControllerPeer | undefined;
   #toldReason = "";
+  #turns = 0;
 
   constructor(options: ControllerLinkOptions) {
     this.#options = options;
+  }
+
+  /** Grows for as long as the link is looked after: at each attempt, and at each beat while it stands. */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** Tells the controller of a terminal; while there is no link, the next hello does. */
@@ -57,6 +69,7 @@ export class ControllerLink {
     const { clock } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       let waitMs: number | undefined;
+      this.#turns += 1;
       try {
         const welcomed = await this.#serve(signal);
         if (welcomed) attempt = 0;
@@ -71,8 +84,8 @@ export class ControllerLink {
 
   /** One connection, from the dial to its end; answers whether the controller had welcomed it. */
   async #serve(signal: AbortSignal): Promise<boolean> {
-    const { config, log, handlers, onOpen } = this.#options;
-    const socket = await dialController(config(), signal);
+    const { config, clock, log, handlers, onOpen, onLink, dial = dialController } = this.#options;
+    const socket = await dial(config(), signal);
     socket.binaryType = "nodebuffer";
     const multiplexer: Multiplexer = new Multiplexer({
       side: "dialler",
@@ -86,7 +99,9 @@ export class ControllerLink {
       handlers,
       send: (message) => multiplexer.sendControl(message),
     });
-    const heartbeat = new Heartbeat(socket);
+    const heartbeat = new Heartbeat(socket, clock, () => {
+      this.#turns += 1;
+    });
     socket.on("message", (data) => receive(socket, multiplexer, data, log));
     const closed = new Promise<number>((resolve) => socket.once("close", (code) => resolve(code)));
     const gone = closed.then(() => {
@@ -100,8 +115,12 @@ export class ControllerLink {
       log.warn("the controller did not answer the hello", { reason: errorText(error) });
       return false;
     });
-    if (welcomed) log.info("linked to the controller");
+    if (welcomed) {
+      log.info("linked to the controller");
+      onLink(true);
+    }
     await gone;
+    if (welcomed) onLink(false);
     const code = await closed;
     if (isRefusal(code)) throw new Refused(`the controller closed the link with ${code}`);
     if (welcomed && !signal.aborted) log.info("the link to the controller closed", { code });
@@ -132,37 +151,5 @@ function receive(socket: WebSocket, multiplexer: Multiplexer, data: unknown, log
   } catch (error) {
     log.error("the controller broke the link's rules", { reason: errorText(error) });
     socket.terminate();
-  }
-}
-
-/** Asks for a sign of life at each beat, and ends a link that was silent for two. */
-class Heartbeat {
-  readonly #socket: WebSocket;
-  #timer: NodeJS.Timeout | undefined;
-  #silentBeats = 0;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    for (const event of ["message", "ping", "pong"] as const) {
-      socket.on(event, () => {
-        this.#silentBeats = 0;
-      });
-    }
-    this.start(firstHeartbeatMs);
-  }
-
-  start(everyMs: number): void {
-    this.stop();
-    this.#timer = setInterval(() => this.#beat(), everyMs);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  #beat(): void {
-    if (this.#silentBeats >= 2) this.#socket.terminate();
-    else this.#socket.ping();
-    this.#silentBeats += 1;
   }
 }

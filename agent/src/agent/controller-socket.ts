@@ -1,8 +1,15 @@
 import { X509Certificate } from "node:crypto";
 import { Agent } from "node:https";
+import type { Socket } from "node:net";
 import type { AgentConfig } from "@berth/protocol";
 import { agentLinkPath, linkLimits } from "@berth/protocol/link";
 import { WebSocket } from "ws";
+
+/**
+ * How long TCP may take to connect, in milliseconds. While the network is gone its packets are just dropped, and TCP
+ * repeats them after 1, 3 and 7 seconds: past the second a new attempt is sooner there.
+ */
+const connectTimeoutMs = 3_500;
 
 /** The controller refused this sandbox: its secret is no longer valid, or the versions do not fit. */
 export class Refused extends Error {
@@ -35,6 +42,10 @@ export function dialController(config: AgentConfig, signal: AbortSignal): Promis
       perMessageDeflate: false,
       maxPayload: linkLimits.maxFrameBytes + linkLimits.headerBytes,
       handshakeTimeout: 10_000,
+      finishRequest: (request) => {
+        request.once("socket", boundConnect);
+        request.end();
+      },
     });
     const abort = () => socket.terminate();
     signal.addEventListener("abort", abort, { once: true });
@@ -51,4 +62,14 @@ export function dialController(config: AgentConfig, signal: AbortSignal): Promis
       reject(status === 401 || status === 403 ? new Refused(text) : new Error(text));
     });
   });
+}
+
+/** Gives up a connection that TCP did not make in time. What follows may take longer: a controller may be busy. */
+function boundConnect(socket: Socket): void {
+  if (!socket.connecting) return;
+  const timer = setTimeout(
+    () => socket.destroy(new Error("the controller's address does not answer")),
+    connectTimeoutMs,
+  );
+  for (const event of ["connect", "close"] as const) socket.once(event, () => clearTimeout(timer));
 }

@@ -4,11 +4,13 @@ import type { AgentConfig, Environment } from "@berth/protocol";
 import { type Channel, relay, terminalChannelKind } from "@berth/protocol/link";
 import { createLog, errorText } from "../log.ts";
 import { bootId } from "../machine.ts";
-import { guestPath, type Root, rootOf } from "../root.ts";
+import { guestPath, nameProcess, type Root, rootOf } from "../root.ts";
+import { type ServiceManager, serviceManager } from "../service-manager.ts";
 import { agentVersion } from "../version.ts";
 import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
+import { killPtyHost, watchPtyHost } from "./pty-host-watch.ts";
 import { TerminalRegistry } from "./registry.ts";
 import { Terminals } from "./terminals.ts";
 
@@ -16,21 +18,38 @@ const log = createLog("agent");
 
 async function main(): Promise<void> {
   const root = rootOf(process.env);
+  nameProcess(root, "berth-agent");
+  const manager = serviceManager(process.env, log);
   const found = await findConfig(root);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.abort());
   // A bootstrap wrote another configuration: the supervisor starts the agent again with it.
   const watch = watchConfig(root, found, () => ended.abort());
-  if (found.kind === "own") await runAgent(root, found.config, found.machineId, ended.signal);
-  else {
-    // It stays, since a supervisor would start it again and again.
-    log.info("no configuration of this machine's: the agent stays silent", { configuration: found.kind });
-    await new Promise((resolve) => ended.signal.addEventListener("abort", resolve));
-  }
+  if (found.kind === "own") await runAgent({ root, ...found, manager, signal: ended.signal });
+  else await staySilent(found.kind, manager, ended.signal);
+  manager.tell({ STOPPING: "1" });
   watch.stop();
 }
 
-async function runAgent(root: Root, config: AgentConfig, machineId: string, signal: AbortSignal): Promise<void> {
+/** In a copy of a sandbox, or before its bootstrap. It stays, since a supervisor would start it again and again. */
+async function staySilent(configuration: string, manager: ServiceManager, signal: AbortSignal): Promise<void> {
+  log.info("no configuration of this machine's: the agent stays silent", { configuration });
+  manager.tell({ READY: "1", STATUS: "silent: no configuration of this machine's" });
+  let looks = 0;
+  const stopAnswering = manager.keepAlive(() => ++looks);
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  stopAnswering();
+}
+
+interface AgentSurroundings {
+  readonly root: Root;
+  readonly config: AgentConfig;
+  readonly machineId: string;
+  readonly manager: ServiceManager;
+  readonly signal: AbortSignal;
+}
+
+async function runAgent({ root, config, machineId, manager, signal }: AgentSurroundings): Promise<void> {
   let current = config;
   const run = guestPath(root, "run");
   await makePrivateDirectory(run);
@@ -69,6 +88,7 @@ async function runAgent(root: Root, config: AgentConfig, machineId: string, sign
     }),
     onWelcome: ({ env }) => replaceEnvironment(env),
     onOpen: (channel, kind, params) => openChannel(ptyHost, channel, kind, params),
+    onLink: (linked) => manager.tell({ STATUS: linked ? linkedStatus : unlinkedStatus }),
   });
 
   const ready = Promise.withResolvers<void>();
@@ -78,10 +98,18 @@ async function runAgent(root: Root, config: AgentConfig, machineId: string, sign
     for (const status of await ptyHost.call("list", {})) controller.tellTerminal(status);
   }, signal);
   signal.addEventListener("abort", () => ready.resolve(), { once: true });
+  const ask = () => ptyHost.call("list", {});
+  const watching = watchPtyHost({ ask, kill: () => killPtyHost(run), clock: systemClock, log }, signal);
   // Without its PTY host the agent would tell the controller that there are no terminals.
   await ready.promise;
-  await Promise.all([serving, controller.run(signal)]);
+  if (!signal.aborted) manager.tell({ READY: "1", STATUS: unlinkedStatus });
+  const stopAnswering = manager.keepAlive(() => controller.turns);
+  await Promise.all([serving, watching, controller.run(signal)]);
+  stopAnswering();
 }
+
+const linkedStatus = "linked with the controller";
+const unlinkedStatus = "no link with the controller; it is tried again and again";
 
 /** Joins a viewer's channel to the PTY host, which checks the parameters. */
 function openChannel(ptyHost: PtyHostLink, channel: Channel, kind: string, params: unknown): void {

@@ -44,18 +44,24 @@ export class PtyHostLink {
     return this.#connection !== undefined;
   }
 
-  /** Keeps a connection until aborted. `onConnected` runs after each new one. */
+  /** Keeps a connection until aborted. `onConnected` runs after each new one, which is given up if it rejects. */
   async run(onConnected: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         const connection = await this.#connect();
-        attempt = 0;
         this.#connection = connection;
         const stop = () => connection.socket.destroy();
         signal.addEventListener("abort", stop, { once: true });
-        await onConnected().catch((error: unknown) =>
-          log.error("terminals are not in order", { reason: errorText(error) }),
+        await onConnected().then(
+          () => {
+            attempt = 0;
+          },
+          (error: unknown) => {
+            // A host that does not answer accepts connections all the same: the next one may find it awake.
+            if (!signal.aborted) log.error("terminals are not in order", { reason: errorText(error) });
+            stop();
+          },
         );
         await connection.closed;
         signal.removeEventListener("abort", stop);

@@ -2,7 +2,8 @@ import { bootstrapRequestSchema, parseJson } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { errorText } from "../log.ts";
 import { rootOf } from "../root.ts";
-import { bootstrap, thisMachine } from "./steps.ts";
+import { thisMachine } from "./machine.ts";
+import { bootstrap } from "./steps.ts";
 
 /** A request of the largest size that its schema allows is below this. */
 const maxRequestBytes = 16 * 1024 * 1024;

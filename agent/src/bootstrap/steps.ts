@@ -1,13 +1,9 @@
-import { execFile } from "node:child_process";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { isErrno, makePrivateDirectory, readTextIfExists, sshFingerprint, writeFileAtomic } from "@berth/base/node";
+import { makePrivateDirectory, readTextIfExists, sshFingerprint, writeFileAtomic } from "@berth/base/node";
 import type { AgentConfig, BootstrapRequest, BootstrapResult } from "@berth/protocol";
 import { guestPath, type Root } from "../root.ts";
 import { agentVersion } from "../version.ts";
-
-const run = promisify(execFile);
 
 /** How the steps reach what is outside files. */
 export interface BootstrapMachine {
@@ -15,7 +11,10 @@ export interface BootstrapMachine {
   reloadSsh(root: Root): Promise<void>;
   /** Starts the PTY host and the agent, and restarts an agent that runs with another configuration. */
   startPrograms(root: Root, configChanged: boolean): Promise<void>;
+  /** Names the running container, and lets it find its own name. */
   setHostname(root: Root, hostname: string): Promise<void>;
+  /** Gives a file and its folder to the user that the agent runs as. */
+  giveToAgent(root: Root, path: string): Promise<void>;
 }
 
 /**
@@ -26,6 +25,10 @@ export interface BootstrapMachine {
  * The order matters: the keys that may sign in come before the host key, since the key that signed in now is taken back
  * with them; the agent's configuration comes last of the files, since the agent starts once it is there, and by then
  * the bootstrap host key must be gone.
+ *
+ * Gone means that no name leads to it any more: the file of the new key took its place. Overwriting it first could leave
+ * a container without any host key, and would hide nothing: a clone shares the template's blocks or layers, which only
+ * the node can read, and there lies the template itself.
  */
 export async function bootstrap(
   root: Root,
@@ -43,7 +46,10 @@ export async function bootstrap(
   await removeLeftovers(hostKey);
   await machine.reloadSsh(root);
   const config: AgentConfig = { ...request.agent, machineId };
-  const configChanged = await replace(guestPath(root, "agentConfig"), `${JSON.stringify(config)}\n`, 0o600);
+  const configPath = guestPath(root, "agentConfig");
+  const configChanged = await replace(configPath, `${JSON.stringify(config)}\n`, 0o600);
+  // Each time: an earlier bootstrap may have been killed in between.
+  await machine.giveToAgent(root, configPath);
   await machine.startPrograms(root, configChanged);
   return { machineId, hostKeyFingerprint: fingerprint, agentVersion };
 }
@@ -83,39 +89,4 @@ function withNewline(text: string): string {
 
 function lines(items: readonly string[]): string {
   return items.map((item) => `${item}\n`).join("");
-}
-
-/** The container that this program runs in. */
-export const thisMachine: BootstrapMachine = {
-  async setHostname(root, hostname) {
-    // In a folder the hostname is the machine's own; in a container it is set for now, and the file for later boots.
-    if (!root.isFolder) await run("hostname", [hostname]);
-  },
-
-  async reloadSsh(root) {
-    const pid = await readTextIfExists(join(root.path, "run/sshd.pid"));
-    if (pid !== undefined && signal(Number(pid), "SIGHUP")) return;
-    if (!root.isFolder) await run("systemctl", ["try-reload-or-restart", "ssh.service"]);
-  },
-
-  async startPrograms(root, configChanged) {
-    if (root.isFolder) {
-      const init = Number(await readFile(join(root.path, "run/init.pid"), "utf8"));
-      if (!signal(init, "SIGHUP")) throw new Error("the container's init process is not running");
-      return;
-    }
-    await run("systemctl", ["start", "berth-pty-host.service", "berth-agent.service"]);
-    if (configChanged) await run("systemctl", ["restart", "berth-agent.service"]);
-  },
-};
-
-function signal(pid: number, name: NodeJS.Signals): boolean {
-  if (!Number.isInteger(pid) || pid <= 1) return false;
-  try {
-    process.kill(pid, name);
-    return true;
-  } catch (error) {
-    if (isErrno(error, "ESRCH")) return false;
-    throw error;
-  }
 }

@@ -1,6 +1,9 @@
+import { join } from "node:path";
+import { identifyProcess, writeFileAtomic } from "@berth/base/node";
 import { createLog, errorText } from "../log.ts";
-import { bootId } from "../machine.ts";
-import { guestPath, rootOf } from "../root.ts";
+import { bootId, ptyHostIdentityName } from "../machine.ts";
+import { guestPath, nameProcess, rootOf } from "../root.ts";
+import { serviceManager } from "../service-manager.ts";
 import { PtyHost } from "./host.ts";
 import { spawnPty } from "./pty.ts";
 import { HostAlreadyRuns, lockFolder, serve } from "./server.ts";
@@ -9,9 +12,13 @@ const log = createLog("pty-host");
 
 async function main(): Promise<void> {
   const root = rootOf(process.env);
+  nameProcess(root, "berth-pty-host");
+  const manager = serviceManager(process.env, log);
   const run = guestPath(root, "run");
   // First, since a second host must not touch the first one's files.
   await lockFolder(run);
+  // Soon, since from then on the agent can tell a host that is stuck.
+  await writeFileAtomic(join(run, ptyHostIdentityName), JSON.stringify(identifyProcess(process.pid)));
   const host = new PtyHost({
     folder: guestPath(root, "terminals"),
     spawn: spawnPty,
@@ -20,10 +27,11 @@ async function main(): Promise<void> {
   });
   await host.load();
   const stopServing = await serve(host, run, log);
-  // Here a systemd unit of Type=notify would be told; Node has no datagram socket for that, so the unit is Type=exec.
+  manager.tell({ READY: "1", STATUS: "serves the terminals" });
   log.info("the PTY host serves", { pid: process.pid });
   const stop = async (signal: string) => {
     log.info("the PTY host ends its terminals", { signal });
+    manager.tell({ STOPPING: "1" });
     await stopServing();
     await host.end();
     process.exit(0);

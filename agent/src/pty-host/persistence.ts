@@ -20,8 +20,8 @@ export class Persistence {
   readonly #writes = new SerialQueue();
   #timer: NodeJS.Timeout | undefined;
   #writtenMeta = "";
-  /** The screen on disk: what of the epoch it has, its size, and when it was made. */
-  #screen = { offset: 0, cols: 0, rows: 0, atMs: 0 };
+  /** The screen on disk: what of the epoch it has, its size, and when it was made, by a clock that nobody sets. */
+  #screen = { offset: 0, cols: 0, rows: 0, atMs: Number.NEGATIVE_INFINITY };
   #failed = false;
   #closed = false;
 
@@ -85,7 +85,7 @@ export class Persistence {
   }
 
   #screenIsOld({ feed, model }: TerminalContent): boolean {
-    if (Date.now() - this.#screen.atMs < limits.checkpointMs) return false;
+    if (performance.now() - this.#screen.atMs < limits.checkpointMs) return false;
     const grown = feed.parsedOffset - this.#screen.offset >= limits.checkpointBytes;
     return grown || model.cols !== this.#screen.cols || model.rows !== this.#screen.rows;
   }
@@ -98,7 +98,7 @@ export class Persistence {
     const { epoch } = this.#source.meta();
     const { cols, rows, approximate } = model;
     const offset = feed.parsedOffset;
-    this.#screen = { offset, cols, rows, atMs: Date.now() };
+    this.#screen = { offset, cols, rows, atMs: performance.now() };
     const bytes = model.snapshot(scrollbackLines);
     // The screen must not be ahead of the ring on disk.
     await this.#store.appendRing(epoch, content.ring);

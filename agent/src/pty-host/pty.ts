@@ -5,6 +5,7 @@ import { isErrno } from "@berth/base/node";
 import type { Environment, TerminalExit } from "@berth/protocol";
 import { loadNativeModule } from "node-pty/lib/utils.js";
 import { limits } from "./limits.ts";
+import { killFirst } from "./out-of-memory.ts";
 import { signalSession } from "./session.ts";
 
 /** What a terminal needs of its PTY. */
@@ -68,6 +69,7 @@ class NativePtyProcess implements Pty {
     const pty = native.fork(file, args, env, cwd, cols, rows, -1, -1, true, "", onExit);
     this.#fd = pty.fd;
     this.pid = pty.pid;
+    killFirst(pty.pid);
     this.#hold = openSync(pty.pty, openFlags.O_RDWR | openFlags.O_NOCTTY);
     this.#stream = new ReadStream(pty.fd);
     this.#stream.on("data", (chunk) => {

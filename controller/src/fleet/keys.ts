@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, randomBytes, sign, verify, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import {
+  type BootstrapKeys,
   deriveSecret,
   ed25519FromSeed,
   makePrivateDirectory,
@@ -39,6 +40,14 @@ export class FleetKeys {
   /** The SSH host key of a sandbox: always the same, so that a bootstrap can be done again. */
   hostKey(sandboxId: string): SshKeyPair {
     return sshKeyPair(deriveSecret(this.#secret, `host key of ${sandboxId}`), `berth-${sandboxId}`);
+  }
+
+  /** The keys of the first contact with a clone of a template that this fleet has built. */
+  templateKeys(templateId: string): BootstrapKeys {
+    return {
+      host: sshKeyPair(deriveSecret(this.#secret, `bootstrap host key of ${templateId}`), "berth-bootstrap-host"),
+      client: sshKeyPair(deriveSecret(this.#secret, `bootstrap client key of ${templateId}`), "berth-bootstrap-client"),
+    };
   }
 
   /** Signs a text for this fleet (Ed25519, base64url). */
@@ -84,13 +93,17 @@ async function readOrMake(path: string, make: () => Promise<string>): Promise<st
   return made;
 }
 
-/** Agents trust this one certificate and look at nothing else in it; a hundred years is "until it is replaced". */
+/**
+ * Agents trust this one certificate and look at nothing else in it; a hundred years is "until it is replaced". Its
+ * beginning is long past, since the clock of a node may be behind this one.
+ */
 async function makeListenerCertificate(): Promise<string> {
   const notAfterDate = new Date();
   notAfterDate.setFullYear(notAfterDate.getFullYear() + 100);
   const pems = await generate([{ name: "commonName", value: "Berth agent listener" }], {
     keyType: "ec",
     algorithm: "sha256",
+    notBeforeDate: new Date(Date.UTC(2020, 0, 1)),
     notAfterDate,
   });
   return `${pems.private.trim()}\n${pems.cert.trim()}\n`;

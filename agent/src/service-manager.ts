@@ -1,0 +1,104 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { errorText, type Log } from "./log.ts";
+
+const run = promisify(execFile);
+
+/** What a service manager is told, by the names of sd_notify(3). */
+export interface ServiceState {
+  READY?: "1";
+  STOPPING?: "1";
+  WATCHDOG?: "1";
+  /** One line for `systemctl status`. */
+  STATUS?: string;
+}
+
+/** Who started this program and wants to hear of it: systemd, by `Type=notify`. */
+export interface ServiceManager {
+  /** Tells something; what has not gone out yet is told together, the latest of each name. Never throws. */
+  tell(state: ServiceState): void;
+  /**
+   * Answers the manager's watchdog for as long as the work goes on: `turns` must grow, if not from each look to the next
+   * then within `maxSilentLooks`. An event loop that is blocked answers nothing either. Answers how to stop.
+   */
+  keepAlive(turns: () => number): () => void;
+}
+
+/** Brings words to the manager: `NAME=VALUE` each. */
+export type SendNotification = (words: readonly string[]) => Promise<void>;
+
+/**
+ * Looks without progress after which the watchdog goes unanswered. Looks are counted, not time: that of a container which
+ * is frozen goes on. The link's own longest wait, after a refusal, takes seven.
+ */
+const maxSilentLooks = 12;
+const notifyTimeoutMs = 5000;
+
+/** The manager that an environment names; without one, nothing is told and nothing costs anything. */
+export function serviceManager(
+  environment: Readonly<Record<string, string | undefined>>,
+  log: Log,
+  send: SendNotification = systemdNotify,
+): ServiceManager {
+  if (!environment.NOTIFY_SOCKET) return { tell: () => {}, keepAlive: () => () => {} };
+  const watchdogUs = Number(environment.WATCHDOG_USEC ?? "0");
+  return new SystemdManager(Number.isSafeInteger(watchdogUs) ? watchdogUs / 1000 : 0, log, send);
+}
+
+class SystemdManager implements ServiceManager {
+  readonly #watchdogMs: number;
+  readonly #log: Log;
+  readonly #send: SendNotification;
+  #pending: ServiceState | undefined;
+  #sending = false;
+  #failed = false;
+
+  constructor(watchdogMs: number, log: Log, send: SendNotification) {
+    this.#watchdogMs = watchdogMs;
+    this.#log = log;
+    this.#send = send;
+  }
+
+  tell(state: ServiceState): void {
+    this.#pending = { ...this.#pending, ...state };
+    if (!this.#sending) void this.#sendAll();
+  }
+
+  keepAlive(turns: () => number): () => void {
+    if (this.#watchdogMs <= 0) return () => {};
+    let seen = turns();
+    let silentLooks = 0;
+    const look = () => {
+      const now = turns();
+      silentLooks = now === seen ? silentLooks + 1 : 0;
+      seen = now;
+      if (silentLooks <= maxSilentLooks) this.tell({ WATCHDOG: "1" });
+      else if (silentLooks === maxSilentLooks + 1)
+        this.#log.error("the work stands still: the watchdog is not answered");
+    };
+    // A third, so that one answer may come late on a busy machine.
+    const timer = setInterval(look, this.#watchdogMs / 3);
+    return () => clearInterval(timer);
+  }
+
+  /** One message at a time: a child that is slow must not be overtaken, nor have many beside it. */
+  async #sendAll(): Promise<void> {
+    this.#sending = true;
+    for (let state = this.#pending; state; state = this.#pending) {
+      this.#pending = undefined;
+      try {
+        await this.#send(Object.entries(state).map(([name, value]) => `${name}=${value.replaceAll(/\s+/g, " ")}`));
+        this.#failed = false;
+      } catch (error) {
+        if (!this.#failed) this.#log.error("the service manager could not be told", { reason: errorText(error) });
+        this.#failed = true;
+      }
+    }
+    this.#sending = false;
+  }
+}
+
+/** Node has no datagram sockets of Unix; systemd's own tool waits until its message was taken. */
+async function systemdNotify(words: readonly string[]): Promise<void> {
+  await run("systemd-notify", [...words], { timeout: notifyTimeoutMs, killSignal: "SIGKILL" });
+}
