@@ -3,6 +3,7 @@ import type { Rights } from "./access/rights.ts";
 import type { ContainerBackend } from "./backend/backend.ts";
 import type { ContainerStore } from "./containers/container-store.ts";
 import type { PoolStore } from "./pools/pool-store.ts";
+import type { Archives } from "./storage/archives.ts";
 import type { TaskList } from "./tasks/task-list.ts";
 
 /** The names of what a bundled Proxmox consists of. */
@@ -24,6 +25,7 @@ export interface Emulation {
   readonly tasks: TaskList;
   readonly pools: PoolStore;
   readonly store: ContainerStore;
+  readonly archives: Archives;
   readonly backend: ContainerBackend;
   /** One line a life-cycle change. */
   readonly report: (line: string) => void;

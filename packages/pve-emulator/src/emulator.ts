@@ -23,10 +23,12 @@ import { loadCertificate } from "./http/certificate.ts";
 import { Dispatcher } from "./http/dispatcher.ts";
 import { type Route, RouteTable } from "./http/route.ts";
 import { ApiServer } from "./http/server.ts";
+import { applianceRoutes } from "./nodes/appliance-routes.ts";
 import { nodeRoutes } from "./nodes/routes.ts";
 import { PoolStore } from "./pools/pool-store.ts";
 import { poolRoutes } from "./pools/routes.ts";
 import { saveJson } from "./state/json-file.ts";
+import { Archives, type BaseArchive } from "./storage/archives.ts";
 import { storageRoutes } from "./storage/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
 import { TaskList } from "./tasks/task-list.ts";
@@ -42,6 +44,8 @@ export interface EmulatorOptions {
   readonly backend?: BackendKind;
   /** Containers get no way to the outside. The process backend shares the machine's network and cannot hold this. */
   readonly isolated?: boolean;
+  /** Gets the archive that containers are made from; undefined where they have no root file systems of their own. */
+  readonly baseArchive?: BaseArchive;
   /** Where the template's contents are taken from. */
   readonly payload?: PayloadSources;
   readonly clock?: Clock;
@@ -112,7 +116,8 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
   const tasks = await TaskList.open(`${dataDir}/tasks.jsonl`, site.node, clock);
   scope.own(tasks);
   const rights = new Rights(access, (vmid) => pools.poolOf(vmid));
-  const emulation: Emulation = { site, clock, rights, tasks, pools, store, backend, report };
+  const archives = await Archives.open(dataDir, options.baseArchive);
+  const emulation: Emulation = { site, clock, rights, tasks, pools, store, archives, backend, report };
   await backend.adopt(store.all().map(({ vmid }) => vmid));
   for (const { vmid } of store.all()) if (backend.running(vmid)) report(`container ${vmid} still runs: taken over`);
   await recoverContainers(emulation);
@@ -133,6 +138,7 @@ function dispatcherOf(emulation: Emulation, access: AccessState): Dispatcher {
     ...accessRoutes(signIn, rights),
     ...clusterRoutes(emulation, statuses),
     ...nodeRoutes(emulation),
+    ...applianceRoutes(emulation),
     ...storageRoutes(emulation),
     ...poolRoutes(emulation, statuses),
     ...taskRoutes(tasks, rights, site.node),

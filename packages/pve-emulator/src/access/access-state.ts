@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import Type, { type Static } from "typebox";
-import { loadOrCreate } from "../state/json-file.ts";
-import { controllerRole } from "./roles.ts";
+import { loadOrCreate, saveJson } from "../state/json-file.ts";
+import { archiveStorage } from "../storage/archives.ts";
+import { controllerRole, templateRole } from "./roles.ts";
 
 const entrySchema = Type.Object({
   path: Type.String(),
@@ -42,19 +43,36 @@ const controllerUser = "controller@pve";
 const powerlessUser = "powerless@pve";
 const controllerTokenName = "berth";
 
-/** Users, tokens and rights: read from the data folder, or made there on the first start. */
-export function loadAccessState(dataDir: string, scope: AccessScope): Promise<AccessState> {
-  return loadOrCreate(join(dataDir, "access.json"), accessStateSchema, () => newAccessState(scope));
+/**
+ * Users, tokens and rights: read from the data folder, or made there on the first start. Rights that this version has
+ * and the one that made the folder had not are added.
+ */
+export async function loadAccessState(dataDir: string, scope: AccessScope): Promise<AccessState> {
+  const path = join(dataDir, "access.json");
+  const state = await loadOrCreate(path, accessStateSchema, () => newAccessState(scope));
+  const missing = grantsOf(scope).filter(
+    (grant) => !state.acl.some((entry) => entry.path === grant.path && entry.subject === grant.subject),
+  );
+  if (missing.length === 0) return state;
+  state.acl.push(...missing);
+  await saveJson(path, state);
+  return state;
+}
+
+/** What the controller may do where; nothing on `/`, and nothing on containers outside its pool but its template. */
+function grantsOf(scope: AccessScope): AccessState["acl"] {
+  const grant = (path: string, role = controllerRole) => ({ path, subject: controllerUser, role, propagate: true });
+  return [
+    grant(`/vms/${scope.template}`),
+    grant(`/pool/${scope.pool}`),
+    grant(`/storage/${scope.storage}`),
+    grant("/sdn/zones/localnetwork"),
+    grant(`/nodes/${scope.node}`),
+    grant(`/storage/${archiveStorage}`, templateRole),
+  ];
 }
 
 function newAccessState(scope: AccessScope): AccessState {
-  const paths = [
-    `/vms/${scope.template}`,
-    `/pool/${scope.pool}`,
-    `/storage/${scope.storage}`,
-    "/sdn/zones/localnetwork",
-    `/nodes/${scope.node}`,
-  ];
   return {
     rootPassword: randomBytes(18).toString("base64url"),
     ticketKey: randomBytes(32).toString("hex"),
@@ -63,7 +81,7 @@ function newAccessState(scope: AccessScope): AccessState {
       { userid: controllerUser, name: controllerTokenName, secret: randomUUID(), separated: false },
       { userid: powerlessUser, name: "none", secret: randomUUID(), separated: true },
     ],
-    acl: paths.map((path) => ({ path, subject: controllerUser, role: controllerRole, propagate: true })),
+    acl: grantsOf(scope),
   };
 }
 

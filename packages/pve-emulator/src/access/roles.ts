@@ -39,6 +39,9 @@ export const allPrivileges: readonly string[] = [
 /** What a controller of sandboxes needs, and no more; it has it on its template, pool, storage, bridge and node. */
 export const controllerRole = "BerthController";
 
+/** What a controller needs on the storage of archives, to build templates from them. */
+export const templateRole = "BerthTemplates";
+
 /** Privileges by role. */
 export const roles: Readonly<Record<string, readonly string[]>> = {
   Administrator: allPrivileges,
@@ -63,4 +66,5 @@ export const roles: Readonly<Record<string, readonly string[]>> = {
     "Pool.Audit",
     "Sys.Audit",
   ],
+  [templateRole]: ["Datastore.Audit", "Datastore.AllocateTemplate"],
 };

@@ -7,6 +7,7 @@ import { ApiError } from "../http/api-error.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { figures } from "../nodes/routes.ts";
 import { optionalVmid } from "../schema/parameters.ts";
+import { spaceFigures, visibleStorages } from "../storage/storages.ts";
 import { listEntry } from "../tasks/routes.ts";
 import { pveVersion } from "../version.ts";
 
@@ -112,23 +113,21 @@ function node({ site, rights }: Emulation, caller: Caller): Resource {
   return { id: `node/${site.node}`, type: "node", node: site.node, status: "online", ...(audit ? figures() : {}) };
 }
 
-async function storages({ site, rights, backend }: Emulation, caller: Caller): Promise<Resource[]> {
-  if (!rights.has(caller, `/storage/${site.storage}`, "Datastore.Audit", "Datastore.AllocateSpace")) return [];
-  const { totalBytes, availableBytes } = await backend.disks.space();
-  return [
-    {
-      id: `storage/${site.node}/${site.storage}`,
-      type: "storage",
-      storage: site.storage,
-      node: site.node,
-      status: "available",
-      plugintype: "btrfs",
-      content: "rootdir,images",
-      shared: 0,
-      disk: totalBytes - availableBytes,
-      maxdisk: totalBytes,
-    },
-  ];
+async function storages(emulation: Emulation, caller: Caller): Promise<Resource[]> {
+  const { node: name } = emulation.site;
+  const { total, used } = await spaceFigures(emulation);
+  return visibleStorages(emulation, caller).map(({ storage, type, content, shared }) => ({
+    id: `storage/${name}/${storage}`,
+    type: "storage",
+    storage,
+    node: name,
+    status: "available",
+    plugintype: type,
+    content,
+    shared,
+    disk: used,
+    maxdisk: total,
+  }));
 }
 
 function networks({ site, rights }: Emulation, caller: Caller): Resource[] {

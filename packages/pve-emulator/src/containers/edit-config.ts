@@ -55,7 +55,7 @@ export function authoriseEdit(edit: ConfigEdit, vmid: number, caller: Caller, ri
 function authoriseFeatures(text: string, path: string, caller: Caller, rights: Rights): void {
   const features = readPropertyString(text);
   if (Object.keys(features).some((name) => name !== "nesting")) {
-    throw new ApiError(403, "changing feature flags (except nesting) is only allowed for root@pam");
+    throw ApiError.denied("changing feature flags (except nesting) is only allowed for root@pam");
   }
   rights.require(caller, path, "VM.Allocate");
 }
@@ -116,7 +116,7 @@ function forgetPending(container: Container, name: string): void {
 }
 
 /** A value as it stands in the configuration file. */
-function storedValue(name: string, value: ParameterValue): string {
+export function storedValue(name: string, value: ParameterValue): string {
   if (typeof value === "boolean") return value ? "1" : "0";
   if (name === "tags") return normaliseTags(String(value));
   if (name === "description") return String(value).replace(/\n$/, "");

@@ -36,9 +36,9 @@ export interface ResizeOrder {
   readonly digest?: string;
 }
 
-/** Grows a container's disk. The size is a promise kept in the configuration; backends without quotas hold it no tighter. */
+/** Grows a container's disk, running or not. */
 export async function startResize(
-  { store, tasks }: Emulation,
+  { store, tasks, backend }: Emulation,
   vmid: number,
   order: ResizeOrder,
   caller: Caller,
@@ -52,10 +52,13 @@ export async function startResize(
   const wanted = order.size.startsWith("+") ? present + amount : amount;
   if (wanted < present) throw ApiError.died("unable to shrink disk size");
   if (wanted === present) throw ApiError.died("disk is already at specified size");
-  return tasks.start({ type: "resize", id: String(vmid), caller }, async () => {
-    const disk = readPropertyString(container.values.rootfs ?? "", "volume");
-    requireUnlocked(container);
-    container.values.rootfs = rootfsValue(disk.volume ?? "", { ...disk, size: formatSize(wanted) });
-    await store.save(container);
-  });
+  return tasks.start({ type: "resize", id: String(vmid), caller }, () =>
+    store.exclusive(vmid, async () => {
+      requireUnlocked(container);
+      await backend.disks.grow(vmid, wanted);
+      const disk = readPropertyString(container.values.rootfs ?? "", "volume");
+      container.values.rootfs = rootfsValue(disk.volume ?? "", { ...disk, size: formatSize(wanted) });
+      await store.save(container);
+    }),
+  );
 }

@@ -1,9 +1,8 @@
 import type { Emulation } from "../emulation.ts";
+import { architecture } from "../storage/appliance.ts";
 import { rootfsValue, volumeOf } from "./clone.ts";
 import { newContainer } from "./container.ts";
 import { newMac } from "./network-cards.ts";
-
-const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** Makes the template, or its disk anew when its contents have changed; clones keep theirs. */
 export async function ensureTemplate({ site, store, backend, report }: Emulation): Promise<void> {
@@ -19,7 +18,7 @@ export async function ensureTemplate({ site, store, backend, report }: Emulation
     return;
   }
   const values = {
-    arch: architectures[process.arch] ?? "amd64",
+    arch: architecture,
     cores: "1",
     features: "nesting=1",
     hostname: "berth-template",

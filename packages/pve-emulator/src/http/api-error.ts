@@ -21,6 +21,11 @@ export class ApiError extends Error {
     return new ApiError(403, `Permission check failed${detail}`);
   }
 
+  /** 403 for another reason than a privilege. */
+  static denied(why: string): ApiError {
+    return new ApiError(403, `Permission check failed (${why})`);
+  }
+
   /** 500: what PVE says when one of its functions died with this text. */
   static died(message: string): ApiError {
     return new ApiError(500, message);

@@ -13,7 +13,7 @@ export interface Call<S extends ParameterSet> {
 
 export interface RouteDefinition<S extends ParameterSet> {
   readonly method: Method;
-  /** Below `/api2/json`; `{name}` stands for a parameter. */
+  /** Below `/api2/json`; `{name}` stands for a parameter, a final `{+name}` for one with slashes in it. */
   readonly path: string;
   readonly permission: Permission;
   /** All parameters, those of the path included. */
@@ -66,18 +66,25 @@ export class RouteTable {
   find(method: string, path: string): { route: Route; parameters: Record<string, string> } | undefined {
     const given = path.split("/").slice(1);
     for (const { route, segments } of this.#routes) {
-      if (route.method !== method || segments.length !== given.length) continue;
-      const parameters: Record<string, string> = {};
-      const matches = segments.every((segment, index) => {
-        const value = given[index] ?? "";
-        const name = /^\{(\w+)\}$/.exec(segment)?.[1];
-        if (name) parameters[name] = value;
-        return name ? value !== "" : segment === value;
-      });
-      if (matches) return { route, parameters };
+      if (route.method !== method) continue;
+      const parameters = match(segments, given);
+      if (parameters) return { route, parameters };
     }
     return undefined;
   }
+}
+
+/** The parameters in a path, or undefined when it is not of this form. */
+function match(segments: readonly string[], given: readonly string[]): Record<string, string> | undefined {
+  const parameters: Record<string, string> = {};
+  for (const [index, segment] of segments.entries()) {
+    const [, open, name] = /^\{(\+?)(\w+)\}$/.exec(segment) ?? [];
+    const value = (open ? given.slice(index).join("/") : given[index]) ?? "";
+    if (name === undefined ? segment !== value : value === "") return undefined;
+    if (name !== undefined) parameters[name] = value;
+    if (open) return parameters;
+  }
+  return segments.length === given.length ? parameters : undefined;
 }
 
 function literals(segments: readonly string[]): number {

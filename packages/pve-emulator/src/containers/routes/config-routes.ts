@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { onContainer } from "../../access/permission.ts";
 import type { Emulation } from "../../emulation.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
@@ -6,6 +7,7 @@ import { digest, flag, node, snapshotName, vmid } from "../../schema/parameters.
 import { configParameters } from "../config-options.ts";
 import { type ConfigValues, type Container, digestOf, futureValues, typedValue, typedValues } from "../container.ts";
 import { applyEdit, authoriseEdit, readEdit } from "../edit-config.ts";
+import { limitsOf } from "../power.ts";
 import { startResize } from "../resize.ts";
 import { requireSnapshot } from "../snapshots.ts";
 
@@ -41,8 +43,11 @@ export function configRoutes(emulation: Emulation): Route[] {
         const edit = readEdit(params);
         authoriseEdit(edit, params.vmid, caller, rights);
         const container = store.require(params.vmid);
+        const before = limitsOf(container.values);
         applyEdit(container, edit, backend.running(params.vmid) !== undefined);
         await store.save(container);
+        const limits = limitsOf(container.values);
+        if (!isDeepStrictEqual(limits, before)) await backend.applyLimits(params.vmid, limits);
         return null;
       },
     }),
