@@ -38,7 +38,7 @@ export interface NetworkCard {
 }
 
 /** What a container may use of the machine. */
-export interface ContainerLimits {
+export interface ResourceLimits {
   readonly memoryMiB: number;
   /** Beside the memory. */
   readonly swapMiB: number;
@@ -47,7 +47,7 @@ export interface ContainerLimits {
 }
 
 /** What a container's configuration says about its start. */
-export interface StartSettings extends ContainerLimits {
+export interface StartSettings extends ResourceLimits {
   readonly hostname: string;
   readonly cards: readonly NetworkCard[];
 }
@@ -139,7 +139,7 @@ export interface ContainerBackend extends AsyncDisposable {
    * Gives a running container other limits, without a restart; one that is stopped gets them when it starts. May
    * overlap with every other call. Throws when a limit cannot be had, as when less memory is wanted than is in use.
    */
-  applyLimits(vmid: number, limits: ContainerLimits): Promise<void>;
+  applyLimits(vmid: number, limits: ResourceLimits): Promise<void>;
   /** Asks a container to shut down. False when it still runs after this time, or when the wait was aborted. */
   shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   /** Ends a container at once, with all that runs in it. */

@@ -1,5 +1,5 @@
 import type { Caller } from "../access/caller.ts";
-import type { ContainerLimits } from "../backend/backend.ts";
+import type { ResourceLimits } from "../backend/backend.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { TaskContext } from "../tasks/task.ts";
@@ -44,7 +44,7 @@ export async function bootContainer(emulation: Emulation, vmid: number): Promise
 }
 
 /** What a configuration lets a container use. */
-export function limitsOf(values: ConfigValues): ContainerLimits {
+export function limitsOf(values: ConfigValues): ResourceLimits {
   return {
     memoryMiB: Number(values.memory ?? 512),
     swapMiB: Number(values.swap ?? 512),
