@@ -18,7 +18,10 @@ import { StatusReader } from "./containers/status.ts";
 import { ensureTemplate } from "./containers/template.ts";
 import type { Emulation, Site } from "./emulation.ts";
 import { type EmulatorFacts, factsFile } from "./emulator-facts.ts";
+import { CallRecord } from "./faults/call-record.ts";
 import { FaultRules } from "./faults/fault-rules.ts";
+import type { FaultsControl } from "./faults/faults-endpoint.ts";
+import { runPct } from "./faults/host-shell.ts";
 import { loadCertificate } from "./http/certificate.ts";
 import { Dispatcher } from "./http/dispatcher.ts";
 import { type Route, RouteTable } from "./http/route.ts";
@@ -35,13 +38,16 @@ import { TaskList } from "./tasks/task-list.ts";
 
 export type BackendKind = "lxc" | "process";
 
+/** Makes a backend over the emulator's folder and clock; the bootstrap keys are derived from the secret. */
+export type MakeBackend = (place: { dataDir: string; tokenSecret: string; clock: Clock }) => ContainerBackend;
+
 export interface EmulatorOptions {
   /** Everything that the emulator keeps; one emulator at a time. */
   readonly dataDir: string;
   /** 0 for any free one. */
   readonly port?: number;
-  /** `process` is the only one yet. */
-  readonly backend?: BackendKind;
+  /** `process` is the only one yet; or what makes one of one's own. */
+  readonly backend?: BackendKind | MakeBackend;
   /** Containers get no way to the outside. The process backend shares the machine's network and cannot hold this. */
   readonly isolated?: boolean;
   /** Gets the archive that containers are made from; undefined where they have no root file systems of their own. */
@@ -54,7 +60,10 @@ export interface EmulatorOptions {
 }
 
 /** An emulator of this process. Disposing of it stops its containers and ends it; its data stay. */
-export interface RunningEmulator extends EmulatorFacts, AsyncDisposable {}
+export interface RunningEmulator extends EmulatorFacts, AsyncDisposable {
+  /** What `/_faults` and its neighbours do, for who has the emulator in the same process. */
+  readonly control: FaultsControl;
+}
 
 const names = { node: "pve", storage: "local-btrfs", bridge: "vmbr0", pool: "sandboxes", template: 150 } as const;
 
@@ -71,7 +80,12 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     const site: Site = { ...names, fingerprint };
     const access = await loadAccessState(dataDir, site);
     const emulation = await openEmulation(options, { dataDir, site, access, scope, start });
-    const dispatcher = dispatcherOf(emulation, access);
+    const control: FaultsControl = {
+      faults: new FaultRules(),
+      calls: new CallRecord(emulation.clock),
+      pct: (command) => runPct(emulation, command),
+    };
+    const dispatcher = dispatcherOf(emulation, access, control);
     const server = await ApiServer.listen({
       host: "127.0.0.1",
       port: options.port ?? 0,
@@ -83,7 +97,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
     const facts = factsOf(site, access, server.port, emulation.backend);
     await publishFacts(dataDir, facts, scope);
     start.succeeded = true;
-    return { ...facts, [Symbol.asyncDispose]: () => scope.dispose() };
+    return { ...facts, control, [Symbol.asyncDispose]: () => scope.dispose() };
   } catch (error) {
     await scope.dispose().catch(() => {});
     throw error;
@@ -107,7 +121,10 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
   const store = await ContainerStore.open(dataDir, site.node);
   const tokenSecret = controllerToken(access).split("=")[1] ?? "";
   const payload = options.payload ? { payload: options.payload } : {};
-  const backend: ContainerBackend = new ProcessBackend({ dataDir, tokenSecret, ...payload });
+  const backend: ContainerBackend =
+    typeof options.backend === "function"
+      ? options.backend({ dataDir, tokenSecret, clock })
+      : new ProcessBackend({ dataDir, tokenSecret, ...payload });
   // A start that fails (its port is taken, say) must not end the containers that it found running.
   scope.add(async () => {
     if (start.succeeded) await backend[Symbol.asyncDispose]();
@@ -130,7 +147,7 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
   return emulation;
 }
 
-function dispatcherOf(emulation: Emulation, access: AccessState): Dispatcher {
+function dispatcherOf(emulation: Emulation, access: AccessState, control: FaultsControl): Dispatcher {
   const { rights, tasks, site, clock, report } = emulation;
   const signIn = new SignIn(access, clock);
   const statuses = new StatusReader(emulation);
@@ -144,8 +161,7 @@ function dispatcherOf(emulation: Emulation, access: AccessState): Dispatcher {
     ...taskRoutes(tasks, rights, site.node),
     ...containerRoutes(emulation, statuses),
   ];
-  const faults = new FaultRules();
-  return new Dispatcher({ routes: new RouteTable(routes), signIn, rights, faults, node: site.node, report });
+  return new Dispatcher({ routes: new RouteTable(routes), signIn, rights, control, node: site.node, clock, report });
 }
 
 function factsOf(site: Site, access: AccessState, port: number, backend: ContainerBackend): EmulatorFacts {

@@ -1,4 +1,13 @@
-export { type BackendKind, type EmulatorOptions, type RunningEmulator, startEmulator } from "./emulator.ts";
+export {
+  type BackendKind,
+  type EmulatorOptions,
+  type MakeBackend,
+  type RunningEmulator,
+  startEmulator,
+} from "./emulator.ts";
 export { type EmulatorFacts, emulatorFactsSchema } from "./emulator-facts.ts";
 export { type EnsuredEmulator, type EnsureOptions, ensureEmulator } from "./ensure-emulator.ts";
-export { type Fault, type FaultRule, faultRuleSchema } from "./faults/fault-rules.ts";
+export type { RecordedCall } from "./faults/call-record.ts";
+export { type Fault, type FaultRule, faultRuleSchema } from "./faults/fault.ts";
+export type { FaultsControl } from "./faults/faults-endpoint.ts";
+export type { PctCommand } from "./faults/host-shell.ts";

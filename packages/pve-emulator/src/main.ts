@@ -34,7 +34,7 @@ async function main(): Promise<void> {
 }
 
 function factsOf(emulator: RunningEmulator): EmulatorFacts {
-  const { [Symbol.asyncDispose]: _dispose, ...facts } = emulator;
+  const { [Symbol.asyncDispose]: _dispose, control: _control, ...facts } = emulator;
   return facts;
 }
 

@@ -2,7 +2,7 @@ import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import { formatPropertyString, readPropertyString } from "../schema/property-string.ts";
-import { Interrupted, type TaskContext } from "../tasks/task.ts";
+import { Interrupted, type TaskContext, WorkerKilled } from "../tasks/task.ts";
 import { type ConfigValues, type Container, isTemplate, newContainer, requireUnlocked } from "./container.ts";
 import { bridgeOf, cardNames, withNewMac } from "./network-cards.ts";
 
@@ -39,9 +39,8 @@ export async function startClone(emulation: Emulation, order: CloneOrder, caller
   try {
     await created;
     await store.save(source);
-    return await tasks.start({ type: "vzclone", id: String(source.vmid), caller }, (context) =>
-      runClone(emulation, { source, target, origin, order, full }, context),
-    );
+    const task = { type: "vzclone", id: String(source.vmid), caller, ownCheckpoint: true };
+    return await tasks.start(task, (context) => runClone(emulation, { source, target, origin, order, full }, context));
   } catch (error) {
     if (store.find(order.target) === target) {
       delete source.values.lock;
@@ -103,33 +102,48 @@ interface CloneJob {
   readonly full: boolean;
 }
 
-async function runClone(emulation: Emulation, job: CloneJob, { log, signal }: TaskContext): Promise<void> {
+async function runClone(emulation: Emulation, job: CloneJob, context: TaskContext): Promise<void> {
+  try {
+    await copyInto(emulation, job, context);
+  } catch (error) {
+    // A worker that is gone leaves both locks and the half-made container.
+    if (error instanceof WorkerKilled) throw error;
+    await removeHalf(emulation, job.target);
+    await unlockSource(emulation, job.source);
+    throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  await unlockSource(emulation, job.source);
+}
+
+async function copyInto(emulation: Emulation, job: CloneJob, { log, signal, checkpoint }: TaskContext): Promise<void> {
   const { backend, store, pools } = emulation;
   const { source, target, origin, order, full } = job;
   const disk = readPropertyString(origin.rootfs ?? "", "volume");
-  try {
-    log(`create ${full ? "full" : "linked"} clone of mountpoint rootfs (${disk.volume})`);
-    await backend.disks.copy(source.vmid, order.snapshot, target.vmid, {
-      linked: !full,
-      signal,
-      log,
-      ...(order.bandwidthLimit ? { bytesPerSecond: order.bandwidthLimit * 1024 } : {}),
-    });
-    if (signal.aborted) throw new Interrupted();
-    target.values.rootfs = rootfsValue(volumeOf(emulation.site.storage, target.vmid), disk);
-    if (order.pool !== undefined) await pools.join(order.pool, target.vmid);
-    delete target.values.lock;
-    await store.save(target);
-    emulation.report(`container ${target.vmid} cloned from ${source.vmid}`);
-  } catch (error) {
-    await pools.leave(target.vmid);
-    await backend.disks.remove(target.vmid);
-    await store.remove(target);
-    throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`);
-  } finally {
-    delete source.values.lock;
-    await store.save(source);
-  }
+  log(`create ${full ? "full" : "linked"} clone of mountpoint rootfs (${disk.volume})`);
+  await checkpoint();
+  await backend.disks.copy(source.vmid, order.snapshot, target.vmid, {
+    linked: !full,
+    signal,
+    log,
+    ...(order.bandwidthLimit ? { bytesPerSecond: order.bandwidthLimit * 1024 } : {}),
+  });
+  if (signal.aborted) throw new Interrupted();
+  target.values.rootfs = rootfsValue(volumeOf(emulation.site.storage, target.vmid), disk);
+  if (order.pool !== undefined) await pools.join(order.pool, target.vmid);
+  delete target.values.lock;
+  await store.save(target);
+  emulation.report(`container ${target.vmid} cloned from ${source.vmid}`);
+}
+
+async function removeHalf({ backend, pools, store }: Emulation, target: Container): Promise<void> {
+  await pools.leave(target.vmid);
+  await backend.disks.remove(target.vmid);
+  await store.remove(target);
+}
+
+async function unlockSource({ store }: Emulation, source: Container): Promise<void> {
+  delete source.values.lock;
+  await store.save(source);
 }
 
 /** The volume of a container's root disk. */

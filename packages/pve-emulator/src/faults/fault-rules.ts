@@ -1,43 +1,31 @@
 import { randomUUID } from "node:crypto";
-import Type, { type Static } from "typebox";
+import type { Fault, FaultRule } from "./fault.ts";
 
-const faultSchema = Type.Union([
-  /** Answers with this status, without handling the call. */
-  Type.Object({
-    kind: Type.Literal("status"),
-    status: Type.Integer({ minimum: 400, maximum: 599 }),
-    reason: Type.Optional(Type.String({ maxLength: 1000 })),
-  }),
-  /** Never answers; the call is not handled. */
-  Type.Object({ kind: Type.Literal("hang") }),
-  /** Handles the call so many milliseconds late. */
-  Type.Object({ kind: Type.Literal("late"), ms: Type.Integer({ minimum: 0, maximum: 600_000 }) }),
-  /** Drops the connection, before the call is handled or after it had its effect. */
-  Type.Object({ kind: Type.Literal("cut"), when: Type.Union([Type.Literal("before"), Type.Literal("after")]) }),
-]);
-/** Something that goes wrong with a call. */
-export type Fault = Static<typeof faultSchema>;
-
-/** What `POST /_faults` takes: which calls, what happens to them, and how often. */
-export const faultRuleSchema = Type.Object(
-  {
-    method: Type.Optional(Type.String({ pattern: "^[A-Z]+$" })),
-    /** Regular expression on the path and query, `/api2/json` included. */
-    path: Type.String({ minLength: 1, maxLength: 1000 }),
-    fault: faultSchema,
-    /** How many calls it befalls; without it, all of them. */
-    times: Type.Optional(Type.Integer({ minimum: 1 })),
-  },
-  { additionalProperties: false },
-);
-export type FaultRule = Static<typeof faultRuleSchema>;
+/** A rule as `GET /_faults` shows it. */
+export interface ListedRule extends FaultRule {
+  readonly id: string;
+  /** Calls that it befell. */
+  readonly hits: number;
+  readonly released: boolean;
+}
 
 interface ActiveRule {
   readonly id: string;
   readonly rule: FaultRule;
   readonly pattern: RegExp;
-  /** Calls that it befell. */
+  /** Calls that fitted, those that were let through included. */
+  seen: number;
   hits: number;
+  readonly release: AbortController;
+}
+
+/** The fault that befalls one call. */
+export interface Mishap {
+  readonly fault: Fault;
+  /** The rule that it comes from. */
+  readonly ruleId: string;
+  /** Aborted when the rule is released or taken away: what is held or endless goes on. */
+  readonly released: AbortSignal;
 }
 
 /** The faults that were asked for. They live in memory only: a restart is free of them. */
@@ -47,26 +35,39 @@ export class FaultRules {
   /** Adds a rule behind the others and answers its id. Throws a SyntaxError when the path is no regular expression. */
   add(rule: FaultRule): string {
     const id = randomUUID();
-    this.#rules.push({ id, rule, pattern: new RegExp(rule.path), hits: 0 });
+    const pattern = new RegExp(rule.path);
+    this.#rules.push({ id, rule, pattern, seen: 0, hits: 0, release: new AbortController() });
     return id;
   }
 
-  list(): (FaultRule & { id: string; hits: number })[] {
-    return this.#rules.map(({ id, rule, hits }) => ({ id, ...rule, hits }));
+  list(): ListedRule[] {
+    return this.#rules.map(({ id, rule, hits, release }) => ({ id, ...rule, hits, released: release.signal.aborted }));
   }
 
+  /** Lets go what the rule holds, and befalls nobody any more. False when there is no such rule. */
+  release(id: string): boolean {
+    const found = this.#rules.find((rule) => rule.id === id);
+    found?.release.abort();
+    return found !== undefined;
+  }
+
+  /** Takes all rules away and lets go what they hold. */
   clear(): void {
+    for (const { release } of this.#rules) release.abort();
     this.#rules = [];
   }
 
-  /** The fault that befalls this call: of the first rule that fits and is not used up. */
-  take(method: string, target: string): Fault | undefined {
-    const fits = ({ rule, pattern, hits }: ActiveRule) =>
-      (rule.method === undefined || rule.method === method) &&
-      (rule.times === undefined || hits < rule.times) &&
-      pattern.test(target);
-    const found = this.#rules.find(fits);
-    if (found) found.hits += 1;
-    return found?.rule.fault;
+  /** The fault that befalls this call: of the first rule that fits, lets no more through and is not used up. */
+  take(method: string, target: string): Mishap | undefined {
+    const found = this.#rules.find((active) => {
+      const { rule, pattern, release } = active;
+      if (release.signal.aborted || (rule.method !== undefined && rule.method !== method)) return false;
+      if (!pattern.test(target)) return false;
+      active.seen += 1;
+      return active.seen > (rule.skip ?? 0) && (rule.times === undefined || active.hits < rule.times);
+    });
+    if (!found) return undefined;
+    found.hits += 1;
+    return { fault: found.rule.fault, ruleId: found.id, released: found.release.signal };
   }
 }

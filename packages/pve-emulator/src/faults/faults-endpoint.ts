@@ -1,41 +1,74 @@
 import type { IncomingMessage } from "node:http";
+import type { Static, TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { SignIn } from "../access/sign-in.ts";
 import { type Answer, answerOf, answerOfError } from "../http/answer.ts";
 import { ApiError } from "../http/api-error.ts";
 import { readParameters } from "../http/parse-request.ts";
-import { type FaultRules, faultRuleSchema } from "./fault-rules.ts";
+import type { CallRecord } from "./call-record.ts";
+import { faultRuleSchema } from "./fault.ts";
+import type { FaultRules } from "./fault-rules.ts";
+import { type PctCommand, pctCommandSchema } from "./host-shell.ts";
+
+/** What the endpoints below work on. */
+export interface FaultsControl {
+  readonly faults: FaultRules;
+  readonly calls: CallRecord;
+  /** What root does on the host. */
+  pct(command: PctCommand): Promise<void>;
+}
+
+const paths = /^\/_(?:faults(?:\/([0-9a-f-]{36})\/release)?|calls|pct)$/;
+
+/** Whether a request is for what no Proxmox has. */
+export function isForFaults(target: string): boolean {
+  return paths.test(target.split("?")[0] ?? "");
+}
 
 /**
- * `/_faults`, which no Proxmox has: POST adds a rule (JSON), GET lists the rules, DELETE takes all away. It needs the
- * controller's token or root.
+ * What no Proxmox has, for tests; it needs the controller's token or root. `/_faults`: POST adds a rule (JSON), GET lists
+ * the rules, DELETE takes all away; `POST /_faults/{id}/release` lets go what a rule holds. `GET /_calls?since=N`: the
+ * calls that were made. `POST /_pct`: what root does on the host's shell.
  */
 export async function handleFaultsRequest(
   request: IncomingMessage,
-  faults: FaultRules,
+  control: FaultsControl,
   signIn: SignIn,
 ): Promise<Answer> {
   try {
     const caller = signIn.authenticate(request.method ?? "", request.headers);
     if (caller.userid === "powerless@pve") throw ApiError.permission();
-    switch (request.method) {
-      case "GET":
-        return answerOf(faults.list());
-      case "DELETE":
-        faults.clear();
-        return answerOf(null);
-      case "POST": {
-        const rule = await readParameters(request, "");
-        if (!Value.Check(faultRuleSchema, rule)) {
-          const first = Value.Errors(faultRuleSchema, rule)[0];
-          throw ApiError.parameters({ [first?.instancePath || "rule"]: first?.message ?? "is not a rule" });
-        }
-        return answerOf(faults.add(rule));
-      }
-      default:
-        throw ApiError.notImplemented(request.method ?? "", "/_faults");
-    }
+    return answerOf(await carryOut(request, control));
   } catch (error) {
     return answerOfError(error instanceof SyntaxError ? ApiError.parameters({ path: error.message }) : error);
   }
+}
+
+async function carryOut(request: IncomingMessage, { faults, calls, pct }: FaultsControl): Promise<unknown> {
+  const [path = "", query = ""] = (request.url ?? "").split("?");
+  const released = paths.exec(path)?.[1];
+  const call = `${request.method} ${released ? "/_faults/{id}/release" : path}`;
+  switch (call) {
+    case "GET /_faults":
+      return faults.list();
+    case "DELETE /_faults":
+      return faults.clear();
+    case "POST /_faults":
+      return faults.add(checked(faultRuleSchema, await readParameters(request, "")));
+    case "POST /_faults/{id}/release":
+      if (!faults.release(released ?? "")) throw ApiError.parameters({ id: "no such rule" });
+      return null;
+    case "GET /_calls":
+      return calls.since(Number(new URLSearchParams(query).get("since") ?? 0));
+    case "POST /_pct":
+      return pct(checked(pctCommandSchema, await readParameters(request, "")));
+    default:
+      throw ApiError.notImplemented(request.method ?? "", path);
+  }
+}
+
+function checked<S extends TSchema>(schema: S, given: unknown): Static<S> {
+  if (Value.Check(schema, given)) return given;
+  const first = Value.Errors(schema, given)[0];
+  throw ApiError.parameters({ [first?.instancePath || "rule"]: first?.message ?? "is not one" });
 }

@@ -38,6 +38,19 @@ export function answerOfError(error: unknown): Answer {
 
 /** Sends an answer with the headers that PVE sends. */
 export function sendAnswer(response: ServerResponse, answer: Answer): void {
+  sendHead(response, answer);
+  response.end(answer.body);
+}
+
+/** Sends the head and half of the body, and then drops the connection. */
+export function sendHalf(response: ServerResponse, answer: Answer): void {
+  sendHead(response, answer);
+  const half = answer.body.slice(0, Math.floor(answer.body.length / 2));
+  // Only once it has gone out: what is still in the socket would be dropped with it.
+  response.write(half, () => response.socket?.destroy());
+}
+
+function sendHead(response: ServerResponse, answer: Answer): void {
   response.writeHead(answer.status, reasonPhrase(answer.reason), {
     "Cache-Control": "max-age=0",
     Pragma: "no-cache",
@@ -45,7 +58,6 @@ export function sendAnswer(response: ServerResponse, answer: Answer): void {
     ...(answer.contentType === undefined ? {} : { "Content-Type": answer.contentType }),
     "Content-Length": Buffer.byteLength(answer.body),
   });
-  response.end(answer.body);
 }
 
 /** A reason phrase is one line of Latin-1 at most. */

@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { systemClock } from "@berth/base";
+import type { Clock } from "@berth/base";
 import type { Caller } from "../access/caller.ts";
 import type { Rights } from "../access/rights.ts";
 import type { SignIn } from "../access/sign-in.ts";
-import type { Fault, FaultRules } from "../faults/fault-rules.ts";
-import { handleFaultsRequest } from "../faults/faults-endpoint.ts";
+import { befallAfter, befallBefore } from "../faults/befall.ts";
+import type { Mishap } from "../faults/fault-rules.ts";
+import { type FaultsControl, handleFaultsRequest, isForFaults } from "../faults/faults-endpoint.ts";
+import { StaleAnswers } from "../faults/stale-answers.ts";
+import { withTaskFault } from "../faults/task-fault.ts";
 import type { RawParameters } from "../schema/parameter.ts";
 import { type Answer, answerOf, answerOfError, sendAnswer } from "./answer.ts";
 import { ApiError } from "./api-error.ts";
@@ -15,39 +18,54 @@ export interface DispatcherOptions {
   readonly routes: RouteTable;
   readonly signIn: SignIn;
   readonly rights: Rights;
-  readonly faults: FaultRules;
+  readonly control: FaultsControl;
   readonly node: string;
+  readonly clock: Clock;
   readonly report: (line: string) => void;
 }
 
 /** Answers requests: who calls, which route, may they, on which node, are the parameters right, and then the handler. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #stale: StaleAnswers;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#stale = new StaleAnswers(options.clock);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { faults, signIn, report } = this.#options;
+    const { control, signIn, clock } = this.#options;
     const target = request.url ?? "/";
-    if (target.split("?")[0] === "/_faults") {
-      sendAnswer(response, await handleFaultsRequest(request, faults, signIn));
+    if (isForFaults(target)) {
+      sendAnswer(response, await handleFaultsRequest(request, control, signIn));
       return;
     }
-    const fault = faults.take(request.method ?? "", target);
-    if (fault && (await happensBefore(fault, request, response))) return;
-    let answer: Answer;
-    try {
-      answer = answerOf(await this.#call(request));
-    } catch (error) {
-      answer = answerOfError(error);
-      if (!(error instanceof Error)) report(`a handler threw ${String(error)}`);
-    }
-    if (fault && (await happensAfter(fault, request))) return;
+    const mishap = control.faults.take(request.method ?? "", target);
+    const call = control.calls.begin(request.method ?? "", target, mishap?.fault);
+    if (mishap && (await befallBefore(mishap, { request, response }, clock))) return;
+    let answer = await (mishap ? withTaskFault(mishap, () => this.#answer(request)) : this.#answer(request));
+    call.status = answer.status;
+    if (mishap) answer = this.#aged(mishap, request, answer);
+    if (mishap && (await befallAfter(mishap, { request, response }, answer))) return;
     // A body that nobody read would be taken for the next request.
     if (!request.complete) response.shouldKeepAlive = false;
     sendAnswer(response, answer);
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    try {
+      return answerOf(await this.#call(request));
+    } catch (error) {
+      if (!(error instanceof Error)) this.#options.report(`a handler threw ${String(error)}`);
+      return answerOfError(error);
+    }
+  }
+
+  #aged({ fault, ruleId }: Mishap, request: IncomingMessage, present: Answer): Answer {
+    if (fault.kind !== "stale") return present;
+    const { authorization = "", cookie = "" } = request.headers;
+    return this.#stale.exchange(ruleId, `${authorization} ${cookie}`, request.url ?? "", present, fault.ms);
   }
 
   async #call(request: IncomingMessage): Promise<unknown> {
@@ -89,30 +107,4 @@ function merge(inPath: Readonly<Record<string, string>>, given: RawParameters): 
   }
   const decoded = Object.entries(inPath).map(([name, value]) => [name, value.replaceAll("%2F", "/")]);
   return { ...given, ...Object.fromEntries(decoded) };
-}
-
-/** Faults that come before the call is handled. True when there is nothing more to do. */
-async function happensBefore(fault: Fault, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-  switch (fault.kind) {
-    case "status":
-      request.resume();
-      sendAnswer(response, answerOfError(new ApiError(fault.status, fault.reason ?? "fault injected")));
-      return true;
-    case "hang":
-      return true;
-    case "late":
-      await systemClock.sleep(fault.ms);
-      return false;
-    case "cut":
-      if (fault.when === "after") return false;
-      request.socket.destroy();
-      return true;
-  }
-}
-
-/** Faults that come once the call has had its effect: the answer is lost. */
-async function happensAfter(fault: Fault, request: IncomingMessage): Promise<boolean> {
-  if (fault.kind !== "cut") return false;
-  request.socket.destroy();
-  return true;
 }

@@ -1,8 +1,9 @@
 import { uptime } from "node:os";
 import type { Clock } from "@berth/base";
 import type { Caller } from "../access/caller.ts";
+import { presentTaskFault, type TaskFault } from "../faults/task-fault.ts";
 import { type JournalEntry, TaskJournal } from "./journal.ts";
-import { Interrupted, type Task, type Worker } from "./task.ts";
+import { Interrupted, type Task, type TaskContext, type Worker, WorkerKilled } from "./task.ts";
 import { formatUpid, parseUpid } from "./upid.ts";
 
 /** Finished tasks kept over a restart. */
@@ -15,6 +16,8 @@ export interface TaskOrder {
   readonly type: string;
   readonly id: string;
   readonly caller: Caller;
+  /** The worker calls `checkpoint` itself; otherwise that is passed before it begins. */
+  readonly ownCheckpoint?: boolean;
 }
 
 /** Runs tasks and remembers them, over restarts too. */
@@ -79,8 +82,9 @@ export class TaskList implements AsyncDisposable {
     this.#tasks.set(task.upid, task);
     this.#forgetOldest();
     const abort = new AbortController();
+    const guarded = withFault(worker, presentTaskFault(), order.ownCheckpoint ?? false);
     const begun = this.#journal.write([{ upid: task.upid, start: true }], true);
-    const done = begun.then(() => this.#run(task, worker, abort.signal)).catch(() => {});
+    const done = begun.then(() => this.#run(task, guarded, abort.signal)).catch(() => {});
     this.#running.set(task.upid, { abort, done });
     await begun;
     return task.upid;
@@ -107,7 +111,7 @@ export class TaskList implements AsyncDisposable {
     }
   }
 
-  async #run(task: Task, worker: Worker, signal: AbortSignal): Promise<void> {
+  async #run(task: Task, worker: GuardedWorker, signal: AbortSignal): Promise<void> {
     const log = (line: string) => {
       if (task.log.length < maxLogLines) task.log.push(line);
     };
@@ -117,7 +121,7 @@ export class TaskList implements AsyncDisposable {
       log("TASK OK");
     } catch (error) {
       exitstatus = firstLine(error instanceof Error ? error.message : String(error));
-      log(`TASK ERROR: ${exitstatus}`);
+      if (!(error instanceof WorkerKilled)) log(`TASK ERROR: ${exitstatus}`);
     }
     const endtime = seconds(this.#clock);
     const lines = task.log.map((line): JournalEntry => ({ upid: task.upid, line }));
@@ -126,6 +130,19 @@ export class TaskList implements AsyncDisposable {
     task.endtime = endtime;
     this.#running.delete(task.upid);
   }
+}
+
+/** A worker that passes its checkpoint by itself. */
+type GuardedWorker = (context: Omit<TaskContext, "checkpoint">) => Promise<void>;
+
+/** The worker, befallen by what was asked for. */
+function withFault(worker: Worker, fault: TaskFault | undefined, ownCheckpoint: boolean): GuardedWorker {
+  return async (context) => {
+    const checkpoint = async () => fault?.happen("before", context.signal);
+    if (!ownCheckpoint) await checkpoint();
+    await worker({ ...context, checkpoint });
+    await fault?.happen("after", context.signal);
+  };
 }
 
 function tasksOf(entries: readonly JournalEntry[]): Map<string, Task> {

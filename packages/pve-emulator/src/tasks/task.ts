@@ -6,6 +6,11 @@ export interface TaskContext {
   log(line: string): void;
   /** Aborted when somebody stops the task, or the emulator ends. */
   readonly signal: AbortSignal;
+  /**
+   * For workers that were ordered with `ownCheckpoint`: to be called where they begin their work, with everything that
+   * they clean up after a failure under way. A test may have it fail there, or stay.
+   */
+  checkpoint(): Promise<void>;
 }
 
 /** A worker: it throws what becomes the task's exit status. */
@@ -15,6 +20,13 @@ export type Worker = (context: TaskContext) => Promise<void>;
 export class Interrupted extends Error {
   constructor() {
     super("interrupted by signal");
+  }
+}
+
+/** Thrown into a worker that is killed: it must not clean up, for it is gone. */
+export class WorkerKilled extends Error {
+  constructor() {
+    super("unexpected status");
   }
 }
 
