@@ -20,13 +20,18 @@ export interface ContainerNetwork extends AsyncDisposable {
   /** The machine's end of the link: IPv4, without its prefix. */
   readonly hostAddress: string;
 
-  /** The raw LXC keys that give a container these cards. The interface in the container has the card's name and MAC. */
+  /**
+   * The raw LXC keys that give a stopped container these cards, for each of its starts. The interface in the container
+   * has the card's name and MAC; DHCP gives it the address that belongs to the MAC until the container is forgotten.
+   */
   keysFor(vmid: number, cards: readonly NetworkCard[]): Promise<readonly RawLxcKey[]>;
   /** Forgets a deleted container's addresses and what is left of its interfaces. */
   forget(vmid: number): Promise<void>;
+  /** Forgets all containers but these: those whose deletion was cut off. */
+  forgetOthers(vmids: readonly number[]): Promise<void>;
   /**
-   * Names the TCP ports of the machine that containers may reach, instead of what was allowed before. Remembered on
-   * disk. Before the first call: every unprivileged port of `hostAddress`.
+   * Names the TCP ports of `hostAddress` that containers may reach, instead of what was allowed before; connections that
+   * are open stay so. Remembered on disk. Before the first call: every unprivileged port (1024 and above).
    */
   allowMachinePorts(ports: readonly number[]): Promise<void>;
   /** Lets go of it without taking it down: for an emulator whose own start failed. */
