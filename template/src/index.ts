@@ -1,3 +1,8 @@
+export { DebianBaseMissing, type DebianBaseOptions, debianBase } from "./base/debian-base.ts";
+export { CommandFailed } from "./command.ts";
+export { payloadArchive, unpackCommand } from "./payload/archive.ts";
+export { type LayOutOptions, layOut } from "./payload/lay-out.ts";
+export { templatePaths } from "./payload/paths.ts";
 export {
   assemblePayload,
   findClaude,
@@ -6,4 +11,19 @@ export {
   PayloadMissing,
   type PayloadSources,
 } from "./payload.ts";
+export {
+  type BootstrapFiles,
+  type FetchedPart,
+  fetchedParts,
+  type ProvisionOptions,
+} from "./provision/options.ts";
+export {
+  type ProvisionLine,
+  parseProvisionLine,
+  type TemplateFacts,
+  templateFactsSchema,
+} from "./provision/progress.ts";
+export { type ProvisionBelowOptions, provisionBelow } from "./provision/provision-below.ts";
+export { provisionScript } from "./provision/provision-script.ts";
+export { templateVersion } from "./template-version.ts";
 export { type Unit, unitFile, unitLink, unitPath, units } from "./units.ts";

@@ -1,18 +1,14 @@
 import { createHash } from "node:crypto";
-import { chmod, cp, mkdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isErrno } from "@berth/base/node";
 import { guestPaths } from "@berth/protocol";
-import { bashrc } from "./bashrc.ts";
-import { units } from "./units.ts";
-
-/** The agent's bundles, each one file. */
-const bundles = ["agent.mjs", "pty-host.mjs", "bootstrap.mjs"] as const;
-
-/** What the bundles leave outside, with what that loads in turn. */
-const nativeModules = ["node-pty", "bufferutil", "node-gyp-build"] as const;
+import { bundles } from "./payload/bundles.ts";
+import { moduleParts, nativeModules } from "./payload/native-modules.ts";
+import { bashrc, profile } from "./payload/shell-files.ts";
+import { systemFiles } from "./payload/system-files.ts";
 
 /** Everything of Berth's own that goes into a container. */
 export interface Payload {
@@ -22,9 +18,11 @@ export interface Payload {
   readonly modules: Readonly<Record<string, string>>;
   /** The Node executable. */
   readonly node: string;
+  /** Folder of npm's package; undefined where it is not installed. */
+  readonly npm: string | undefined;
   /** The Claude executable; undefined where its package has none for this platform. */
   readonly claude: string | undefined;
-  /** Changes whenever anything above does. */
+  /** Changes whenever what is in the container does, and not when it merely lies elsewhere on this machine. */
   readonly version: string;
 }
 
@@ -43,13 +41,29 @@ export class PayloadMissing extends Error {}
 export async function findPayload(sources: PayloadSources = {}): Promise<Payload> {
   const programs = sources.programs ?? (await findAgent());
   const require = createRequire(import.meta.url);
-  const modules = modulesFrom(require, sources.programs === undefined ? nativeModules : []);
-  const node = sources.node ?? process.execPath;
-  const claude = await findClaude();
-  const hash = createHash("sha256").update(JSON.stringify([units, bashrc, modules, node, claude]));
-  for (const bundle of bundles) hash.update(await readBundle(join(programs, bundle)));
-  for (const path of Object.values(modules)) hash.update(await readFile(join(path, "package.json")));
-  return { programs, modules, node, claude, version: hash.digest("hex").slice(0, 16) };
+  const modules = packageFolders(require, sources.programs === undefined ? nativeModules : []);
+  const parts = {
+    programs,
+    modules,
+    node: await realpath(sources.node ?? process.execPath),
+    npm: packageFolders(require, ["npm"]).npm,
+    claude: await findClaude(),
+  };
+  return { ...parts, version: await versionOf(parts) };
+}
+
+async function versionOf(parts: Omit<Payload, "version">): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(systemFiles()));
+  for (const bundle of bundles) hash.update(await readBundle(join(parts.programs, bundle)));
+  const packages = [...Object.values(parts.modules), ...(parts.npm === undefined ? [] : [parts.npm])];
+  for (const path of packages) hash.update(await readFile(join(path, "package.json")));
+  // Half a gigabyte is not read for this: another release has another size.
+  for (const path of [parts.node, ...(parts.claude === undefined ? [] : [parts.claude])]) {
+    hash.update(`${(await stat(path)).size}\n`);
+  }
+  if (parts.claude !== undefined) hash.update(await readFile(join(dirname(parts.claude), "package.json")));
+  if (parts.node === (await realpath(process.execPath))) hash.update(process.version);
+  return hash.digest("hex").slice(0, 16);
 }
 
 /** The agent's build output, from here or from a bundle that this file went into. */
@@ -71,11 +85,11 @@ async function readBundle(path: string): Promise<Buffer> {
   }
 }
 
-function modulesFrom(require: NodeJS.Require, names: readonly string[]): Record<string, string> {
+function packageFolders(require: NodeJS.Require, names: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const name of names) {
     try {
-      found[name] = join(require.resolve(`${name}/package.json`), "..");
+      found[name] = dirname(require.resolve(`${name}/package.json`));
     } catch {
       // A bundle that needs it says so itself; bufferutil is only an accelerator.
     }
@@ -94,7 +108,10 @@ export async function findClaude(): Promise<string | undefined> {
   }
 }
 
-/** Lays the payload out below a container's root, for a user of this name. */
+/**
+ * Lays out what a container of processes has, below a folder that stands for its root: the programs of this machine are
+ * linked, and nothing of a system is there. `layOut` is what a real container gets.
+ */
 export async function assemblePayload(root: string, payload: Payload, user: string): Promise<void> {
   const programs = join(root, guestPaths.programs);
   const home = join(root, "home", user);
@@ -102,33 +119,23 @@ export async function assemblePayload(root: string, payload: Payload, user: stri
   for (const folder of folders) await mkdir(folder, { recursive: true });
   for (const bundle of bundles) await cp(join(payload.programs, bundle), join(programs, bundle));
   for (const [name, path] of Object.entries(payload.modules)) {
-    await copyModule(path, join(programs, "node_modules", name));
+    const module = join(programs, "node_modules", name);
+    for (const part of await moduleParts(path)) {
+      await cp(join(path, part), join(module, part), { recursive: true, dereference: true });
+    }
   }
   await symlink(payload.node, join(root, "usr/bin/node"));
   if (payload.claude !== undefined) await symlink(payload.claude, join(root, "usr/bin/claude"));
   await writeFile(join(home, ".bashrc"), bashrc);
-  await writeFile(join(home, ".profile"), '[ -n "$BASH_VERSION" ] && . "$HOME/.bashrc"\n');
-}
-
-const entryFiles = ["index.js", "fallback.js", "node-gyp-build.js"];
-
-/** Copies what a module needs at run time on this platform: its JavaScript, and native code built or brought along. */
-async function copyModule(from: string, to: string): Promise<void> {
-  const platform = `${process.platform}-${process.arch}`;
-  await mkdir(to, { recursive: true });
-  for (const part of ["package.json", "lib", ...entryFiles, "build/Release", `prebuilds/${platform}`]) {
-    if (await exists(join(from, part)))
-      await cp(join(from, part), join(to, part), { recursive: true, dereference: true });
-  }
-  const helper = join(to, "prebuilds", platform, "spawn-helper");
-  if (await exists(helper)) await chmod(helper, 0o755);
+  await writeFile(join(home, ".profile"), profile);
 }
 
 async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
   }
 }

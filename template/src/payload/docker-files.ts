@@ -1,0 +1,35 @@
+import { type Entry, link, textFile } from "./entry.ts";
+
+/**
+ * Docker's engine starts when something first speaks to its socket: twenty idle sandboxes would otherwise hold twenty
+ * idle engines of 100 MB. Only a sandbox that has containers starts it at boot, so that those which shall restart do.
+ */
+const restartUnit = `[Unit]
+Description=Berth: starts Docker where it has containers to restart
+ConditionDirectoryNotEmpty=/var/lib/docker/containers
+After=docker.socket
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/systemctl start --no-block docker.service
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+const restartUnitPath = "etc/systemd/system/berth-docker-restart.service";
+
+/** Logs of containers are bounded: Docker's default is not, and they fill the sandbox's disk. */
+const daemonConfiguration = {
+  "log-driver": "json-file",
+  "log-opts": { "max-size": "10m", "max-file": "3" },
+};
+
+/** How Docker is set up, whether or not a builder could install it. */
+export function dockerFiles(): readonly Entry[] {
+  return [
+    textFile("etc/docker/daemon.json", `${JSON.stringify(daemonConfiguration, null, 2)}\n`),
+    textFile(restartUnitPath, restartUnit),
+    link("etc/systemd/system/multi-user.target.wants/berth-docker-restart.service", `/${restartUnitPath}`),
+  ];
+}
