@@ -35,6 +35,12 @@ export interface ContainerInterface {
 export interface NetworkCard {
   readonly name: string;
   readonly mac: string;
+  /** `dhcp`, `manual`, or an address with its prefix. */
+  readonly ip?: string;
+  /** `auto`, `dhcp`, `manual`, or an address with its prefix. */
+  readonly ip6?: string;
+  readonly gateway?: string;
+  readonly gateway6?: string;
 }
 
 /** What a container may use of the machine. */
@@ -47,9 +53,19 @@ export interface ResourceLimits {
 }
 
 /** What a container's configuration says about its start. */
-export interface StartSettings extends ResourceLimits {
+export interface StartSettings {
   readonly hostname: string;
+  readonly limits: ResourceLimits;
+  /** Lets it run containers of its own. */
+  readonly nesting: boolean;
+  /** Raw keys of its configuration. */
+  readonly rawKeys: readonly RawLxcKey[];
   readonly cards: readonly NetworkCard[];
+  /** Undefined: those of the network. */
+  readonly nameservers: readonly string[] | undefined;
+  readonly searchDomain: string | undefined;
+  /** Tells the task what went wrong in more than its one line. */
+  log?(line: string): void;
 }
 
 export interface CopyOptions {
@@ -133,19 +149,22 @@ export interface ContainerBackend extends AsyncDisposable {
    * among these.
    */
   adopt(vmids: readonly number[]): Promise<void>;
-  /** Starts a stopped container; resolves when it can be reached. */
+  /** Starts a stopped container; resolves when its init runs, as the task of Proxmox VE does. */
   start(vmid: number, settings: StartSettings): Promise<void>;
   /**
    * Gives a running container other limits, without a restart; one that is stopped gets them when it starts. May
    * overlap with every other call. Throws when a limit cannot be had, as when less memory is wanted than is in use.
    */
-  applyLimits(vmid: number, limits: ResourceLimits): Promise<void>;
+  changeLimits(vmid: number, limits: ResourceLimits): Promise<void>;
   /** Asks a container to shut down. False when it still runs after this time, or when the wait was aborted. */
   shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   /** Ends a container at once, with all that runs in it. */
   kill(vmid: number): Promise<void>;
   /** Forgets what is kept of a container that is being deleted, such as its address. */
   forget(vmid: number): Promise<void>;
+
+  /** Names the TCP ports of `hostAddress` that containers may reach, and no others; where the backend can hold it. */
+  allowMachinePorts(ports: readonly number[]): Promise<void>;
 
   /** Lets go of the containers without stopping them: for an emulator whose own start failed. */
   leave(): void;

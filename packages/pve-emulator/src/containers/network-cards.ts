@@ -34,8 +34,15 @@ export function cardNames(values: ConfigValues): string[] {
 
 export function cardsOf(values: ConfigValues): NetworkCard[] {
   return cardNames(values).map((option) => {
-    const { name = "", hwaddr = "" } = parseCard(values[option] ?? "");
-    return { name, mac: hwaddr.toLowerCase() };
+    const { name = "", hwaddr = "", ip, ip6, gw, gw6 } = parseCard(values[option] ?? "");
+    return {
+      name,
+      mac: hwaddr.toLowerCase(),
+      ...(ip === undefined ? {} : { ip }),
+      ...(ip6 === undefined ? {} : { ip6 }),
+      ...(gw === undefined ? {} : { gateway: gw }),
+      ...(gw6 === undefined ? {} : { gateway6: gw6 }),
+    };
   });
 }
 

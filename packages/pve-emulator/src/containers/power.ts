@@ -1,9 +1,11 @@
 import type { Caller } from "../access/caller.ts";
-import type { ResourceLimits } from "../backend/backend.ts";
+import type { ResourceLimits, StartSettings } from "../backend/backend.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
+import { splitList } from "../schema/formats.ts";
+import { isOn, readPropertyString } from "../schema/property-string.ts";
 import type { TaskContext } from "../tasks/task.ts";
-import { type ConfigValues, isTemplate, requireUnlocked } from "./container.ts";
+import { type ConfigValues, type Container, isTemplate, requireUnlocked } from "./container.ts";
 import { applyPending } from "./edit-config.ts";
 import { cardsOf } from "./network-cards.ts";
 
@@ -13,13 +15,13 @@ const defaultShutdownSeconds = 60;
 /** Starts a container in a task. Only one that runs already is refused at once; the rest fails in the task. */
 export async function startStart(emulation: Emulation, vmid: number, caller: Caller): Promise<string> {
   if (emulation.backend.running(vmid)) throw ApiError.died(`CT ${vmid} already running`);
-  return emulation.tasks.start({ type: "vzstart", id: String(vmid), caller }, () =>
-    emulation.store.exclusive(vmid, () => bootContainer(emulation, vmid)),
+  return emulation.tasks.start({ type: "vzstart", id: String(vmid), caller }, ({ log }) =>
+    emulation.store.exclusive(vmid, () => bootContainer(emulation, vmid, log)),
   );
 }
 
 /** Boots a container that is stopped, with what was pending. Callers hold the container's exclusive turn. */
-export async function bootContainer(emulation: Emulation, vmid: number): Promise<void> {
+export async function bootContainer(emulation: Emulation, vmid: number, log?: (line: string) => void): Promise<void> {
   const { store, backend } = emulation;
   const container = store.require(vmid);
   requireUnlocked(container);
@@ -31,16 +33,25 @@ export async function bootContainer(emulation: Emulation, vmid: number): Promise
   const twice = cards.find((card, index) => cards.findIndex((one) => one.name === card.name) !== index);
   if (twice) throw new Error(`startup for container '${vmid}' failed: there are two network cards '${twice.name}'`);
   try {
-    await backend.start(vmid, {
-      hostname: values.hostname ?? `CT${vmid}`,
-      ...limitsOf(values),
-      cards,
-    });
+    await backend.start(vmid, { ...startSettingsOf(container), cards, ...(log ? { log } : {}) });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`startup for container '${vmid}' failed: ${why}`, { cause });
   }
   emulation.report(`container ${vmid} started`);
+}
+
+function startSettingsOf({ vmid, values, lxc }: Container): Omit<StartSettings, "cards"> {
+  // `host` stands for the resolvers of the machine, which are what the network hands out anyway.
+  const nameservers = splitList(values.nameserver ?? "").filter((address) => address !== "host");
+  return {
+    hostname: values.hostname ?? `CT${vmid}`,
+    limits: limitsOf(values),
+    nesting: isOn(readPropertyString(values.features ?? "").nesting),
+    rawKeys: lxc,
+    nameservers: nameservers.length > 0 ? nameservers : undefined,
+    searchDomain: values.searchdomain,
+  };
 }
 
 /** What a configuration lets a container use. */
@@ -98,7 +109,7 @@ export async function startReboot(
     emulation.store.exclusive(vmid, async () => {
       requireUnlocked(emulation.store.require(vmid));
       await shutDown(emulation, vmid, timeout === undefined ? {} : { timeout }, context);
-      await bootContainer(emulation, vmid);
+      await bootContainer(emulation, vmid, context.log);
     }),
   );
 }

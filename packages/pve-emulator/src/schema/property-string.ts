@@ -58,6 +58,11 @@ export function propertyString(set: ParameterSet, defaultKey?: string): Format {
   };
 }
 
+/** Whether a property is switched on, in any of PVE's words for it. */
+export function isOn(text: string | undefined): boolean {
+  return text !== undefined && bit(text) === "1";
+}
+
 function bit(text: string): string {
   if (/^(?:1|on|yes|true)$/i.test(text)) return "1";
   if (/^(?:0|off|no|false)$/i.test(text)) return "0";

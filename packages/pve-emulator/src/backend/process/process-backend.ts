@@ -105,7 +105,7 @@ export class ProcessBackend implements ContainerBackend {
   }
 
   /** Processes of this machine have no limits that could be held without privileges. */
-  async applyLimits(): Promise<void> {}
+  async changeLimits(): Promise<void> {}
 
   async shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const running = this.#running.get(vmid);

@@ -1,8 +1,6 @@
 import { onContainer } from "../../access/permission.ts";
 import type { Emulation } from "../../emulation.ts";
-import { ApiError } from "../../http/api-error.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
-import type { ParameterSet } from "../../schema/parameter.ts";
 import {
   bandwidthLimit,
   flag,
@@ -15,25 +13,7 @@ import {
   vmid,
 } from "../../schema/parameters.ts";
 import { startClone } from "../clone.ts";
-import { configParameters } from "../config-options.ts";
 import { startDestroy } from "../destroy.ts";
-
-const createParameters: ParameterSet = {
-  ...configParameters,
-  node,
-  vmid,
-  ostemplate: { type: "string", maxLength: 255 },
-  pool: { ...pool, optional: true },
-  storage: { ...storage, optional: true },
-  password: { type: "string", minLength: 5, optional: true },
-  "ssh-public-keys": text,
-  bwlimit: bandwidthLimit,
-  force: flag,
-  restore: flag,
-  start: flag,
-  unique: flag,
-  "ignore-unpack-errors": flag,
-};
 
 export function cloneRoutes(emulation: Emulation): Route[] {
   return [
@@ -92,20 +72,6 @@ export function cloneRoutes(emulation: Emulation): Route[] {
       handle({ params, caller }) {
         const { force = false, purge = false } = params;
         return startDestroy(emulation, params.vmid, { force, purge }, caller);
-      },
-    }),
-    defineRoute({
-      method: "POST",
-      path: "/nodes/{node}/lxc",
-      permission: "all",
-      parameters: createParameters,
-      handle({ params, caller }) {
-        const { rights } = emulation;
-        const allowed =
-          rights.has(caller, `/vms/${params.vmid}`, "VM.Allocate") ||
-          (params.pool !== undefined && rights.has(caller, `/pool/${params.pool}`, "VM.Allocate"));
-        if (!allowed) throw ApiError.permission();
-        throw ApiError.died("this Proxmox makes containers by cloning its template only");
       },
     }),
   ];

@@ -3,6 +3,7 @@ import type { Route } from "../../http/route.ts";
 import type { StatusReader } from "../status.ts";
 import { cloneRoutes } from "./clone-routes.ts";
 import { configRoutes } from "./config-routes.ts";
+import { createRoutes } from "./create-routes.ts";
 import { firewallRoutes } from "./firewall-routes.ts";
 import { powerRoutes } from "./power-routes.ts";
 import { snapshotRoutes } from "./snapshot-routes.ts";
@@ -13,6 +14,7 @@ export function containerRoutes(emulation: Emulation, statuses: StatusReader): R
     ...statusRoutes(emulation, statuses),
     ...configRoutes(emulation),
     ...powerRoutes(emulation),
+    ...createRoutes(emulation),
     ...cloneRoutes(emulation),
     ...snapshotRoutes(emulation),
     ...firewallRoutes(emulation),
