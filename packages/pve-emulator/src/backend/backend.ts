@@ -155,7 +155,7 @@ export interface ContainerBackend extends AsyncDisposable {
    * Gives a running container other limits, without a restart; one that is stopped gets them when it starts. May
    * overlap with every other call. Throws when a limit cannot be had, as when less memory is wanted than is in use.
    */
-  changeLimits(vmid: number, limits: ResourceLimits): Promise<void>;
+  applyLimits(vmid: number, limits: ResourceLimits): Promise<void>;
   /** Asks a container to shut down. False when it still runs after this time, or when the wait was aborted. */
   shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
   /** Ends a container at once, with all that runs in it. */

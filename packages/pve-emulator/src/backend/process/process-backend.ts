@@ -105,7 +105,10 @@ export class ProcessBackend implements ContainerBackend {
   }
 
   /** Processes of this machine have no limits that could be held without privileges. */
-  async changeLimits(): Promise<void> {}
+  async applyLimits(): Promise<void> {}
+
+  /** Processes share the machine's network. */
+  async allowMachinePorts(): Promise<void> {}
 
   async shutdown(vmid: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const running = this.#running.get(vmid);

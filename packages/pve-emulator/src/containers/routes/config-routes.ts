@@ -47,7 +47,7 @@ export function configRoutes(emulation: Emulation): Route[] {
         applyEdit(container, edit, backend.running(params.vmid) !== undefined);
         await store.save(container);
         const limits = limitsOf(container.values);
-        if (!isDeepStrictEqual(limits, before)) await backend.changeLimits(params.vmid, limits);
+        if (!isDeepStrictEqual(limits, before)) await backend.applyLimits(params.vmid, limits);
         return null;
       },
     }),
