@@ -16,6 +16,8 @@ export interface ApiAnswer {
   readonly status: number;
   readonly reason: string;
   readonly data: unknown;
+  /** By parameter, of a 400. */
+  readonly errors: unknown;
 }
 
 export type ApiParameters = Readonly<Record<string, string | number>>;
@@ -24,15 +26,28 @@ export type ApiParameters = Readonly<Record<string, string | number>>;
 export class ApiClient {
   readonly #facts: EmulatorFacts;
   readonly #certificate: string;
+  readonly #identity: Readonly<Record<string, string>>;
 
-  private constructor(facts: EmulatorFacts, certificate: string) {
+  private constructor(facts: EmulatorFacts, certificate: string, identity: Readonly<Record<string, string>>) {
     this.#facts = facts;
     this.#certificate = certificate;
+    this.#identity = identity;
   }
 
-  static async open(facts: EmulatorFacts, dataDir: string): Promise<ApiClient> {
+  /** A client with the controller's token, or with another one. */
+  static async open(facts: EmulatorFacts, dataDir: string, token = facts.token): Promise<ApiClient> {
     const stored: unknown = JSON.parse(await readFile(join(dataDir, "certificate.json"), "utf8"));
-    return new ApiClient(facts, String(field(stored, "certificate")));
+    return new ApiClient(facts, String(field(stored, "certificate")), { Authorization: `PVEAPIToken=${token}` });
+  }
+
+  /** The same client, signed in as root. */
+  async asRoot(): Promise<ApiClient> {
+    const credentials = { username: "root@pam", password: this.#facts.rootPassword };
+    const signedIn = await this.must("POST", "/access/ticket", credentials);
+    return new ApiClient(this.#facts, this.#certificate, {
+      Cookie: `PVEAuthCookie=${encodeURIComponent(String(field(signedIn, "ticket")))}`,
+      CSRFPreventionToken: String(field(signedIn, "CSRFPreventionToken")),
+    });
   }
 
   call(method: string, path: string, parameters: ApiParameters = {}): Promise<ApiAnswer> {
@@ -81,6 +96,12 @@ export class ApiClient {
     if (results.some((result) => result !== "OK")) throw new Error(`no sandbox: ${results.join(", ")}`);
   }
 
+  /** The lines of a task's log. */
+  async log(upid: string): Promise<string[]> {
+    const lines = await this.must("GET", `${this.node}/tasks/${encodeURIComponent(upid)}/log`, { limit: 500 });
+    return Array.isArray(lines) ? lines.map((line) => String(field(line, "t"))) : [];
+  }
+
   /** The IPv4 address of a running container. */
   async address(vmid: number): Promise<string> {
     const interfaces = await this.must("GET", `${this.container(vmid)}/interfaces`);
@@ -109,7 +130,7 @@ export class ApiClient {
           agent: false,
           ca: this.#certificate,
           headers: {
-            Authorization: `PVEAPIToken=${this.#facts.token}`,
+            ...this.#identity,
             "Content-Length": Buffer.byteLength(body),
             "Content-Type": type,
           },
@@ -123,7 +144,8 @@ export class ApiClient {
           response.on("end", () => {
             const content: unknown = text.startsWith("{") ? JSON.parse(text) : undefined;
             const { statusCode = 0, statusMessage = "" } = response;
-            resolve({ status: statusCode, reason: statusMessage, data: field(content, "data") });
+            const errors = field(content, "errors");
+            resolve({ status: statusCode, reason: statusMessage, data: field(content, "data"), errors });
           });
         },
       );

@@ -76,6 +76,8 @@ function authoriseDisk(rights: Rights, caller: Caller, value: string): void {
     throw ApiError.denied(`mount point type ${type} is only allowed for root@pam`);
   }
   const storage = /^([^:\s]+):\d+(?:\.\d+)?$/.exec(volume)?.[1];
+  // So PVE says of a size without a storage too.
+  if (!volume.includes(":")) throw ApiError.died("Only root can pass arbitrary filesystem paths.");
   if (storage !== undefined) rights.require(caller, `/storage/${storage}`, "Datastore.AllocateSpace");
 }
 
