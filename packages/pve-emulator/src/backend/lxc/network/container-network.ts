@@ -19,6 +19,8 @@ export interface ContainerNetworkOptions {
 export interface ContainerNetwork extends AsyncDisposable {
   /** The machine's end of the link: IPv4, without its prefix. */
   readonly hostAddress: string;
+  /** Who answers the containers' questions for names. */
+  readonly nameservers: readonly string[];
 
   /**
    * The raw LXC keys that give a stopped container these cards, for each of its starts. The interface in the container

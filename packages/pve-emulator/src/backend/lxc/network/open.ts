@@ -74,6 +74,7 @@ interface NetworkPlace {
 
 class NamespaceNetwork implements ContainerNetwork {
   readonly hostAddress: string;
+  readonly nameservers: readonly string[];
   readonly #place: NetworkPlace;
   readonly #queue = new SerialQueue();
   #state: NetworkState;
@@ -88,6 +89,7 @@ class NamespaceNetwork implements ContainerNetwork {
     this.#place = place;
     this.#state = state;
     this.hostAddress = formatAddress(place.subnet.machine);
+    this.nameservers = [formatAddress(place.subnet.gateway)];
   }
 
   /** Puts the rules in force and sees to the name server. Rules come first: nothing is served unguarded. */
