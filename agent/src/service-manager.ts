@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { Clock } from "@berth/base";
 import { errorText, type Log } from "./log.ts";
 
 const run = promisify(execFile);
@@ -34,27 +35,34 @@ export type SendNotification = (words: readonly string[]) => Promise<void>;
 const maxSilentLooks = 12;
 const notifyTimeoutMs = 5000;
 
+export interface ServiceManagerOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly send?: SendNotification;
+}
+
 /** The manager that an environment names; without one, nothing is told and nothing costs anything. */
 export function serviceManager(
   environment: Readonly<Record<string, string | undefined>>,
-  log: Log,
-  send: SendNotification = systemdNotify,
+  options: ServiceManagerOptions,
 ): ServiceManager {
   if (!environment.NOTIFY_SOCKET) return { tell: () => {}, keepAlive: () => () => {} };
   const watchdogUs = Number(environment.WATCHDOG_USEC ?? "0");
-  return new SystemdManager(Number.isSafeInteger(watchdogUs) ? watchdogUs / 1000 : 0, log, send);
+  return new SystemdManager(Number.isSafeInteger(watchdogUs) ? watchdogUs / 1000 : 0, options);
 }
 
 class SystemdManager implements ServiceManager {
   readonly #watchdogMs: number;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #send: SendNotification;
   #pending: ServiceState | undefined;
   #sending = false;
   #failed = false;
 
-  constructor(watchdogMs: number, log: Log, send: SendNotification) {
+  constructor(watchdogMs: number, { clock, log, send = systemdNotify }: ServiceManagerOptions) {
     this.#watchdogMs = watchdogMs;
+    this.#clock = clock;
     this.#log = log;
     this.#send = send;
   }
@@ -65,20 +73,24 @@ class SystemdManager implements ServiceManager {
   }
 
   keepAlive(turns: () => number): () => void {
-    if (this.#watchdogMs <= 0) return () => {};
+    const stopped = new AbortController();
+    if (this.#watchdogMs > 0) void this.#answerWatchdog(turns, stopped.signal);
+    return () => stopped.abort();
+  }
+
+  async #answerWatchdog(turns: () => number, signal: AbortSignal): Promise<void> {
     let seen = turns();
-    let silentLooks = 0;
-    const look = () => {
+    for (let silentLooks = 0; ; ) {
+      // A third, so that one answer may come late on a busy machine.
+      await this.#clock.sleep(this.#watchdogMs / 3, signal).catch(() => {});
+      if (signal.aborted) return;
       const now = turns();
       silentLooks = now === seen ? silentLooks + 1 : 0;
       seen = now;
       if (silentLooks <= maxSilentLooks) this.tell({ WATCHDOG: "1" });
       else if (silentLooks === maxSilentLooks + 1)
         this.#log.error("the work stands still: the watchdog is not answered");
-    };
-    // A third, so that one answer may come late on a busy machine.
-    const timer = setInterval(look, this.#watchdogMs / 3);
-    return () => clearInterval(timer);
+    }
   }
 
   /** One message at a time: a child that is slow must not be overtaken, nor have many beside it. */

@@ -137,6 +137,12 @@ describe("a terminal of the PTY host", () => {
     await until(() => !isAlive(pid));
   });
 
+  it("has its program end before the host when the memory is out", async () => {
+    await start("t1", "read -r x; cat /proc/self/oom_score_adj; read -r x");
+    await link.call("input", { id: "t1", text: "", submit: true });
+    await until(async () => /^100$/m.test((await link.call("screen", { id: "t1" })).text));
+  });
+
   it("refuses a second host on the same folder", async () => {
     const second = startProgram("pty-host", root.path);
     const code = await new Promise((resolve) => second.once("exit", resolve));

@@ -19,7 +19,7 @@ const log = createLog("agent");
 async function main(): Promise<void> {
   const root = rootOf(process.env);
   nameProcess(root, "berth-agent");
-  const manager = serviceManager(process.env, log);
+  const manager = serviceManager(process.env, { clock: systemClock, log });
   const found = await findConfig(root);
   const ended = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.abort());

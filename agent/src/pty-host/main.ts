@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { systemClock } from "@berth/base";
 import { identifyProcess, writeFileAtomic } from "@berth/base/node";
 import { createLog, errorText } from "../log.ts";
 import { bootId, ptyHostIdentityName } from "../machine.ts";
@@ -13,7 +14,7 @@ const log = createLog("pty-host");
 async function main(): Promise<void> {
   const root = rootOf(process.env);
   nameProcess(root, "berth-pty-host");
-  const manager = serviceManager(process.env, log);
+  const manager = serviceManager(process.env, { clock: systemClock, log });
   const run = guestPath(root, "run");
   // First, since a second host must not touch the first one's files.
   await lockFolder(run);

@@ -25,6 +25,8 @@ export class FakeController {
   readonly authorizations: (string | undefined)[] = [];
   env: Record<string, string> = {};
   refuses = false;
+  /** Pings of all agents. */
+  pings = 0;
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
 
@@ -88,6 +90,9 @@ export class FakeController {
     });
     socket.on("message", (data) => {
       if (data instanceof Uint8Array) multiplexer.receive(data);
+    });
+    socket.on("ping", () => {
+      this.pings += 1;
     });
     socket.on("close", () => {
       peer.close();

@@ -1,0 +1,114 @@
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { killPtyHost } from "../src/agent/pty-host-watch.ts";
+import { FakeController } from "./support/controller.ts";
+import { NotifySocket } from "./support/notify-socket.ts";
+import { connectPtyHost, endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
+
+const machineId = "0123456789abcdef0123456789abcdef";
+
+let root: ReturnType<typeof temporaryRoot>;
+let programs: ChildProcess[];
+
+beforeEach(() => {
+  root = temporaryRoot();
+  programs = [];
+  for (const folder of ["etc/berth", "workspace"]) mkdirSync(join(root.path, folder), { recursive: true });
+  writeFileSync(join(root.path, "etc/machine-id"), `${machineId}\n`);
+});
+
+afterEach(async () => {
+  for (const program of programs.reverse()) await endProgram(program, "SIGKILL");
+  root.remove();
+});
+
+function start(name: "agent" | "pty-host", env: Record<string, string> = {}): ChildProcess {
+  const program = startProgram(name, root.path, env);
+  programs.push(program);
+  return program;
+}
+
+function writeConfig(controller: FakeController): void {
+  const { url: controllerUrl, certificate: controllerCertificate } = controller;
+  const own = { sandboxId: "sbx_1", sandboxName: "one", machineId, secret: "s".repeat(43), env: {} };
+  const config = { ...own, controllerUrl, controllerCertificate };
+  writeFileSync(join(root.path, "etc/berth/agent.json"), JSON.stringify(config));
+}
+
+describe.skipIf(!existsSync("/usr/bin/systemd-notify"))("under systemd", () => {
+  let systemd: NotifySocket;
+  let controller: FakeController;
+
+  beforeEach(async () => {
+    systemd = await NotifySocket.open(join(root.path, "notify.sock"));
+    controller = await FakeController.start();
+  });
+
+  afterEach(async () => {
+    await systemd.close();
+    await controller.stop();
+  });
+
+  /** A watchdog that wants to hear ten times a second. */
+  const environment = () => ({ NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC: "300000" });
+
+  it("the PTY host tells when it serves and when it stops", async () => {
+    const host = start("pty-host", environment());
+    await until(() => systemd.words.includes("READY=1"));
+    const { link, close } = await connectPtyHost(root.path);
+    expect(await link.call("list", {})).toEqual([]);
+    await close();
+    await endProgram(host);
+    await until(() => systemd.words.includes("STOPPING=1"));
+    expect(systemd.words).not.toContain("WATCHDOG=1");
+  });
+
+  it("the agent is ready once its PTY host is, tells of its link, and answers the watchdog until it is stuck", async () => {
+    writeConfig(controller);
+    const agent = start("agent", environment());
+    start("pty-host");
+    const link = await controller.link();
+    expect(systemd.words).toContain("READY=1");
+    await until(() => systemd.words.includes("STATUS=linked with the controller"));
+    await until(() => systemd.words.includes("WATCHDOG=1"));
+    link.socket.terminate();
+    await until(() => systemd.words.filter((word) => word.startsWith("STATUS=no link")).length === 2);
+    agent.kill("SIGSTOP");
+    const answers = () => systemd.words.filter((word) => word === "WATCHDOG=1").length;
+    // What it had sent by then may still be on its way; then the watchdog's whole time passes without an answer.
+    let heard = { count: answers(), atMs: performance.now() };
+    await until(() => {
+      if (answers() !== heard.count) heard = { count: answers(), atMs: performance.now() };
+      return performance.now() - heard.atMs > 300;
+    });
+  });
+
+  it("an agent without a configuration of its own is ready too, and stays silent", async () => {
+    start("agent", environment());
+    await until(() => systemd.words.includes("WATCHDOG=1"));
+    expect(systemd.words).toContain("READY=1");
+    expect(systemd.words.find((word) => word.startsWith("STATUS="))).toContain("silent");
+  });
+});
+
+describe("a PTY host that is stuck", () => {
+  it("can be killed by the agent, even stopped", async () => {
+    const host = start("pty-host");
+    const { link, close } = await connectPtyHost(root.path);
+    await link.call("list", {});
+    await close();
+    host.kill("SIGSTOP");
+    const gone = new Promise((resolve) => host.once("exit", (_code, signal) => resolve(signal)));
+    expect(await killPtyHost(join(root.path, "run/berth"))).toBe(true);
+    expect(await gone).toBe("SIGKILL");
+    expect(await killPtyHost(join(root.path, "run/berth"))).toBe(false);
+  });
+
+  it("is none where there never was one, or where its file says nothing", async () => {
+    expect(await killPtyHost(root.path)).toBe(false);
+    writeFileSync(join(root.path, "pty-host.json"), '{"pid":1}');
+    expect(await killPtyHost(root.path)).toBe(false);
+  });
+});
