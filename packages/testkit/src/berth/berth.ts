@@ -16,7 +16,7 @@ import { eventually } from "../eventually.ts";
 import type { ProcessFacts } from "../process/proc.ts";
 import { type SpawnedProcess, spawnProcess } from "../process/spawn-process.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { type Containers, processContainers } from "./containers.ts";
+import { type Containers, lxcContainers, processContainers } from "./containers.ts";
 import { environmentWithoutSettings } from "./environment.ts";
 import { freePorts } from "./free-ports.ts";
 
@@ -38,7 +38,8 @@ export class Berth {
   readonly env: Record<string, string>;
   readonly #command: readonly [string, ...string[]];
   readonly #dispose: () => Promise<void>;
-  readonly #containers: Containers = processContainers;
+  /** What the sandboxes of the bundled Proxmox are. */
+  readonly backend: "lxc" | "process";
   #process: SpawnedProcess | undefined;
   #token = "";
 
@@ -55,9 +56,15 @@ export class Berth {
       BERTH_AGENT_PORT: String(agentPort),
       BERTH_SSH_PORT: String(sshPort),
       BERTH_ISOLATED: "1",
+      BERTH_BACKEND: process.env.BERTH_TEST_BACKEND ?? "process",
       ...(options.withoutPassword ? {} : { BERTH_ADMIN_PASSWORD: password }),
       ...options.env,
     };
+    this.backend = this.env.BERTH_BACKEND === "lxc" ? "lxc" : "process";
+  }
+
+  get #containers(): Containers {
+    return this.backend === "lxc" ? lxcContainers : processContainers;
   }
 
   get process(): SpawnedProcess {

@@ -1,5 +1,8 @@
-import { join } from "node:path";
-import { type ProcessFacts, processesWithEnvironment } from "../process/proc.ts";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { basename, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { type ProcessFacts, processesInNamespaceOf, processesWithEnvironment } from "../process/proc.ts";
 
 /** How a test looks into a container of the bundled Proxmox from the machine; each is named by its folder. */
 export interface Containers {
@@ -19,4 +22,26 @@ export const processContainers: Containers = {
 
 function rootFolder(folder: string): string {
   return join(folder, "rootfs");
+}
+
+/** Containers of LXC. They have a root while they run. */
+export const lxcContainers: Containers = {
+  root: async (folder) => `/proc/${await initOf(folder)}/root`,
+  pathInside: (_folder, path) => join("/", path),
+  processes: async (folder) => {
+    const init = await initOf(folder).catch(() => undefined);
+    return init === undefined ? [] : processesInNamespaceOf(init);
+  },
+};
+
+const run = promisify(execFile);
+
+/** The container's first process. LXC's names are the machine's, so the emulator makes them of its data folder and the vmid. */
+async function initOf(folder: string): Promise<number> {
+  const dataDir = join(folder, "..", "..");
+  const hash = createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 8);
+  const { stdout } = await run("lxc-info", ["-P", "/var/lib/lxc", "-n", `bp${hash}-${basename(folder)}`, "-p", "-H"]);
+  const pid = Number(stdout);
+  if (!(pid > 0)) throw new Error(`the container ${basename(folder)} does not run`);
+  return pid;
 }

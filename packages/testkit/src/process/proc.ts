@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink } from "node:fs/promises";
 
 /** A process as /proc shows it. */
 export interface ProcessFacts {
@@ -10,6 +10,17 @@ export interface ProcessFacts {
 export async function processesWithEnvironment(key: string, value: string): Promise<ProcessFacts[]> {
   const wanted = `${key}=${value}`;
   return select(async (pid) => (await readProc(pid, "environ"))?.split("\0").includes(wanted) ?? false);
+}
+
+/** The processes that share a process's numbering: those of one container. Zombies have none. */
+export async function processesInNamespaceOf(pid: number): Promise<ProcessFacts[]> {
+  const wanted = await namespaceOf(pid);
+  if (wanted === undefined) return [];
+  return select(async (other) => (await namespaceOf(other)) === wanted);
+}
+
+async function namespaceOf(pid: number): Promise<string | undefined> {
+  return readlink(`/proc/${pid}/ns/pid`).catch(() => undefined);
 }
 
 /** The processes of a process group. Zombies are none. */
