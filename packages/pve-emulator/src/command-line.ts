@@ -1,13 +1,15 @@
 import { parseArgs } from "node:util";
-import type { BackendKind } from "./emulator.ts";
+import type { BackendChoice } from "./backend/choice.ts";
 
-export const usage = `usage: emulator --port P --data DIR [--backend lxc|process] [--isolated]
+export const usage = `usage: emulator --port P --data DIR [--backend auto|lxc|process] [--isolated]
 
 Runs a small Proxmox VE with template 150 in it, and prints one line of JSON once everything answers.
 
   --port P       port on 127.0.0.1; 0 for any free one
   --data DIR     keeps everything; the same folder restores the same state
-  --backend B    what containers are: process (processes of this machine, no privileges needed) or lxc; default process
+  --backend B    what containers are: lxc (real ones; needs root and the package lxc), process (processes of this
+                 machine, with no walls between them; needs no privileges), or auto: lxc where the machine can,
+                 process otherwise; a folder keeps what it was made with; default auto
   --isolated     containers get no way to the outside
   --help         shows this
 `;
@@ -15,7 +17,7 @@ Runs a small Proxmox VE with template 150 in it, and prints one line of JSON onc
 export interface CommandLine {
   readonly port: number;
   readonly dataDir: string;
-  readonly backend: BackendKind;
+  readonly backend: BackendChoice;
   readonly isolated: boolean;
 }
 
@@ -26,7 +28,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine | "help" 
     options: {
       port: { type: "string" },
       data: { type: "string" },
-      backend: { type: "string", default: "process" },
+      backend: { type: "string", default: "auto" },
       isolated: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -37,6 +39,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine | "help" 
     throw new Error("--port needs a port from 0 to 65535 (0 for any free one)");
   }
   if (data === undefined || data === "") throw new Error("--data needs a folder");
-  if (backend !== "process" && backend !== "lxc") throw new Error("--backend is lxc or process");
+  if (backend !== "auto" && backend !== "process" && backend !== "lxc") {
+    throw new Error("--backend is auto, lxc or process");
+  }
   return { port: Number(port), dataDir: data, backend, isolated };
 }

@@ -8,6 +8,8 @@ import { Rights } from "./access/rights.ts";
 import { accessRoutes } from "./access/routes.ts";
 import { SignIn } from "./access/sign-in.ts";
 import type { ContainerBackend } from "./backend/backend.ts";
+import { type BackendChoice, chooseBackend } from "./backend/choice.ts";
+import { cachedBase, openLxcBackend } from "./backend/lxc/open.ts";
 import { ProcessBackend } from "./backend/process/process-backend.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
 import { ContainerStore } from "./containers/container-store.ts";
@@ -36,8 +38,6 @@ import { storageRoutes } from "./storage/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
 import { TaskList } from "./tasks/task-list.ts";
 
-export type BackendKind = "lxc" | "process";
-
 /** Makes a backend over the emulator's folder and clock; the bootstrap keys are derived from the secret. */
 export type MakeBackend = (place: { dataDir: string; tokenSecret: string; clock: Clock }) => ContainerBackend;
 
@@ -46,11 +46,11 @@ export interface EmulatorOptions {
   readonly dataDir: string;
   /** 0 for any free one. */
   readonly port?: number;
-  /** `process` is the only one yet; or what makes one of one's own. */
-  readonly backend?: BackendKind | MakeBackend;
+  /** `process` by default; or what makes one of one's own. */
+  readonly backend?: BackendChoice | MakeBackend;
   /** Containers get no way to the outside. The process backend shares the machine's network and cannot hold this. */
   readonly isolated?: boolean;
-  /** Gets the archive that containers are made from; undefined where they have no root file systems of their own. */
+  /** Gets the archive that containers are made from, where they have root file systems of their own: a Debian, cached. */
   readonly baseArchive?: BaseArchive;
   /** Where the template's contents are taken from. */
   readonly payload?: PayloadSources;
@@ -69,7 +69,6 @@ const names = { node: "pve", storage: "local-btrfs", bridge: "vmbr0", pool: "san
 
 /** Starts an emulator. Throws an error of one sentence when it cannot; then nothing is left of it. */
 export async function startEmulator(options: EmulatorOptions): Promise<RunningEmulator> {
-  if (options.backend === "lxc") throw new Error("the lxc backend is not built yet: use --backend process");
   const dataDir = resolve(options.dataDir);
   const scope = new Scope();
   const start = { succeeded: false };
@@ -120,11 +119,7 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
   const pools = await PoolStore.open(dataDir, site.pool);
   const store = await ContainerStore.open(dataDir, site.node);
   const tokenSecret = controllerToken(access).split("=")[1] ?? "";
-  const payload = options.payload ? { payload: options.payload } : {};
-  const backend: ContainerBackend =
-    typeof options.backend === "function"
-      ? options.backend({ dataDir, tokenSecret, clock })
-      : new ProcessBackend({ dataDir, tokenSecret, ...payload });
+  const { backend, base } = await openBackend(options, { dataDir, site, tokenSecret, clock, report });
   // A start that fails (its port is taken, say) must not end the containers that it found running.
   scope.add(async () => {
     if (start.succeeded) await backend[Symbol.asyncDispose]();
@@ -133,7 +128,7 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
   const tasks = await TaskList.open(`${dataDir}/tasks.jsonl`, site.node, clock);
   scope.own(tasks);
   const rights = new Rights(access, (vmid) => pools.poolOf(vmid));
-  const archives = await Archives.open(dataDir, options.baseArchive);
+  const archives = await Archives.open(dataDir, base);
   const emulation: Emulation = { site, clock, rights, tasks, pools, store, archives, backend, report };
   await backend.adopt(store.all().map(({ vmid }) => vmid));
   for (const { vmid } of store.all()) if (backend.running(vmid)) report(`container ${vmid} still runs: taken over`);
@@ -145,6 +140,36 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
     rebootFromInside(emulation, vmid).catch((error: unknown) => report(`container ${vmid}: ${String(error)}`));
   };
   return emulation;
+}
+
+interface BackendPlace {
+  readonly dataDir: string;
+  readonly site: Site;
+  readonly tokenSecret: string;
+  readonly clock: Clock;
+  readonly report: (line: string) => void;
+}
+
+interface OpenedBackend {
+  readonly backend: ContainerBackend;
+  /** Where containers can be made from archives. */
+  readonly base: BaseArchive | undefined;
+}
+
+async function openBackend(options: EmulatorOptions, place: BackendPlace): Promise<OpenedBackend> {
+  const { dataDir, site, tokenSecret, clock, report } = place;
+  const choice = options.backend ?? "process";
+  if (typeof choice === "function") {
+    return { backend: choice({ dataDir, tokenSecret, clock }), base: options.baseArchive };
+  }
+  const payload = options.payload ? { payload: options.payload } : {};
+  if ((await chooseBackend(dataDir, choice, report)) === "process") {
+    return { backend: new ProcessBackend({ dataDir, tokenSecret, ...payload }), base: options.baseArchive };
+  }
+  const base = options.baseArchive ?? cachedBase;
+  const isolated = options.isolated ?? false;
+  const lxc = { dataDir, bridge: site.bridge, isolated, tokenSecret, base, ...payload, report };
+  return { backend: await openLxcBackend(lxc), base };
 }
 
 function dispatcherOf(emulation: Emulation, access: AccessState, control: FaultsControl): Dispatcher {

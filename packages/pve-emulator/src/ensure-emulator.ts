@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "@berth/base";
 import { identifyProcess, isRunning } from "@berth/base/node";
 import Type, { type Static } from "typebox";
-import type { BackendKind } from "./emulator.ts";
+import type { BackendChoice } from "./backend/choice.ts";
 import { type EmulatorFacts, emulatorFactsSchema, factsFile } from "./emulator-facts.ts";
 import { loadJson } from "./state/json-file.ts";
 import { processIdentitySchema } from "./state/process-identity-schema.ts";
@@ -13,14 +13,17 @@ import { processIdentitySchema } from "./state/process-identity-schema.ts";
 const publishedSchema = Type.Object({ ...emulatorFactsSchema.properties, process: processIdentitySchema });
 type Published = Static<typeof publishedSchema>;
 
-/** Building the template for the first time copies little, but a loaded machine may take its time. */
-const startTimeoutMs = 60_000;
+/**
+ * How long an emulator may say nothing while it starts. Debian is made in a minute the first time, and says so as it
+ * goes.
+ */
+const silenceTimeoutMs = 90_000;
 const stopTimeoutMs = 20_000;
 const pollMs = 10;
 
 export interface EnsureOptions {
   readonly dataDir: string;
-  readonly backend: BackendKind;
+  readonly backend: BackendChoice;
   readonly isolated: boolean;
   /** The emulator's program: `main.ts`, or the bundle made of it. By default the one beside this module. */
   readonly program?: string;
@@ -70,10 +73,10 @@ async function spawnEmulator(dataDir: string, options: EnsureOptions): Promise<P
   await log.close();
   child.unref();
   const progress = new LineReader(logPath, options.onProgress ?? (() => {}));
-  const deadline = performance.now() + startTimeoutMs;
+  let deadline = performance.now() + silenceTimeoutMs;
   while (performance.now() < deadline) {
     const ended = child.exitCode !== null || child.signalCode !== null;
-    await progress.poll();
+    if (await progress.poll()) deadline = performance.now() + silenceTimeoutMs;
     const published = await findEmulator(dataDir);
     // Another starter may have been quicker: its emulator is as good.
     if (published) return published;
@@ -81,7 +84,7 @@ async function spawnEmulator(dataDir: string, options: EnsureOptions): Promise<P
     await systemClock.sleep(pollMs);
   }
   end(child);
-  throw new Error(`the Proxmox emulator did not answer within ${startTimeoutMs / 1000} s (see ${logPath})`);
+  throw new Error(`the Proxmox emulator has said nothing for ${silenceTimeoutMs / 1000} s (see ${logPath})`);
 }
 
 function defaultProgram(): string {
@@ -116,12 +119,15 @@ class LineReader {
     this.#onLine = onLine;
   }
 
-  async poll(): Promise<void> {
+  /** Tells about new lines, and whether there were any. */
+  async poll(): Promise<boolean> {
     const lines = (await readFile(this.#path, "utf8")).split("\n").slice(0, -1);
     for (const line of lines.slice(this.#lines)) {
       this.last = line.replace(/^emulator: /, "");
       this.#onLine(this.last);
     }
+    const more = lines.length > this.#lines;
     this.#lines = lines.length;
+    return more;
   }
 }

@@ -1,5 +1,5 @@
+export type { BackendChoice, BackendKind } from "./backend/choice.ts";
 export {
-  type BackendKind,
   type EmulatorOptions,
   type MakeBackend,
   type RunningEmulator,

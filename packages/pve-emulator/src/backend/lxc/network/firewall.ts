@@ -25,13 +25,16 @@ function machinePorts({ state }: FirewallFacts): string {
 /**
  * Rules in the namespace: of the machine, containers reach the allowed ports of one address, and never one another.
  * What goes elsewhere is for the machine's own rules to judge, since only they know its addresses; with isolation it
- * ends here. Refusals are told, so that programs fail at once.
+ * ends here. Refusals are told, so that programs fail at once: by a reset where there is a connection, since Linux does
+ * not look at a message that comes back before the call which connects has let go of its socket.
  */
 export function namespaceRules(facts: FirewallFacts): string {
   const { names, subnet, isolated } = facts;
   const machine = formatAddress(subnet.machine);
   const fromContainer = `iifname "${names.bridge}" oifname "${names.uplink}" ip saddr ${formatBlock(subnet.containers)}`;
   const gateway = formatAddress(subnet.gateway);
+  const refusal = `iifname "${names.bridge}" meta l4proto tcp reject with tcp reset
+  iifname "${names.bridge}" reject with icmpx type admin-prohibited`;
   return replacing(
     "inet",
     "berth",
@@ -44,6 +47,7 @@ export function namespaceRules(facts: FirewallFacts): string {
   iifname "${names.bridge}" udp dport 67 accept
   iifname "${names.bridge}" ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 accept
   icmp type echo-request accept
+  ${refusal}
  }
  chain forward {
   type filter hook forward priority filter; policy drop;
@@ -51,7 +55,7 @@ export function namespaceRules(facts: FirewallFacts): string {
   iifname "${names.uplink}" oifname "${names.bridge}" accept
   ${fromContainer} ip daddr ${machine} tcp dport @machine_ports accept
   ${isolated ? "" : `${fromContainer} ip daddr != ${machine} accept`}
-  iifname "${names.bridge}" reject with icmpx type admin-prohibited
+  ${refusal}
  }
 `,
   );

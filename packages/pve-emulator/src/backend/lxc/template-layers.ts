@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { bundledTemplateKeys } from "@berth/base/node";
+import {
+  fetchedParts,
+  findPayload,
+  type Payload,
+  type PayloadSources,
+  payloadArchive,
+  provisionScript,
+  templateVersion,
+} from "@berth/template";
+import type { BaseArchive } from "../../storage/archives.ts";
+import { run } from "./command.ts";
+import { archiveLayerId } from "./extraction.ts";
+import { asContainerRoot, type IdRange } from "./id-range.ts";
+import type { Layers } from "./layers.ts";
+import { lxcPath, quote, rootfs } from "./start-script.ts";
+
+/** What the bundled template is made from. */
+export interface TemplateSources {
+  /** Gets the archive of a plain Debian. */
+  readonly base: BaseArchive;
+  /** The secret of the controller's token, from which the bootstrap keys are derived. */
+  readonly tokenSecret: string;
+  readonly payload?: PayloadSources;
+}
+
+interface TemplateOptions extends TemplateSources {
+  readonly ids: IdRange;
+  readonly report: (line: string) => void;
+}
+
+/**
+ * Makes the layers of the bundled template where they are not there yet: a plain Debian, and all that Berth adds to it,
+ * which is another one for each version of that. Calls `use` with their ids, the uppermost first.
+ */
+export async function templateLayers<T>(
+  layers: Layers,
+  options: TemplateOptions,
+  use: (ids: readonly string[]) => Promise<T>,
+): Promise<T> {
+  const { report } = options;
+  const payload = await findPayload(options.payload);
+  const archive = await options.base({ report, signal: new AbortController().signal });
+  const base = await archiveLayerId(archive);
+  const script = provisioning(payload, options.tokenSecret);
+  const hash = createHash("sha256").update(`${base}\n${payload.version}\n${script}`).digest("hex").slice(0, 16);
+  const top = `payload-${hash}`;
+  const unpackBase = async (folder: string) => {
+    report("unpacking Debian");
+    await layers.unpack(folder, archive);
+  };
+  return layers.with(base, unpackBase, () =>
+    layers.with(
+      top,
+      async (folder) => {
+        report("adding Berth's own programs");
+        await provision({ below: layers.path(base), folder, payload, script }, options);
+      },
+      () => use([top, base]),
+    ),
+  );
+}
+
+function provisioning(payload: Payload, tokenSecret: string): string {
+  const { host, client } = bundledTemplateKeys(tokenSecret);
+  return provisionScript({
+    optional: fetchedParts,
+    version: templateVersion(payload),
+    bootstrap: { hostPrivateKey: host.privateKey, clientPublicKey: client.publicKey },
+  });
+}
+
+interface Provisioning {
+  readonly below: string;
+  readonly folder: string;
+  readonly payload: Payload;
+  readonly script: string;
+}
+
+/**
+ * Unpacks the payload and runs the provisioning on an overlay, whose changes are the layer. The programs run as the
+ * containers' root, in a mount namespace and with processes of their own.
+ */
+async function provision({ below, folder, payload, script }: Provisioning, { ids, report }: TemplateOptions) {
+  const work = `${folder}.work`;
+  await rm(work, { recursive: true, force: true });
+  await mkdir(work, { mode: 0o700 });
+  const inside = `
+set -e
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+mount -t tmpfs none ${rootfs}/run
+mount --rbind /dev ${rootfs}/dev
+mount -t proc proc ${rootfs}/proc
+rm -f ${rootfs}/etc/resolv.conf
+cp /etc/resolv.conf ${rootfs}/etc/resolv.conf || true
+printf %s "$1" | chroot ${rootfs} /bin/sh -s
+rm -f ${rootfs}/etc/resolv.conf
+`;
+  const asRoot = asContainerRoot(ids).join(" ");
+  const outside = `
+set -e
+export PATH=/usr/sbin:/sbin:/usr/bin:/bin
+mount -t tmpfs -o mode=755,size=1m none ${lxcPath}
+mkdir ${rootfs}
+mount -t overlay overlay -o ${quote(`lowerdir=${below},upperdir=${folder},workdir=${work},redirect_dir=on`)} ${rootfs}
+cd ${rootfs}
+PATH=/usr/sbin:/sbin ${asRoot} /usr/bin/tar -x -p --numeric-owner --keep-directory-symlink -f -
+exec env PATH=/usr/sbin:/sbin ${asRoot} /usr/bin/unshare --mount --pid --fork --propagation private /bin/sh -c "$1" sh "$2" </dev/null
+`;
+  try {
+    const words = ["--mount", "--propagation", "private", "--", "/bin/sh", "-c", outside, "sh", inside, script];
+    const said = await run("unshare", words, { input: payloadArchive(payload) });
+    for (const line of said.split("\n")) if (line.startsWith("berth-skipped: ")) report(line);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
