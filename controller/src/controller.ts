@@ -10,19 +10,20 @@ import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
-import { TemplateFinder } from "./cluster/template.ts";
 import { takeDataDir } from "./data-dir.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import type { Api } from "./http/api.ts";
+import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
 import { createLogger } from "./http/logger.ts";
 import { buildServer } from "./http/server.ts";
 import { Identity } from "./identity/identity.ts";
 import { identityRoutes } from "./identity/routes.ts";
 import { listenOrExplain } from "./listen.ts";
+import type { OperationRow } from "./operations/record.ts";
 import { operationRoutes } from "./operations/routes.ts";
 import { Progress } from "./progress.ts";
 import { Readiness } from "./readiness.ts";
@@ -34,6 +35,8 @@ import type { Store } from "./store/connect.ts";
 import { keepHouse } from "./store/housekeeping.ts";
 import { acquireLeadership } from "./store/leader.ts";
 import { openStore } from "./store/open.ts";
+import { makeTemplateModule, type TemplateModule } from "./templates/module.ts";
+import { templateRoutes } from "./templates/routes.ts";
 import { TerminalKeeper } from "./terminals/keeper.ts";
 import { Terminals } from "./terminals/repository.ts";
 import { terminalRoutes } from "./terminals/routes.ts";
@@ -58,7 +61,7 @@ interface Parts extends Foundation {
   readonly events: EventLog;
   readonly registry: AgentRegistry;
   readonly identity: Identity;
-  readonly template: TemplateFinder;
+  readonly templates: TemplateModule;
   readonly readiness: Readiness;
   readonly fleet: SandboxModule;
   readonly terminals: Terminals;
@@ -118,24 +121,22 @@ function assemble(foundation: Foundation): Parts {
   const clock = systemClock;
   const events = new EventLog({ db: store.db, pool: store.pool });
   const registry = new AgentRegistry();
-  const template = new TemplateFinder(client, settings.templateVmid, clock);
+  const freeIds = new FreeIds(store.db, client);
+  const { bridge, vlan } = settings;
+  const common = { db: store.db, events, client, freeIds, keys, clock, log, pool, storage, bridge, vlan };
+  const templates = makeTemplateModule({
+    ...common,
+    templateVmid: settings.templateVmid,
+    mayLackParts: settings.proxmox === undefined,
+  });
+  const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
   const fleet = makeSandboxModule({
-    db: store.db,
-    freeIds: new FreeIds(store.db, client),
-    events,
-    client,
-    keys,
-    template,
+    ...common,
+    template: templates.finder,
     registry,
-    clock,
-    log,
-    pool,
-    storage,
-    bridge: settings.bridge,
-    vlan: settings.vlan,
-    bootstrapKeys: bundledTemplateKeys(cluster.tokenSecret),
+    bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
     agentUrl: (localAddress) =>
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
     environment: (row) => ({ ...claudeEnvironment(settings), ...row.env }),
@@ -145,7 +146,7 @@ function assemble(foundation: Foundation): Parts {
     ...foundation,
     events,
     registry,
-    template,
+    templates,
     terminals,
     agents,
     fleet,
@@ -168,8 +169,10 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
   scope.add(() => leadership.release());
   scope.add(() => keeper.stop());
   await serveAgents(parts);
-  scope.add(() => fleet.stop());
-  fleet.start();
+  for (const { stop, start } of [parts.templates, fleet]) {
+    scope.add(stop);
+    start();
+  }
   readiness.active = true;
   keepHouseWhile(parts, scope);
   const setupPath = await identity.setup.issueLink();
@@ -203,9 +206,10 @@ function keepHouseWhile({ store, events, identity, log }: Parts, scope: Scope): 
 
 /** Listens for people; answers the console's address. */
 async function serveConsole(parts: Parts): Promise<string> {
-  const { settings, scope, store, log, events, registry, identity, template, readiness, fleet, terminals, keeper } =
+  const { settings, scope, store, log, events, registry, identity, templates, readiness, fleet, terminals, keeper } =
     parts;
   const { client } = parts.cluster;
+  const cancelBuild = (work: UnitOfWork, operation: OperationRow) => templates.service.cancel(work, operation);
   const server = await buildServer({
     settings,
     db: store.db,
@@ -217,10 +221,10 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => identityRoutes(api, identity),
       (api) => eventRoutes(api, events),
       (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
-      (api) =>
-        operationRoutes(api, { events, ...fleet, cancelBuild: () => Promise.reject(new Error("no builds yet")) }),
+      (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
       (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events }),
-      (api) => clusterRoutes(api, { client, template }),
+      (api) => clusterRoutes(api, { client }),
+      (api) => templateRoutes(api, templates),
     ],
     readiness: () => readiness.report(),
     version,

@@ -25,6 +25,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
 const exceptions: readonly { readonly from: string; readonly to: string }[] = [
   // The bundled emulator is started from here and from nowhere else.
   { from: "controller/src/embedded/", to: "packages/pve-emulator" },
+  // What a template is made of is known to whoever builds one: the emulator, and this folder.
+  { from: "controller/src/templates/", to: "template" },
 ];
 
 /** Libraries get what they need as parameters; the environment belongs to programs. */

@@ -1,6 +1,7 @@
 import type { Clock } from "@berth/base";
-import type { Failure, OperationLog, Step, StepName } from "@berth/protocol";
+import { type Failure, type OperationLog, operationEventSchemas, type Step, type StepName } from "@berth/protocol";
 import type { Kysely, Transaction } from "kysely";
+import { Value } from "typebox/value";
 import type { EventLog } from "../events/log.ts";
 import type { Database } from "../store/tables.ts";
 import { allDone, failedAt, stepBegun } from "./progress.ts";
@@ -34,6 +35,16 @@ export class OperationJournal {
       .executeTakeFirst();
   }
 
+  /** An operation that has not ended, by its id. */
+  open(id: string): Promise<OperationRow | undefined> {
+    return this.#db
+      .selectFrom("operations")
+      .selectAll()
+      .where("id", "=", id)
+      .where("state", "in", ["queued", "running"])
+      .executeTakeFirst();
+  }
+
   /** Says that a step runs, and what it waits for. Does nothing if that was said before. */
   async step(operation: OperationRow, name: StepName, detail: string | null = null): Promise<void> {
     const steps = stepBegun(operation.steps, name, detail, this.#now());
@@ -57,15 +68,25 @@ export class OperationJournal {
 
   /** How many lines of Proxmox's the log of a step has: where to go on after a restart. */
   async proxmoxLines(operation: OperationRow, step: StepName): Promise<number> {
-    const { count } = await this.#db
-      .selectFrom("events")
+    const { count } = await this.#proxmoxLog(operation, step)
       .select((eb) => eb.fn.countAll<number>().as("count"))
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
+  /** What Proxmox has said in a step, the first line first. */
+  async proxmoxText(operation: OperationRow, step: StepName): Promise<string[]> {
+    const rows = await this.#proxmoxLog(operation, step).select("data").orderBy("id").execute();
+    return rows.flatMap(({ data }) => (Value.Check(operationEventSchemas.log, data) ? [data.text] : []));
+  }
+
+  #proxmoxLog(operation: OperationRow, step: StepName) {
+    return this.#db
+      .selectFrom("events")
       .where("operation_id", "=", operation.id)
       .where("type", "=", "log")
       .where((eb) => eb(eb.ref("data", "->>").key("step" as never), "=", step as never))
-      .where((eb) => eb(eb.ref("data", "->>").key("source" as never), "=", "proxmox" as never))
-      .executeTakeFirstOrThrow();
-    return Number(count);
+      .where((eb) => eb(eb.ref("data", "->>").key("source" as never), "=", "proxmox" as never));
   }
 
   /** Ends the operation well. */
@@ -82,6 +103,11 @@ export class OperationJournal {
   async fail(operation: OperationRow, name: StepName | undefined, failure: Failure): Promise<void> {
     const steps = failedAt(operation.steps, name, failure, this.#now());
     await this.#write(operation, { state: "failed", steps, error: failure });
+  }
+
+  /** Ends the operation as one that is not wanted any more. */
+  async cancel(operation: OperationRow): Promise<void> {
+    await this.#write(operation, { state: "cancelled", steps: operation.steps });
   }
 
   /** Ends the operation because something else is wanted now, inside the caller's transaction. */

@@ -2,7 +2,7 @@ import type { OperationRow } from "../operations/record.ts";
 import type { Action } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import { bootstrap } from "./steps/bootstrap.ts";
-import { cloneTemplate, placeFor } from "./steps/clone.ts";
+import { cloneFacts, cloneTemplate, placeFor } from "./steps/clone.ts";
 import { configure } from "./steps/configure.ts";
 import { type ActionDependencies, place, readyTemplate } from "./steps/dependencies.ts";
 import { deleteAbandoned, destroy } from "./steps/destroy.ts";
@@ -18,9 +18,9 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
   return {
     reserve: async (row, operation) => {
       const template = await readyTemplate(deps.template);
-      await claims.take(row, await placeFor(deps, row, template.node), template.vmid);
+      await claims.take(row, await placeFor(deps, row, template.node), deps.template.vmid);
       await journal.log(operation, "reserve", "berth", `claimed the id ${row.vmid} on the node ${row.node}`);
-      await sandboxes.change(row, { ssh_port: template.sshPort, template_vmid: template.vmid });
+      await sandboxes.change(row, cloneFacts(template));
     },
     abandon: (row) => claims.abandon(row),
     clone: (row, operation) => cloneTemplate(deps, row, operation),

@@ -139,6 +139,7 @@ export interface TemplatesTable {
   /** Null: found again by its mark after the database was lost. */
   owner_id: string | null;
   state: "building" | "discarding" | "ready";
+  state_since: ColumnType<Date, Date | undefined, Date>;
   operation_id: string | null;
   /** What was asked for. */
   wanted: ColumnType<TemplateWish, string, never>;

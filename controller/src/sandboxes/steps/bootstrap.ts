@@ -6,7 +6,7 @@ import { hashSecret } from "../../fleet/keys.ts";
 import type { OperationRow } from "../../operations/record.ts";
 import { StepFailure } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
-import { type ActionDependencies, readyTemplate } from "./dependencies.ts";
+import type { ActionDependencies } from "./dependencies.ts";
 
 /** Gives a container that has booted its own identity, and its agent the way to this controller. */
 export async function bootstrap(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
@@ -54,13 +54,14 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
 
 /** A first connection finds the bootstrap key; one after a bootstrap that was cut finds the sandbox's own. */
 async function reach(deps: ActionDependencies, row: SandboxRow): Promise<SshConnection> {
+  const bootstrapKeys = deps.bootstrapKeys(row.template_id);
   try {
     return await connectSsh({
       host: row.address ?? "",
       port: row.ssh_port ?? 22,
-      username: (await readyTemplate(deps.template)).sshUser,
-      hostKeyFingerprints: [deps.bootstrapKeys.host.fingerprint, deps.keys.hostKey(row.id).fingerprint],
-      privateKeys: [deps.bootstrapKeys.client.privateKey, deps.keys.sshClient.privateKey],
+      username: row.ssh_user ?? "root",
+      hostKeyFingerprints: [bootstrapKeys.host.fingerprint, deps.keys.hostKey(row.id).fingerprint],
+      privateKeys: [bootstrapKeys.client.privateKey, deps.keys.sshClient.privateKey],
     });
   } catch (error) {
     if (error instanceof StepFailure || isProxmoxError(error)) throw error;

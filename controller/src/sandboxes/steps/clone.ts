@@ -1,9 +1,20 @@
 import { isProxmoxError } from "@berth/proxmox";
 import { describeOwner } from "../../fleet/ownership.ts";
 import type { OperationRow } from "../../operations/record.ts";
+import type { TemplateFacts } from "../../templates/finder.ts";
 import { StepFailure, Superseded } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
 import { type ActionDependencies, place, readyTemplate } from "./dependencies.ts";
+
+/** What a sandbox remembers of the template that it is cloned from: another one may be the current one by then. */
+export function cloneFacts(template: TemplateFacts) {
+  return {
+    template_vmid: template.vmid,
+    template_id: template.built?.id ?? null,
+    ssh_port: template.sshPort,
+    ssh_user: template.sshUser,
+  };
+}
 
 /** The node that was asked for, or the template's: its clones share its disk there. */
 export async function placeFor(deps: ActionDependencies, row: SandboxRow, templateNode: string): Promise<string> {
@@ -28,7 +39,7 @@ export async function placeFor(deps: ActionDependencies, row: SandboxRow, templa
  * answer that was lost, and "exists" says to look whose that container is.
  */
 export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
-  const template = await readyTemplate(deps.template);
+  const template = await templateOf(deps, row);
   const { node, vmid } = place(row);
   const begin = (full: boolean) => () =>
     deps.client.containers.clone(template, {
@@ -46,6 +57,15 @@ export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, o
     if (!isLinkedCloneRefused(error)) throw error;
     await askForClone(deps, row, operation, begin(true));
   }
+}
+
+/** The template that the sandbox was promised, or the current one where that is gone. */
+async function templateOf(deps: ActionDependencies, row: SandboxRow): Promise<TemplateFacts> {
+  const promised = row.template_vmid === null ? undefined : await deps.template.at(row.template_vmid);
+  if (promised && (promised.built?.id ?? null) === row.template_id) return promised;
+  const current = await readyTemplate(deps.template);
+  await deps.sandboxes.change(row, cloneFacts(current));
+  return current;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { type ContainerConfig, formatPropertyString } from "@berth/proxmox";
+import { gibOf } from "../../cluster/sizes.ts";
 import type { OperationRow } from "../../operations/record.ts";
 import type { SandboxRow } from "../record.ts";
-import { type ActionDependencies, place, readyTemplate } from "./dependencies.ts";
+import { type ActionDependencies, place } from "./dependencies.ts";
 
 /** Gives a fresh clone its size and its network. */
 export async function configure(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
@@ -14,10 +15,8 @@ export async function configure(deps: ActionDependencies, row: SandboxRow, opera
     tags: ["berth"],
     net0: networkCard(config, deps),
   });
-  const template = await readyTemplate(deps.template);
-  const disk = template.diskGiB ?? 0;
-  const resized = config.rootfs?.size === `${row.disk_gib}G`;
-  if (row.disk_gib > disk && !resized) {
+  const disk = gibOf(config.rootfs?.size) ?? 0;
+  if (row.disk_gib > disk) {
     const begin = () => deps.client.containers.resize(at, { disk: "rootfs", size: `${row.disk_gib}G` });
     await deps.tasks.run(row, operation, "configure", begin, []);
   }

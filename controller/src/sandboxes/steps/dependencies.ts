@@ -1,9 +1,9 @@
 import type { BootstrapKeys } from "@berth/base/node";
 import type { Environment } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
-import type { TemplateFacts, TemplateFinder } from "../../cluster/template.ts";
 import type { FleetKeys } from "../../fleet/keys.ts";
 import type { OperationJournal } from "../../operations/journal.ts";
+import type { TemplateFacts, TemplateFinder } from "../../templates/finder.ts";
 import type { Claims } from "../claims.ts";
 import { StepFailure } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
@@ -14,8 +14,8 @@ import type { TaskRunner } from "../tasks.ts";
 export interface ActionDependencies {
   client: ProxmoxClient;
   keys: FleetKeys;
-  /** The keys of a fresh clone. */
-  bootstrapKeys: BootstrapKeys;
+  /** The keys of a fresh clone of a template that Berth has built, or (null) of any other. */
+  bootstrapKeys(templateId: string | null): BootstrapKeys;
   template: TemplateFinder;
   sandboxes: Sandboxes;
   claims: Claims;
@@ -38,6 +38,10 @@ export interface ActionDependencies {
   forget(row: SandboxRow): Promise<void>;
 }
 
+/** What helps where there is no template to clone. */
+export const templateHint =
+  "Build one on the console's page Template, or name one that is there with BERTH_TEMPLATE_VMID and give the token VM.Clone and VM.Audit on it.";
+
 /** The template, ready to be cloned. Throws a `StepFailure` if it is not. */
 export async function readyTemplate(finder: TemplateFinder): Promise<TemplateFacts> {
   const state = await finder.find();
@@ -50,7 +54,7 @@ export async function readyTemplate(finder: TemplateFinder): Promise<TemplateFac
     {
       code: "template_unusable",
       message: cause,
-      hint: `Make the template ${finder.vmid}, or name another with BERTH_TEMPLATE_VMID, and give the token VM.Clone and VM.Audit on it.`,
+      hint: templateHint,
     },
     { retry: false },
   );

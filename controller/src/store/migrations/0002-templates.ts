@@ -14,6 +14,7 @@ const statements = [
     id text primary key,
     owner_id text references users,
     state text not null check (state in ('building', 'discarding', 'ready')),
+    state_since timestamptz not null default now(),
     operation_id text,
     wanted jsonb not null default '{}',
     error jsonb,

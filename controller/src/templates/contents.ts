@@ -1,0 +1,37 @@
+import { findPayload, type Payload, PayloadMissing, templateVersion } from "@berth/template";
+
+/** What a build puts into a template, as this controller has it. */
+export interface Contents {
+  readonly payload: Payload;
+  /** Changes whenever a template built now would be another one. */
+  readonly version: string;
+}
+
+/** Finds what goes into a template. It cannot change while the controller runs, and is looked for once. */
+export class ContentsFinder {
+  #found: Promise<Contents> | undefined;
+
+  /** Throws `PayloadMissing` where this controller has nothing to build from. */
+  find(): Promise<Contents> {
+    this.#found ??= readContents().catch((error: unknown) => {
+      this.#found = undefined;
+      throw error;
+    });
+    return this.#found;
+  }
+
+  /** The version that a build would have; undefined where this controller cannot build. */
+  async version(): Promise<string | undefined> {
+    try {
+      return (await this.find()).version;
+    } catch (error) {
+      if (error instanceof PayloadMissing) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function readContents(): Promise<Contents> {
+  const payload = await findPayload();
+  return { payload, version: templateVersion(payload) };
+}

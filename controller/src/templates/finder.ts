@@ -1,0 +1,177 @@
+import type { Clock } from "@berth/base";
+import { type SkippedPart, templateEnvironment } from "@berth/protocol";
+import { type ContainerConfig, type ContainerResource, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import Type from "typebox";
+import { Value } from "typebox/value";
+import type { FleetKeys } from "../fleet/keys.ts";
+import { readTemplateMark, templateHostname, templateTag } from "./mark.ts";
+import type { TemplateRow } from "./record.ts";
+import type { Templates } from "./repository.ts";
+
+/** The container that sandboxes are cloned from, as far as a clone's maker must know it. */
+export interface TemplateFacts {
+  readonly vmid: number;
+  readonly node: string;
+  readonly name: string | undefined;
+  /** Where its clones' sshd listens, and whom the first connection signs in as. */
+  readonly sshPort: number;
+  readonly sshUser: string;
+  /** What is known of one that Berth has built; undefined for any other, such as the bundled one. */
+  readonly built: BuiltFacts | undefined;
+}
+
+/** What the mark of a template says. */
+export interface BuiltFacts {
+  /** Its clones' bootstrap keys are made from it. */
+  readonly id: string;
+  readonly version: string;
+  readonly skipped: readonly SkippedPart[];
+  readonly at: Date;
+}
+
+export type TemplateState =
+  | { kind: "ready"; facts: TemplateFacts }
+  | { kind: "missing" }
+  | { kind: "unusable"; node: string; reason: string };
+
+export interface TemplateFinderDependencies {
+  client: ProxmoxClient;
+  keys: FleetKeys;
+  templates: Templates;
+  /** The id of the template that is used while none was built. */
+  vmid: number;
+  clock: Clock;
+}
+
+/** How long what was read of the template is believed, in milliseconds. */
+const freshMs = 10_000;
+
+/**
+ * Finds the template that sandboxes are cloned from: the one that was built last, or the one that the settings name.
+ * What Proxmox has counts; the database only says where to look first.
+ */
+export class TemplateFinder {
+  readonly #deps: TemplateFinderDependencies;
+  #known: { at: number; state: TemplateState } | undefined;
+
+  constructor(dependencies: TemplateFinderDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** The id that the settings name. */
+  get vmid(): number {
+    return this.#deps.vmid;
+  }
+
+  /** The template's present state; throws a ProxmoxError when Proxmox cannot be asked. */
+  async find(): Promise<TemplateState> {
+    const now = this.#deps.clock.now();
+    if (this.#known && now - this.#known.at < freshMs) return this.#known.state;
+    const state = await this.#read();
+    this.#known = state.kind === "ready" ? { at: now, state } : undefined;
+    return state;
+  }
+
+  /** Forgets what is known: another one was built. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
+  /** One certain template, if it is there and can be cloned. */
+  async at(vmid: number): Promise<TemplateFacts | undefined> {
+    const current = await this.find();
+    if (current.kind === "ready" && current.facts.vmid === vmid) return current.facts;
+    const resource = (await this.#deps.client.cluster.containers()).find((candidate) => candidate.vmid === vmid);
+    const state = resource && (await this.#inspect(resource));
+    return state?.kind === "ready" ? state.facts : undefined;
+  }
+
+  async #read(): Promise<TemplateState> {
+    const containers = new Map((await this.#deps.client.cluster.containers()).map((one) => [one.vmid, one]));
+    for (const row of await this.#built(containers)) {
+      const resource = containers.get(row.vmid ?? 0);
+      const state = resource && (await this.#inspectBuilt(resource));
+      if (state?.kind === "ready" && state.facts.built?.id === row.id) return state;
+    }
+    const configured = containers.get(this.#deps.vmid);
+    return configured ? this.#inspect(configured) : { kind: "missing" };
+  }
+
+  /** Those that were built, the newest first; writes down those that the database does not know. */
+  async #built(containers: ReadonlyMap<number, ContainerResource>): Promise<TemplateRow[]> {
+    const known = await this.#deps.templates.all();
+    const vmids = new Set(known.map(({ vmid }) => vmid));
+    const found = [...containers.values()].filter((one) => !vmids.has(one.vmid) && looksBuilt(one));
+    let adopted = false;
+    for (const resource of found) adopted = (await this.#adopt(resource)) || adopted;
+    const rows = adopted ? await this.#deps.templates.all() : known;
+    return rows.filter(({ state }) => state === "ready");
+  }
+
+  async #adopt(resource: ContainerResource): Promise<boolean> {
+    const { client, keys, templates } = this.#deps;
+    try {
+      const { description } = await client.containers.config(resource);
+      const mark = readTemplateMark(keys, description, resource.vmid);
+      // The mark says "ready" a moment before Proxmox makes it a template.
+      if (mark.kind !== "ours" || (mark.statement.state === "ready" && !resource.template)) return false;
+      await templates.adopt(mark.statement, resource.node);
+      return true;
+    } catch (error) {
+      if (isProxmoxError(error, "missing", "forbidden", "node_offline")) return false;
+      throw error;
+    }
+  }
+
+  /** A built one that cannot be read now is passed over for the next. */
+  async #inspectBuilt(resource: ContainerResource): Promise<TemplateState | undefined> {
+    try {
+      return await this.#inspect(resource);
+    } catch (error) {
+      if (isProxmoxError(error, "forbidden", "node_offline")) return undefined;
+      throw error;
+    }
+  }
+
+  async #inspect(resource: ContainerResource): Promise<TemplateState> {
+    const { vmid, node } = resource;
+    try {
+      const config = await this.#deps.client.containers.config(resource);
+      if (!config.template) return { kind: "unusable", node, reason: "it is a container, not a template" };
+      const built = this.#builtFacts(config, vmid);
+      return { kind: "ready", facts: { vmid, node, name: config.hostname, built, ...reach(config) } };
+    } catch (error) {
+      if (isProxmoxError(error, "missing")) return { kind: "missing" };
+      throw error;
+    }
+  }
+
+  #builtFacts(config: ContainerConfig, vmid: number): BuiltFacts | undefined {
+    const mark = readTemplateMark(this.#deps.keys, config.description, vmid);
+    if (mark.kind !== "ours") return undefined;
+    const { id, version, skipped, builtAt } = mark.statement;
+    return { id, version, skipped, at: new Date(builtAt) };
+  }
+}
+
+function looksBuilt({ tags, name }: ContainerResource): boolean {
+  return tags.includes(templateTag) || name === templateHostname;
+}
+
+const rawLines = Type.Array(Type.Tuple([Type.String(), Type.String()]));
+
+/** A template says otherwise by raw LXC keys, `lxc.environment = BERTH_SSH_PORT=2222`. */
+function reach(config: ContainerConfig): Pick<TemplateFacts, "sshPort" | "sshUser"> {
+  const lines = Value.Check(rawLines, config.raw.lxc) ? config.raw.lxc : [];
+  const variables = new Map(
+    lines.flatMap(([key, value]) => {
+      const at = value.indexOf("=");
+      return key === "lxc.environment" && at > 0 ? [[value.slice(0, at), value.slice(at + 1)] as const] : [];
+    }),
+  );
+  const port = Number(variables.get(templateEnvironment.sshPort) ?? 22);
+  return {
+    sshPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : 22,
+    sshUser: variables.get(templateEnvironment.sshUser) ?? "root",
+  };
+}

@@ -1,0 +1,53 @@
+import { type ContainerAddress, type ContainerConfig, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import type { FleetKeys } from "../fleet/keys.ts";
+import { readTemplateMark } from "./mark.ts";
+import type { ObservedBuild } from "./plan.ts";
+import type { TemplateRow } from "./record.ts";
+
+export interface ObserveBuildDependencies {
+  client: ProxmoxClient;
+  keys: FleetKeys;
+}
+
+/** Looks at the container of a build. Throws a ProxmoxError when Proxmox cannot be asked. */
+export async function observeBuild(deps: ObserveBuildDependencies, row: TemplateRow): Promise<ObservedBuild> {
+  if (row.vmid === null || row.node === null) return { kind: "none" };
+  const at = { node: row.node, vmid: row.vmid };
+  const config = await readConfig(deps.client, at);
+  if (config === "none" || config === "hidden") return { kind: config };
+  const mark = readTemplateMark(deps.keys, config.description, row.vmid);
+  if (mark.kind !== "ours" || mark.statement.id !== row.id) {
+    // While it is made, its configuration is a lock and nothing else.
+    return { kind: config.lock === "create" ? "hidden" : "foreign" };
+  }
+  const status = await deps.client.containers.status(at);
+  return {
+    kind: "ours",
+    running: status.running,
+    template: config.template,
+    lock: config.lock ?? status.lock,
+    address: status.running ? reachable(await deps.client.containers.addresses(at)) : undefined,
+  };
+}
+
+async function readConfig(
+  client: ProxmoxClient,
+  at: { node: string; vmid: number },
+): Promise<ContainerConfig | "none" | "hidden"> {
+  try {
+    return await client.containers.config(at);
+  } catch (error) {
+    if (isProxmoxError(error, "forbidden")) return "hidden";
+    if (isProxmoxError(error, "missing")) return "none";
+    throw error;
+  }
+}
+
+/** IPv4 first; link-local addresses lead nowhere from another host. */
+function reachable(addresses: readonly ContainerAddress[]): string | undefined {
+  const usable = addresses.filter(
+    ({ interface: name, address }) =>
+      name === "eth0" && !address.toLowerCase().startsWith("fe80:") && !address.startsWith("169.254."),
+  );
+  return (usable.find(({ family }) => family === 4) ?? usable[0])?.address;
+}

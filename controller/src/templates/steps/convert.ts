@@ -1,0 +1,32 @@
+import { describeTemplate, templateTag } from "../mark.ts";
+import type { TemplateRow } from "../record.ts";
+import { type BuildDependencies, type BuildStep, placeOf } from "./dependencies.ts";
+
+/** Marks the stopped container as this fleet's template, and has Proxmox make it one. */
+export const convert: BuildStep = async (deps, row) => {
+  const at = placeOf(row);
+  const builtAt = row.built_at ?? new Date(deps.clock.now());
+  await deps.templates.change(row, { built_at: builtAt });
+  const { digest } = await deps.client.containers.config(at);
+  await deps.client.containers.configure(at, {
+    digest,
+    tags: [templateTag],
+    description: describeTemplate(deps.keys, {
+      id: row.id,
+      vmid: at.vmid,
+      state: "ready",
+      version: row.version ?? "",
+      skipped: row.skipped ?? [],
+      builtAt: builtAt.getTime(),
+    }),
+  });
+  await deps.client.containers.toTemplate(at);
+};
+
+/** Waits until Proxmox has turned its disk into one that clones share; the call answers before that. */
+export async function converted({ client, signal }: BuildDependencies, row: TemplateRow): Promise<void> {
+  const { node, vmid } = placeOf(row);
+  const [task] = await client.tasks.list(node, { vmid, type: "vztemplate", source: "all", limit: 1 });
+  const result = task && (await client.tasks.wait(task.upid, { signal }));
+  if (result?.error) throw result.error;
+}
