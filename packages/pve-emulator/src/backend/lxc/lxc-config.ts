@@ -35,7 +35,6 @@ export function lxcConfig(options: LxcConfigOptions): string {
     ...(nesting ? nestingKeys() : []),
     // Machines with control groups of version 1 too: systemd then uses version 2 for itself, as newer ones do alone.
     ["lxc.init.cmd", "/sbin/init systemd.unified_cgroup_hierarchy=1"],
-    ["lxc.hook.version", "1"],
     ["lxc.hook.post-stop", postStop],
     ...limitKeys(limits),
     ...networkKeys,
