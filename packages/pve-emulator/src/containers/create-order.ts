@@ -39,6 +39,8 @@ export interface CreateOrder {
   /** Path of the archive; there may be none. */
   readonly archive: string;
   readonly diskBytes: number;
+  /** As it stands in the names of the SSH host keys: without a domain, and PVE's word when nobody gave one. */
+  readonly hostname: string;
   /** The configuration that the container gets. */
   readonly values: ConfigValues;
   readonly pool: string | undefined;
@@ -67,6 +69,7 @@ export function readCreateOrder(emulation: Emulation, request: CreateRequest, ca
     vmid,
     archive,
     diskBytes: disk.bytes,
+    hostname: String(options.hostname ?? "localhost").replace(/\..*$/, ""),
     values: { ...newValues(vmid, options), rootfs: disk.rootfs },
     pool,
     password: request.password,

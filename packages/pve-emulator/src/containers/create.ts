@@ -1,3 +1,4 @@
+import { isErrno } from "@berth/base/node";
 import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
 import { Interrupted, type TaskContext } from "../tasks/task.ts";
@@ -37,7 +38,7 @@ async function runCreate(
     log(`extracting archive '${order.archive}'`);
     await backend.disks.extract(vmid, order.archive, {
       diskBytes: order.diskBytes,
-      hostname: values.hostname ?? `CT${vmid}`,
+      hostname: order.hostname,
       authorizedKeys: order.publicKeys,
       rootPassword: order.password,
       signal,
@@ -54,6 +55,12 @@ async function runCreate(
     await backend.disks.remove(vmid);
     await backend.forget(vmid);
     await store.remove(container);
-    throw new Error(`unable to create CT ${vmid} - ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`unable to create CT ${vmid} - ${reasonOf(error, order.archive)}`, { cause: error });
   }
+}
+
+function reasonOf(error: unknown, archive: string): string {
+  if (!(error instanceof Error)) return String(error);
+  const absent = isErrno(error, "ENOENT") && "path" in error && error.path === archive;
+  return absent ? `failed to open '${archive}': No such file or directory` : error.message;
 }

@@ -46,6 +46,18 @@ export function cardsOf(values: ConfigValues): NetworkCard[] {
   });
 }
 
+/** Why a container with these cards cannot start; the configuration takes all of that. */
+export function problemOfCards(values: ConfigValues, theBridge: string): string | undefined {
+  const names = new Set<string>();
+  for (const option of cardNames(values)) {
+    const { name = "", bridge = theBridge } = parseCard(values[option] ?? "");
+    if (names.has(name)) return `there are two network cards '${name}'`;
+    if (bridge !== theBridge) return `bridge '${bridge}' does not exist`;
+    names.add(name);
+  }
+  return undefined;
+}
+
 /** The bridge of a card, if it names one. */
 export function bridgeOf(text: string): string | undefined {
   return parseCard(text).bridge;

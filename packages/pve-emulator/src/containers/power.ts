@@ -7,7 +7,7 @@ import { isOn, readPropertyString } from "../schema/property-string.ts";
 import type { TaskContext } from "../tasks/task.ts";
 import { type ConfigValues, type Container, isTemplate, requireUnlocked } from "./container.ts";
 import { applyPending } from "./edit-config.ts";
-import { cardsOf } from "./network-cards.ts";
+import { cardsOf, problemOfCards } from "./network-cards.ts";
 
 /** How long a shutdown waits when the caller does not say, in seconds. */
 const defaultShutdownSeconds = 60;
@@ -30,8 +30,8 @@ export async function bootContainer(emulation: Emulation, vmid: number, log?: (l
   if (applyPending(container)) await store.save(container);
   const { values } = container;
   const cards = cardsOf(values);
-  const twice = cards.find((card, index) => cards.findIndex((one) => one.name === card.name) !== index);
-  if (twice) throw new Error(`startup for container '${vmid}' failed: there are two network cards '${twice.name}'`);
+  const problem = problemOfCards(values, emulation.site.bridge);
+  if (problem !== undefined) throw new Error(`startup for container '${vmid}' failed: ${problem}`);
   try {
     await backend.start(vmid, { ...startSettingsOf(container), cards, ...(log ? { log } : {}) });
   } catch (cause) {
