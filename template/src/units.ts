@@ -1,4 +1,5 @@
 import { guestPaths, guestUser } from "@berth/protocol";
+import { templatePaths } from "./payload/paths.ts";
 
 /** A program that runs in every container for as long as the container does. */
 export interface Unit {
@@ -97,7 +98,7 @@ export function unitFile({ name, description, program, condition, wants, service
     // Node has no datagram sockets of Unix, so a child, `systemd-notify`, tells systemd.
     "NotifyAccess=all",
     `User=${guestUser}`,
-    `ExecStart=/usr/bin/node /${program}`,
+    `ExecStart=/${templatePaths.node} /${program}`,
     `SyslogIdentifier=${name}`,
     "Restart=always",
     "RestartSec=500ms",

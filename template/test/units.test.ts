@@ -17,7 +17,7 @@ describe("the units' files", () => {
       expect(values(file, "User")).toEqual(["berth"]);
     }
     expect(values(agent, "After")).toEqual(["berth-pty-host.service network.target"]);
-    expect(values(agent, "ExecStart")).toEqual(["/usr/bin/node /usr/lib/berth/agent.mjs"]);
+    expect(values(agent, "ExecStart")).toEqual(["/usr/lib/berth/node/bin/node /usr/lib/berth/agent.mjs"]);
   });
 
   it("narrow nothing of what the programs in the terminals may do", () => {
