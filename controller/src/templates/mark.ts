@@ -15,7 +15,7 @@ const statementSchema = Type.Object(
     /** `building`: it is half-built, and nothing is to be cloned from it. */
     state: Type.Enum(["building", "ready"]),
     version: Type.String({ maxLength: 64 }),
-    skipped: Type.Array(Type.Object({ name: Type.String(), reason: Type.String() }), { maxItems: 20 }),
+    skipped: Type.Array(Type.Object({ name: Type.String(), reason: Type.String() }), { maxItems: 12 }),
     /** Milliseconds since the Unix epoch. */
     builtAt: Type.Integer(),
   },
@@ -33,13 +33,14 @@ export type TemplateMark =
   /** Another fleet's, a copy of one of ours, or changed by hand. */
   | { kind: "foreign"; reason: string };
 
-const line = /^(berth-template:1:([0-9a-f]{16}):([A-Za-z0-9_-]{1,4000})):([A-Za-z0-9_-]{86})$/m;
+const line = /^(berth-template:1:([0-9a-f]{16}):([A-Za-z0-9_-]{1,7500})):([A-Za-z0-9_-]{86})$/m;
 /** Proxmox takes 8 KiB of description. */
-const maxReasonChars = 120;
+const maxReasonChars = 80;
+const maxParts = 12;
 
 /** The description of a template: a sentence for people, and a signed line for Berth. */
 export function describeTemplate(keys: FleetKeys, statement: TemplateStatement): string {
-  const skipped = statement.skipped.slice(0, 20).map(shortened);
+  const skipped = statement.skipped.slice(0, maxParts).map(shortened);
   const text = JSON.stringify({ ...statement, skipped });
   const signed = `berth-template:1:${keys.fleetId}:${Buffer.from(text).toString("base64url")}`;
   const what =

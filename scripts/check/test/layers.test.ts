@@ -16,6 +16,7 @@ test.each([
   ["packages/pve-emulator/src/a.ts", `import "@berth/proxmox";`, "is not above packages/proxmox"],
   ["template/src/a.ts", `import "@berth/pve-emulator";`, "is not above packages/pve-emulator"],
   ["template/build.ts", `import "@berth/proxmox";`, "is not above packages/proxmox"],
+  ["controller/src/a.ts", `import "@berth/template";`, "is not above template"],
   ["controller/src/http/a.ts", `import "@berth/pve-emulator";`, "is not above packages/pve-emulator"],
   ["controller/src/a.ts", `const a = await import("@berth/testkit");`, "for tests and benches alone"],
   ["controller/src/a.ts", `import "@berth/agent";`, "is not above agent"],
@@ -37,6 +38,7 @@ test.each([
   ["controller/src/embedded/emulator.ts", `import "@berth/pve-emulator"; import "@berth/base/node";`],
   ["controller/src/a.ts", `import "@berth/proxmox"; import "@berth/protocol/link"; import "node:fs"; import "pg";`],
   ["packages/pve-emulator/src/a.ts", `import "@berth/template"; import "./b.ts";`],
+  ["controller/src/templates/a.ts", `import "@berth/template";`],
   ["controller/test/a.test.ts", `import "@berth/testkit"; import "../src/a.ts"; const a = process.env.A;`],
   ["web/vite.config.ts", `import "node:path";`],
 ])("%s may say %s", (path, source) => {
