@@ -59,7 +59,7 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
         onLog: (line, number) => (number > known ? journal.log(operation, step, "proxmox", line) : undefined),
       });
       await note(row, null);
-      if (result.error && !isProxmoxError(result.error, ...alreadyThere)) throw result.error;
+      if (result.error && !isAlready(result.error, alreadyThere)) throw result.error;
     } catch (error) {
       // A task that Proxmox does not know any more has ended; what it did is seen by looking.
       if (isProxmoxError(error, "invalid")) await note(row, null);
@@ -71,10 +71,15 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
     try {
       return await begin();
     } catch (error) {
-      if (alreadyThere.length > 0 && isProxmoxError(error, ...alreadyThere)) return undefined;
+      if (isAlready(error, alreadyThere)) return undefined;
       throw error;
     }
   }
+}
+
+/** Without kinds to tell apart, `isProxmoxError` would take any. */
+function isAlready(error: unknown, alreadyThere: readonly ProxmoxFailureKind[]): boolean {
+  return alreadyThere.length > 0 && isProxmoxError(error, ...alreadyThere);
 }
 
 /** The step's name as it was written down; it came from this program. */

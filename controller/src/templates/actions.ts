@@ -3,7 +3,7 @@ import type { BuildAction } from "./plan.ts";
 import type { TemplateRow } from "./record.ts";
 import { connect } from "./steps/connect.ts";
 import { convert } from "./steps/convert.ts";
-import { create, release, reserve } from "./steps/create.ts";
+import { create, noteMaking, release, reserve } from "./steps/create.ts";
 import type { BuildDependencies, BuildStep } from "./steps/dependencies.ts";
 import { findDebian } from "./steps/find-debian.ts";
 import { destroy, powerOff, shutdown, start, stopTask } from "./steps/power.ts";
@@ -39,7 +39,7 @@ export const clearingActions: Record<ClearingAction, (deps: BuildDependencies, r
 };
 
 async function followTask(deps: BuildDependencies, row: TemplateRow, operation: OperationRow): Promise<void> {
-  const step = row.task?.step;
-  await deps.tasks.follow(row, operation);
-  if (step === "create") await deps.templates.change(row, { made: true });
+  const follow = () => deps.tasks.follow(row, operation);
+  if (row.task?.step === "create") await noteMaking(deps, row, follow);
+  else await follow();
 }

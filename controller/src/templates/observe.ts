@@ -18,7 +18,7 @@ export async function observeBuild(deps: ObserveBuildDependencies, row: Template
   const mark = readTemplateMark(deps.keys, config.description, row.vmid);
   if (mark.kind !== "ours" || mark.statement.id !== row.id) {
     // While it is made, its configuration is a lock and nothing else.
-    return { kind: config.lock === "create" ? "hidden" : "foreign" };
+    return config.lock === "create" ? { kind: "hidden", lock: config.lock } : { kind: "foreign" };
   }
   const status = await deps.client.containers.status(at);
   return {

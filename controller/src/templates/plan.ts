@@ -25,8 +25,11 @@ export interface WantedTemplate {
 /** What Proxmox says of the container at the build's vmid. */
 export type ObservedBuild =
   | { kind: "none" }
-  /** It may not be read: where rights come from a pool, that is the answer for what is not there, or not yet ready. */
-  | { kind: "hidden" }
+  /**
+   * It may not be read: where rights come from a pool, that is the answer for what is not there, or not yet ready. Or
+   * it is being made, and does not say yet what it is to be.
+   */
+  | { kind: "hidden"; lock?: "create" }
   | { kind: "foreign" }
   | { kind: "ours"; running: boolean; template: boolean; lock: string | undefined; address: string | undefined };
 
@@ -123,8 +126,12 @@ function planGone(wanted: WantedTemplate, { task, container }: Observed, now: nu
     case "foreign":
       return step("forget", undefined);
     case "hidden":
+      if (wanted.askedAt !== undefined && container.lock !== undefined && waited > lockLimitMs) {
+        return { kind: "fail", name: undefined, failure: lockLeft(wanted.vmid, container.lock) };
+      }
       // A call that was made just now may have made something that cannot be read yet.
-      if (wanted.askedAt === undefined || now - wanted.askedAt > hiddenLimitMs) return step("forget", undefined);
+      if (wanted.askedAt === undefined) return step("forget", undefined);
+      if (container.lock === undefined && now - wanted.askedAt > hiddenLimitMs) return step("forget", undefined);
       return { kind: "wait", name: undefined, ms: 4 * pollMs, detail: "waiting whether a container comes of it" };
     case "ours":
       if (container.lock !== undefined) {

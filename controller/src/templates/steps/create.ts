@@ -39,28 +39,41 @@ export const create: BuildStep = async (deps, row, operation) => {
   if (row.asked_at !== null) {
     const upid = await findCreation(deps, row, row.asked_at);
     if (upid !== undefined) {
-      await deps.tasks.run(row, operation, "create", async () => upid, []);
-      await deps.templates.change(row, { made: true });
+      await noteMaking(deps, row, () => deps.tasks.run(row, operation, "create", async () => upid, []));
       return;
     }
   } else {
     await deps.templates.change(row, { asked_at: new Date(deps.clock.now()) });
   }
+  const begin = () => deps.client.containers.create(at.node, options(deps, row));
   try {
-    await deps.tasks.run(
-      row,
-      operation,
-      "create",
-      () => deps.client.containers.create(at.node, options(deps, row)),
-      [],
-    );
+    await noteMaking(deps, row, () => deps.tasks.run(row, operation, "create", begin, []));
   } catch (error) {
     // Somebody else took the id; the next look sees whose it is.
     if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
     throw error;
   }
-  await deps.templates.change(row, { made: true });
 };
+
+/** Writes down how the making of the container ended. */
+export async function noteMaking(
+  { templates }: BuildDependencies,
+  row: TemplateRow,
+  making: () => Promise<void>,
+): Promise<void> {
+  try {
+    await making();
+    await templates.change(row, { made: true });
+  } catch (error) {
+    const refused = isProxmoxError(error) && !error.mayHaveActed;
+    const undone = isProxmoxError(error, "other") && cleanedUp.test(error.failure.detail);
+    if (refused || undone) await templates.change(row, { asked_at: null });
+    throw error;
+  }
+}
+
+/** Proxmox says this when it has taken the container away again; of a worker that was killed it says nothing. */
+const cleanedUp = /^unable to create CT \d+/;
 
 async function settleExisting(deps: BuildDependencies, row: TemplateRow): Promise<void> {
   const { vmid } = placeOf(row);
@@ -81,8 +94,7 @@ async function findCreation(deps: BuildDependencies, row: TemplateRow, since: Da
   const { node, vmid } = placeOf(row);
   const sinceSeconds = Math.floor((since.getTime() - clockSkewMs) / 1000);
   const listed = await deps.client.tasks.list(node, { vmid, type: "vzcreate", source: "all", sinceSeconds });
-  // One that failed has taken its container away again.
-  return listed.find(({ exitStatus }) => exitStatus === undefined || /^(OK|WARNINGS)/.test(exitStatus))?.upid;
+  return listed.find(({ exitStatus }) => exitStatus === undefined || !cleanedUp.test(exitStatus))?.upid;
 }
 
 function options(deps: BuildDependencies, row: TemplateRow) {
