@@ -7,6 +7,22 @@ import { exists } from "../process/container-files.ts";
 import { discard } from "../trash.ts";
 import { run } from "./command.ts";
 import { asContainerRoot, type IdRange } from "./id-range.ts";
+import { LayerCache } from "./layer-cache.ts";
+
+export interface LayersOptions {
+  readonly dataDir: string;
+  /** For layers that other data folders have too. */
+  readonly cacheDir: string;
+  readonly ids: IdRange;
+}
+
+export interface LayerRecipe {
+  readonly id: string;
+  /** Fills an empty folder, which belongs to the containers' root. */
+  readonly fill: (folder: string) => Promise<void>;
+  /** Its id says all of what is in it: other data folders may have it too. */
+  readonly shared: boolean;
+}
 
 export interface UnpackOptions {
   /** Bound of the speed at which the archive is read. */
@@ -21,13 +37,15 @@ export interface UnpackOptions {
 export class Layers {
   readonly #dataDir: string;
   readonly #ids: IdRange;
+  readonly #cache: LayerCache;
   readonly #makes = new SerialQueue();
   /** Being made, or made and not yet in any disk's record. */
   readonly #held = new Set<string>();
 
-  constructor(dataDir: string, ids: IdRange) {
+  constructor({ dataDir, cacheDir, ids }: LayersOptions) {
     this.#dataDir = dataDir;
     this.#ids = ids;
+    this.#cache = new LayerCache(cacheDir, ids);
   }
 
   path(id: string): string {
@@ -35,13 +53,12 @@ export class Layers {
   }
 
   /**
-   * Makes a layer unless it is there, and keeps it for the time of `use`, which gives it to a disk. `fill` gets an empty
-   * folder that belongs to the containers' root.
+   * Makes a layer unless it is there, and keeps it for the time of `use`, which gives it to a disk.
    */
-  async with<T>(id: string, fill: (folder: string) => Promise<void>, use: () => Promise<T>): Promise<T> {
+  async with<T>({ id, fill, shared }: LayerRecipe, use: () => Promise<T>): Promise<T> {
     this.#held.add(id);
     try {
-      await this.#makes.run(() => this.#make(id, fill));
+      await this.#makes.run(() => this.#make(id, shared ? this.#fromCache(id, fill) : fill));
       return await use();
     } finally {
       this.#held.delete(id);
@@ -55,6 +72,14 @@ export class Layers {
       if (this.#held.has(id) || (used.has(id) && id === name)) continue;
       await discard(this.#dataDir, this.path(name));
     }
+  }
+
+  #fromCache(id: string, fill: LayerRecipe["fill"]): LayerRecipe["fill"] {
+    return async (folder) => {
+      if (await this.#cache.fetch(id, folder)) return;
+      await fill(folder);
+      await this.#cache.store(id, folder);
+    };
   }
 
   /** Bytes of all files of a layer. */

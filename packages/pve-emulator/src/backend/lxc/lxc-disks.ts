@@ -20,6 +20,8 @@ const templateBytes = 2 * 1024 ** 3;
 
 export interface LxcDisksOptions {
   readonly dataDir: string;
+  /** For what many data folders have in common. */
+  readonly cacheDir: string;
   readonly ids: IdRange;
   readonly template: TemplateSources;
   readonly report: (line: string) => void;
@@ -38,7 +40,7 @@ export class LxcDisks implements ContainerDisks {
   constructor(options: LxcDisksOptions) {
     this.#options = options;
     this.#dataDir = options.dataDir;
-    this.#layers = new Layers(options.dataDir, options.ids);
+    this.#layers = new Layers(options);
     this.#records = new DiskRecords(options.dataDir);
   }
 
@@ -91,7 +93,7 @@ export class LxcDisks implements ContainerDisks {
     const layer = await archiveLayerId(archive);
     const fill = (folder: string) => this.#layers.unpack(folder, archive, options);
     try {
-      await this.#layers.with(layer, fill, async () => {
+      await this.#layers.with({ id: layer, fill, shared: true }, async () => {
         const identity = newIdentity();
         await this.#records.set(vmid, { layers: [layer], diskBytes: options.diskBytes, identity });
         await makeImage(image, options.diskBytes);
@@ -114,7 +116,7 @@ export class LxcDisks implements ContainerDisks {
       await copyChanges(image, folder);
       await untilDetached(image);
     };
-    await this.#layers.with(layer, fill, () =>
+    await this.#layers.with({ id: layer, fill, shared: false }, () =>
       this.#records.set(vmid, { ...record, layers: [layer, ...record.layers] }),
     );
     await discard(this.#dataDir, image);

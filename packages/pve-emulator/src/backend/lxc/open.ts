@@ -31,7 +31,7 @@ export async function openLxcBackend(options: OpenLxcBackendOptions): Promise<Lx
   const { dataDir, bridge, isolated, tokenSecret, base, payload, report } = options;
   const ids = await idRangeOf(dataDir);
   const template = { base, tokenSecret, ...(payload ? { payload } : {}) };
-  const disks = new LxcDisks({ dataDir, ids, template, report });
+  const disks = new LxcDisks({ dataDir, cacheDir: cacheDir(), ids, template, report });
   const network = await openContainerNetwork({ dataDir, isolated, bridge, report });
   return new LxcBackend({ dataDir, ids, disks, network, report });
 }

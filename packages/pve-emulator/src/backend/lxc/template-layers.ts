@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { chown, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { bundledTemplateKeys } from "@berth/base/node";
+import { guestPaths } from "@berth/protocol";
 import {
   fetchedParts,
   findPayload,
@@ -13,8 +15,9 @@ import {
 import type { BaseArchive } from "../../storage/archives.ts";
 import { run } from "./command.ts";
 import { archiveLayerId } from "./extraction.ts";
+import type { GuestFile } from "./guest-files.ts";
 import { asContainerRoot, type IdRange } from "./id-range.ts";
-import type { Layers } from "./layers.ts";
+import type { LayerRecipe, Layers } from "./layers.ts";
 import { lxcPath, quote, rootfs } from "./start-script.ts";
 
 /** What the bundled template is made from. */
@@ -44,32 +47,71 @@ export async function templateLayers<T>(
   const payload = await findPayload(options.payload);
   const archive = await options.base({ report, signal: new AbortController().signal });
   const base = await archiveLayerId(archive);
-  const script = provisioning(payload, options.tokenSecret);
-  const hash = createHash("sha256").update(`${base}\n${payload.version}\n${script}`).digest("hex").slice(0, 16);
-  const top = `payload-${hash}`;
-  const unpackBase = async (folder: string) => {
-    report("unpacking Debian");
-    await layers.unpack(folder, archive);
-  };
-  return layers.with(base, unpackBase, () =>
-    layers.with(
-      top,
-      async (folder) => {
+  const script = provisioning(payload);
+  const programs = `payload-${hashOf(base, payload.version, script)}`;
+  const keys = keyFiles(options.tokenSecret);
+  const top = `keys-${hashOf(programs, ...keys.map(({ contents }) => contents))}`;
+  const recipes: LayerRecipe[] = [
+    {
+      id: base,
+      shared: true,
+      fill: async (folder) => {
+        report("unpacking Debian");
+        await layers.unpack(folder, archive);
+      },
+    },
+    {
+      id: programs,
+      shared: true,
+      fill: async (folder) => {
         report("adding Berth's own programs");
         await provision({ below: layers.path(base), folder, payload, script }, options);
       },
-      () => use([top, base]),
-    ),
+    },
+    { id: top, shared: false, fill: (folder) => writeOwned(folder, keys, options.ids) },
+  ];
+  const nested = recipes.reduceRight<() => Promise<T>>(
+    (inner, recipe) => () => layers.with(recipe, inner),
+    () => use([top, programs, base]),
   );
+  return nested();
 }
 
-function provisioning(payload: Payload, tokenSecret: string): string {
-  const { host, client } = bundledTemplateKeys(tokenSecret);
+const hashOf = (...parts: readonly string[]) =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+
+/** The same in every data folder, so that they can share what it makes: the keys in it are hidden by the layer above. */
+function provisioning(payload: Payload): string {
+  const { host, client } = bundledTemplateKeys("00000000-0000-0000-0000-000000000000");
   return provisionScript({
     optional: fetchedParts,
     version: templateVersion(payload),
     bootstrap: { hostPrivateKey: host.privateKey, clientPublicKey: client.publicKey },
   });
+}
+
+/** The keys that the controller of this data folder can work out too. */
+function keyFiles(tokenSecret: string): readonly GuestFile[] {
+  const { host, client } = bundledTemplateKeys(tokenSecret);
+  return [
+    { path: guestPaths.sshHostKey, contents: `${host.privateKey.trimEnd()}\n`, mode: 0o600 },
+    { path: `${guestPaths.sshHostKey}.pub`, contents: `${host.publicKey}\n`, mode: 0o644 },
+    { path: guestPaths.authorizedKeys, contents: `${client.publicKey}\n`, mode: 0o644 },
+  ];
+}
+
+/** Writes files into a fresh layer, whose folders are like Debian's. */
+async function writeOwned(folder: string, files: readonly GuestFile[], { first }: IdRange): Promise<void> {
+  for (const { path, contents, mode } of files) {
+    let parent = folder;
+    for (const part of dirname(path).split("/")) {
+      parent = join(parent, part);
+      await mkdir(parent, { recursive: true, mode: 0o755 });
+      await chown(parent, first, first);
+    }
+    await writeFile(join(folder, path), contents, { mode });
+    await chown(join(folder, path), first, first);
+  }
 }
 
 interface Provisioning {

@@ -30,6 +30,8 @@ export const containerDomain = "berth.internal";
 
 export interface NameServerFacts extends FirewallFacts {
   readonly files: NetworkFiles;
+  /** Number of the bridge: dnsmasq does not follow one that is made anew. */
+  readonly bridgeIndex: number;
   /** Whom to ask for names of the outside; undefined: there is no outside. */
   readonly resolvers: Resolvers | undefined;
 }
@@ -73,12 +75,13 @@ export async function endNameServers(runtimeDir: string): Promise<void> {
   await Promise.all(findNameServers(runtimeDir).map((one) => end(one.identity)));
 }
 
-function configuration({ names, subnet, files, resolvers }: NameServerFacts): string {
+function configuration({ names, subnet, files, bridgeIndex, resolvers }: NameServerFacts): string {
   const network = formatAddress(subnet.containers.first);
   return [
+    `# Of bridge ${bridgeIndex}.`,
     `interface=${names.bridge}`,
     "except-interface=lo",
-    // Follows the bridge when it is made anew.
+    // Follows the bridge's address when it is given anew.
     "bind-dynamic",
     "user=nobody",
     "pid-file=",

@@ -13,9 +13,9 @@ const forwarding = "/proc/sys/net/ipv4/ip_forward";
 
 /**
  * Makes whatever is missing of the namespace, its bridge and its link to the machine, and puts back onto the bridge the
- * ports that it lost.
+ * ports that it lost. Answers the bridge's number, which tells it from any earlier one of its name.
  */
-export async function raiseTopology(names: NetworkNames, subnet: Subnet): Promise<void> {
+export async function raiseTopology(names: NetworkNames, subnet: Subnet): Promise<number> {
   await raiseNamespace(names);
   const [machine, own] = await Promise.all([listLinks(), listLinks(names.namespacePath)]);
   const link = machine.find(({ ifname }) => ifname === names.link);
@@ -31,6 +31,9 @@ export async function raiseTopology(names: NetworkNames, subnet: Subnet): Promis
   await configure(machineLines(names, subnet, paired ? link : undefined));
   // The machine itself needs no IPv6 on the link, and containers shall find none.
   await writeFile(`/proc/sys/net/ipv6/conf/${names.link}/disable_ipv6`, "1").catch(() => {});
+  const bridge = (await listLinks(names.namespacePath)).find(({ ifname }) => ifname === names.bridge);
+  if (!bridge) throw new Error(`somebody removed ${names.bridge} from the network namespace ${names.namespace}`);
+  return bridge.ifindex;
 }
 
 /** A namespace whose making was cut off is a file without anything mounted on it. */
