@@ -262,8 +262,8 @@ async function serveAgents(parts: Parts): Promise<void> {
     certificate: keys.listener,
     log,
     environment: (sandboxId) => environmentOf(settings, fleet, sandboxId),
-    onArrival: ({ sandboxId, agentVersion, terminals: statuses }) => {
-      void fleet.arrived(sandboxId, agentVersion);
+    onArrival: ({ sandboxId, agentVersion, remoteAddress, terminals: statuses }) => {
+      void fleet.arrived(sandboxId, agentVersion, remoteAddress);
       void keeper.reconcile(sandboxId, statuses);
     },
     onDeparture: (sandboxId) => void fleet.departed(sandboxId),

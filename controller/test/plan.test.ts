@@ -25,6 +25,7 @@ const seen = (container: ObservedContainer, more: Partial<Observed> = {}): Obser
   container,
   task: undefined,
   agentConnected: false,
+  agentSilentMs: 0,
   ...more,
 });
 
@@ -107,6 +108,23 @@ describe("the plan of a sandbox that is to run", () => {
     });
     const silent = { ...made, running: { name: "agent", since: now } };
     expect(plan(silent, seen(ours()), now + 91_000)).toMatchObject({ kind: "fail", failure: { code: "no_agent" } });
+  });
+
+  it("tells a silent agent anew how it reaches the controller, and goes on waiting after that", () => {
+    const away = (agentSilentMs: number) => seen(ours(), { agentSilentMs });
+    expect(plan(made, away(30_000), now)).toMatchObject({ kind: "wait", name: "agent", state: "starting" });
+    expect(plan(made, away(30_001), now)).toMatchObject({ step: "bootstrap", name: "agent", state: "starting" });
+    const inVain = { ...made, running: { name: "agent", since: now - 91_000 } };
+    expect(plan(inVain, away(91_000), now)).toMatchObject({ kind: "fail", failure: { code: "no_agent" } });
+  });
+
+  it("asks for an address less often the longer it takes", () => {
+    const waitMs = (waitedMs: number) => {
+      const running = { name: "address", since: now - waitedMs };
+      const next = plan({ ...made, running }, seen(ours({ address: undefined })), now);
+      return next.kind === "wait" ? next.ms : undefined;
+    };
+    expect([0, 2_000, 8_000, 60_000].map(waitMs)).toEqual([125, 125, 500, 1_000]);
   });
 
   it("removes what it abandoned once its own container is there", () => {

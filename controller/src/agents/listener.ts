@@ -19,6 +19,8 @@ export interface Arrival {
   readonly sandboxId: string;
   readonly agentVersion: string;
   readonly bootId: string;
+  /** Where its connection comes from; undefined if it has ended since. */
+  readonly remoteAddress: string | undefined;
   readonly terminals: readonly TerminalStatus[];
 }
 
@@ -36,7 +38,8 @@ export interface AgentListenerDependencies {
   onTerminal(sandboxId: string, status: TerminalStatus): void;
 }
 
-const heartbeatMs = 15_000;
+/** A link that died without a word is so noticed within half a minute. */
+const heartbeatMs = 10_000;
 const helloTimeoutMs = 10_000;
 /** Handshakes that wait for the database at once: more are told to come back. */
 const maxHandshakes = 64;
@@ -78,6 +81,7 @@ export class AgentListener {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, backlog: 1024 }, () => {
         this.#server.removeListener("error", reject);
+        this.#deps.registry.open();
         resolve((this.#server.address() as AddressInfo).port);
       });
     });
@@ -99,7 +103,9 @@ export class AgentListener {
     try {
       const sandboxId = await this.#authenticate(request.headers.authorization);
       if (sandboxId === undefined) return refuse(socket, 401, "Unauthorized");
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, sandboxId));
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
+        this.#accept(webSocket, sandboxId, plainAddress(request.socket.remoteAddress)),
+      );
     } catch (error) {
       this.#deps.log.error({ err: error }, "an agent could not be authenticated");
       refuse(socket, 503, "Service Unavailable");
@@ -121,12 +127,12 @@ export class AgentListener {
     return timingSafeEqual(Buffer.from(row.agent_secret_hash), Buffer.from(hashSecret(match[2]))) ? row.id : undefined;
   }
 
-  #accept(socket: WebSocket, sandboxId: string): void {
+  #accept(socket: WebSocket, sandboxId: string, remoteAddress: string | undefined): void {
     const { log, registry, onDeparture, onTerminal } = this.#deps;
     const link = new AgentLink({
       sandboxId,
       socket,
-      onHello: (greeted, hello) => this.#greet(greeted, hello),
+      onHello: (greeted, hello) => this.#greet(greeted, hello, remoteAddress),
       onTerminal: (status) => {
         if (registry.get(sandboxId) === link) onTerminal(sandboxId, status);
       },
@@ -147,6 +153,7 @@ export class AgentListener {
   async #greet(
     link: AgentLink,
     hello: { agentVersion: string; bootId: string; machineId: string; terminals: TerminalStatus[] },
+    remoteAddress: string | undefined,
   ) {
     const { db, registry, log, environment, onArrival } = this.#deps;
     const row = await db
@@ -165,10 +172,15 @@ export class AgentListener {
       registry.put(link);
       log.info({ sandboxId: link.sandboxId, agentVersion: hello.agentVersion }, "agent connected");
       const { agentVersion, bootId, terminals } = hello;
-      onArrival({ sandboxId: link.sandboxId, agentVersion, bootId, terminals });
+      onArrival({ sandboxId: link.sandboxId, agentVersion, bootId, remoteAddress, terminals });
     });
     return { linkVersion, env, heartbeatMs };
   }
+}
+
+/** IPv4 as it is written, also from a listener of both families. */
+function plainAddress(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
 function refuse(socket: Duplex, status: number, reason: string): void {

@@ -4,7 +4,7 @@ import type { Environment } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
-import type { AgentRegistry } from "../agents/registry.ts";
+import { ClusterView } from "../cluster/cluster-view.ts";
 import type { FreeIds } from "../cluster/free-ids.ts";
 import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
@@ -16,13 +16,22 @@ import { makeActions } from "./actions.ts";
 import { Claims } from "./claims.ts";
 import { forgetSandbox } from "./forget.ts";
 import { SandboxLookup } from "./lookup.ts";
+import { Observer } from "./observe.ts";
 import { Reconciler } from "./reconciler.ts";
 import type { SandboxRow } from "./record.ts";
 import { Sandboxes } from "./repository.ts";
 import { SandboxService } from "./service.ts";
 import { TaskRunner } from "./tasks.ts";
-import { FleetWatch } from "./watch.ts";
+import { type AgentPresence, FleetWatch } from "./watch.ts";
 import { WorkLoop } from "./work-loop.ts";
+
+/** What sandboxes have to do with the links of their agents; the registry is one. */
+export interface SandboxLinks extends AgentPresence {
+  /** The container stopped. */
+  drop(sandboxId: string): void;
+  /** The sandbox is no more. */
+  forget(sandboxId: string): void;
+}
 
 export interface SandboxModuleDependencies {
   db: Kysely<Database>;
@@ -32,7 +41,7 @@ export interface SandboxModuleDependencies {
   keys: FleetKeys;
   bootstrapKeys(templateId: string | null): BootstrapKeys;
   template: TemplateFinder;
-  registry: AgentRegistry;
+  registry: SandboxLinks;
   clock: Clock;
   log: FastifyBaseLogger;
   pool: string | undefined;
@@ -49,8 +58,11 @@ export interface SandboxModule {
   readonly sandboxes: Sandboxes;
   readonly service: SandboxService;
   readonly lookup: SandboxLookup;
-  /** The agent of a sandbox has introduced itself: what waited for it goes on. Never rejects. */
-  arrived(sandboxId: string, agentVersion: string): Promise<void>;
+  /**
+   * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
+   * the container may have another address now. Never rejects.
+   */
+  arrived(sandboxId: string, agentVersion: string, address: string | undefined): Promise<void>;
   /** The agent of a sandbox is gone. Never rejects. */
   departed(sandboxId: string): Promise<void>;
   start(): void;
@@ -61,7 +73,8 @@ export interface SandboxModule {
 export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModule {
   const { db, events, client, keys, clock, log } = deps;
   const stopping = new AbortController();
-  const isConnected = (sandboxId: string) => deps.registry.get(sandboxId) !== undefined;
+  const agents = deps.registry;
+  const isConnected = (sandboxId: string) => agents.isConnected(sandboxId);
   const sandboxes = new Sandboxes({ db, events, isConnected });
   const journal = new OperationJournal({ db, events, clock });
   const claims = new Claims({ db, freeIds: deps.freeIds, sandboxes, clock });
@@ -71,25 +84,31 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     note: (row, task) => sandboxes.change(row, { task: task && JSON.stringify(task) }),
     signal: stopping.signal,
   });
+  const view = new ClusterView({ client, clock });
+  const observer = new Observer({ client, view, keys, clock });
   const actions = makeActions({
     ...deps,
     sandboxes,
     claims,
     tasks,
     journal,
-    dropLink: (sandboxId) => deps.registry.drop(sandboxId),
-    forget: (row) => forgetSandbox({ events, journal }, row),
+    isConnected,
+    dropLink: (sandboxId) => agents.drop(sandboxId),
+    forget: async (row) => {
+      await forgetSandbox({ events, journal }, row);
+      agents.forget(row.id);
+      observer.forget(row.id);
+    },
   });
   const reconciler = new Reconciler({
     db,
-    client,
-    keys,
+    observer,
     sandboxes,
     journal,
     claims,
     tasks,
     actions,
-    isConnected,
+    agents,
     clock,
     log,
     signal: stopping.signal,
@@ -101,7 +120,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     look: (sandboxId) => reconciler.look(sandboxId),
   });
   const wake = (sandboxId: string) => loop.wake(sandboxId);
-  const watch = new FleetWatch({ db, client, clock, log, isConnected, wake });
+  const watch = new FleetWatch({ db, view, clock, log, agents, wake });
   const tell = async (sandboxId: string, what: (row: SandboxRow) => Promise<void>) => {
     try {
       const row = await sandboxes.find(sandboxId);
@@ -115,11 +134,14 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     sandboxes,
     service: new SandboxService({ sandboxes, journal, clock, wake }),
     lookup: new SandboxLookup(db),
-    arrived: (sandboxId, agentVersion) =>
+    arrived: (sandboxId, agentVersion, address) =>
       tell(sandboxId, async (row) => {
         if (row.agent_version !== agentVersion) await sandboxes.change(row, { agent_version: agentVersion });
         else await inTransaction(db, (work) => sandboxes.announce(work, row));
-        loop.wake(sandboxId);
+        const readdressed = address !== undefined && address !== row.address;
+        if (readdressed) observer.doubtAddress(sandboxId);
+        // A thousand agents that come back to a controller which was restarted are no reason for a thousand looks.
+        if (readdressed || row.state !== "ready" || row.look_at !== null) loop.wake(sandboxId);
       }),
     departed: (sandboxId) => tell(sandboxId, (row) => inTransaction(db, (work) => sandboxes.announce(work, row))),
     start: () => {

@@ -1,12 +1,16 @@
-import { type ContainerConfig, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import type { Clock } from "@berth/base";
+import { type ContainerConfig, type ContainerRef, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import type { ClusterView } from "../cluster/cluster-view.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { readOwner } from "../fleet/ownership.ts";
 import type { ObservedContainer } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 
-export interface ObserveDependencies {
+export interface ObserverDependencies {
   client: ProxmoxClient;
+  view: ClusterView;
   keys: FleetKeys;
+  clock: Clock;
 }
 
 /** A container as Proxmox shows it, and the node on which it was found. */
@@ -15,57 +19,156 @@ export interface Sighting {
   node: string | undefined;
 }
 
+/** A container of ours that runs and has no address yet. */
+interface Awaited {
+  readonly seenAt: number;
+  readonly at: ContainerRef;
+  readonly sighting: Sighting;
+  readonly cards: ReadonlySet<string>;
+}
+
+/** How long a container that waits for its address is asked for nothing else, in milliseconds. */
+const trustAwaitedMs = 2_000;
+/** How old the list of nodes may be when a container is looked for on all of them, in milliseconds. */
+const nodesAgeMs = 10_000;
+
 /**
- * Looks at the container at a sandbox's vmid: two calls, three while its address is needed. Throws a ProxmoxError when
- * Proxmox cannot be asked.
+ * Looks at containers. Whose a container is and whether it runs is asked of the container itself each time, since what
+ * is decided by it may destroy something. Only the polling for an address is cheaper: until there is one it asks for
+ * nothing else, and once there is one it looks at the whole again.
  */
-export async function observeContainer(
-  { client, keys }: ObserveDependencies,
-  row: SandboxRow,
-  needsAddress: boolean,
-): Promise<Sighting> {
-  if (row.vmid === null || row.node === null) return { container: { kind: "none" }, node: undefined };
-  const at = await locate(client, row.vmid, row.node);
-  if (at === "none" || at === "hidden") return { container: { kind: at }, node: undefined };
-  const { node, config } = at;
-  const owner = readOwner(keys, config.description, row.vmid);
-  if (owner.kind !== "ours" || owner.sandboxId !== row.id) {
-    // A clone on its way may not have its description yet.
-    if (config.lock === "create") return { container: { kind: "hidden" }, node };
-    const reason = owner.kind === "foreign" ? owner.reason : "its description does not name this sandbox";
-    return { container: { kind: "foreign", reason }, node };
+export class Observer {
+  readonly #deps: ObserverDependencies;
+  /** By sandbox; bounded by those that wait for an address. */
+  readonly #awaited = new Map<string, Awaited>();
+  /** Sandboxes whose address may be another one than is written down. */
+  readonly #doubtful = new Set<string>();
+
+  constructor(dependencies: ObserverDependencies) {
+    this.#deps = dependencies;
   }
-  const status = await client.containers.status({ node, vmid: row.vmid });
-  const address =
-    status.running && needsAddress ? await firstAddress(client, node, row.vmid) : (row.address ?? undefined);
-  const power = status.running ? "running" : "stopped";
-  return { container: { kind: "ours", power, lock: config.lock ?? status.lock, address }, node };
+
+  /** The next look asks for the sandbox's address even if it has one. */
+  doubtAddress(sandboxId: string): void {
+    this.#doubtful.add(sandboxId);
+  }
+
+  /** Keeps nothing of a sandbox that is no more. */
+  forget(sandboxId: string): void {
+    this.#awaited.delete(sandboxId);
+    this.#doubtful.delete(sandboxId);
+  }
+
+  /**
+   * Looks at the container at a sandbox's vmid: two calls, three while its address is needed, one while that is waited
+   * for. More only for a container that is not where it was. Throws a ProxmoxError when Proxmox cannot be asked.
+   */
+  async look(row: SandboxRow, needsAddress: boolean): Promise<Sighting> {
+    const awaited = this.#awaited.get(row.id);
+    this.#awaited.delete(row.id);
+    if (row.vmid === null || row.node === null) return { container: { kind: "none" }, node: undefined };
+    const lastAt = { vmid: row.vmid, node: row.node };
+    if (!awaited || !needsAddress || awaited.at.vmid !== row.vmid || this.#isOld(awaited)) {
+      return this.#lookAtAll(row, lastAt, needsAddress ? "awaited" : this.#doubtful.has(row.id) ? "doubtful" : "known");
+    }
+    const address = await this.#address(awaited.at, awaited.cards);
+    if (address !== undefined) return this.#lookAtAll(row, lastAt, { found: address });
+    this.#awaited.set(row.id, awaited);
+    return awaited.sighting;
+  }
+
+  #isOld({ seenAt }: Awaited): boolean {
+    return this.#deps.clock.now() - seenAt > trustAwaitedMs;
+  }
+
+  async #lookAtAll(
+    row: SandboxRow,
+    lastAt: ContainerRef,
+    wanted: "known" | "doubtful" | "awaited" | { readonly found: string },
+  ): Promise<Sighting> {
+    const { client, keys } = this.#deps;
+    const found = await this.#locate(row, lastAt);
+    if (found === "none" || found === "hidden") return { container: { kind: found }, node: undefined };
+    const { at, config } = found;
+    const owner = readOwner(keys, config.description, at.vmid);
+    if (owner.kind !== "ours" || owner.sandboxId !== row.id) {
+      // A clone on its way may not have its description yet.
+      if (config.lock === "create") return { container: { kind: "hidden" }, node: at.node };
+      const reason = owner.kind === "foreign" ? owner.reason : "its description does not name this sandbox";
+      return { container: { kind: "foreign", reason }, node: at.node };
+    }
+    const status = await client.containers.status(at);
+    const lock = config.lock ?? status.lock;
+    const power = status.running ? "running" : "stopped";
+    if (!status.running || wanted === "known") {
+      return { container: { kind: "ours", power, lock, address: row.address ?? undefined }, node: at.node };
+    }
+    const cards = cardsOf(config);
+    const address = typeof wanted === "object" ? wanted.found : await this.#address(at, cards);
+    this.#doubtful.delete(row.id);
+    const sighting: Sighting = { container: { kind: "ours", power, lock, address }, node: at.node };
+    if (wanted === "awaited" && address === undefined && lock === undefined) {
+      this.#awaited.set(row.id, { seenAt: this.#deps.clock.now(), at, sighting, cards });
+    }
+    return sighting;
+  }
+
+  /**
+   * Reads a container's configuration where it seems to be, where it was last, and else wherever it is. Only the
+   * configuration itself says where a container is: the cluster's list is no more than a hint.
+   */
+  async #locate(
+    row: SandboxRow,
+    lastAt: ContainerRef,
+  ): Promise<"none" | "hidden" | { at: ContainerRef; config: ContainerConfig }> {
+    const { vmid } = lastAt;
+    const hint = this.#deps.view.lastSeen(vmid)?.node ?? lastAt.node;
+    const asked = new Set<string>();
+    const ask = async (nodes: Iterable<string>) => {
+      for (const node of nodes) {
+        if (asked.has(node)) continue;
+        asked.add(node);
+        const config = await this.#configAt({ node, vmid });
+        if (config === "hidden") return config;
+        if (config) return { at: { node, vmid }, config };
+      }
+      return undefined;
+    };
+    const near = await ask([hint, lastAt.node]);
+    if (near) return near;
+    // What was never configured was never moved.
+    if (!row.configured && row.desired !== "destroyed") return "none";
+    const listed = (await this.#deps.view.containers()).get(vmid);
+    const others = await this.#deps.view.onlineNodes(nodesAgeMs);
+    return (await ask([...(listed ? [listed.node] : []), ...others])) ?? "none";
+  }
+
+  async #configAt(at: ContainerRef): Promise<ContainerConfig | "hidden" | undefined> {
+    try {
+      return await this.#deps.client.containers.config(at);
+    } catch (error) {
+      if (isProxmoxError(error, "forbidden")) return "hidden";
+      if (isProxmoxError(error, "missing")) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Of the container's own cards, since a container has other interfaces too, such as Docker's. IPv4 first, since every
+   * bridge with DHCP has it; link-local addresses lead nowhere from another host.
+   */
+  async #address(at: ContainerRef, cards: ReadonlySet<string>): Promise<string | undefined> {
+    const addresses = (await this.#deps.client.containers.addresses(at)).filter(
+      ({ interface: name, address }) =>
+        (cards.size === 0 ? name !== "lo" : cards.has(name)) &&
+        !address.toLowerCase().startsWith("fe80:") &&
+        !address.startsWith("169.254."),
+    );
+    return (addresses.find(({ family }) => family === 4) ?? addresses[0])?.address;
+  }
 }
 
-/** Reads a container's configuration where it was last, and where it is now if it has moved. */
-async function locate(
-  client: ProxmoxClient,
-  vmid: number,
-  node: string,
-): Promise<"none" | "hidden" | { node: string; config: ContainerConfig }> {
-  try {
-    return { node, config: await client.containers.config({ node, vmid }) };
-  } catch (error) {
-    if (isProxmoxError(error, "forbidden")) return "hidden";
-    if (!isProxmoxError(error, "missing")) throw error;
-  }
-  const moved = (await client.cluster.containers()).find(
-    (candidate) => candidate.vmid === vmid && candidate.node !== node,
-  );
-  if (!moved) return "none";
-  return { node: moved.node, config: await client.containers.config(moved) };
-}
-
-/** IPv4 first, since every bridge with DHCP has it; link-local addresses lead nowhere from another host. */
-async function firstAddress(client: ProxmoxClient, node: string, vmid: number): Promise<string | undefined> {
-  const addresses = (await client.containers.addresses({ node, vmid })).filter(
-    ({ interface: name, address }) =>
-      name !== "lo" && !address.toLowerCase().startsWith("fe80:") && !address.startsWith("169.254."),
-  );
-  return (addresses.find(({ family }) => family === 4) ?? addresses[0])?.address;
+/** The names of a container's network cards inside it. */
+function cardsOf({ nets }: ContainerConfig): ReadonlySet<string> {
+  return new Set([...nets.values()].flatMap(({ name }) => (name === undefined ? [] : [name])));
 }

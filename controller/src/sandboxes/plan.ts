@@ -35,6 +35,8 @@ export interface Observed {
   /** A Proxmox task of this sandbox's that was begun and whose end was not seen. */
   readonly task: { step: StepName } | undefined;
   readonly agentConnected: boolean;
+  /** How long an agent that is not connected could have reported, in milliseconds. */
+  readonly agentSilentMs: number;
 }
 
 /** The next thing to do. */
@@ -66,6 +68,11 @@ const addressLimitMs = 120_000;
 const agentLimitMs = 90_000;
 const lockLimitMs = 180_000;
 const pollMs = 250;
+/**
+ * How long an agent may be silent before it is told anew how it reaches this controller: it returns by itself within
+ * seconds, unless this controller has another address now, or the sandbox lost what it was told.
+ */
+const rejoinAfterMs = 30_000;
 
 /**
  * The next step from what is to what is wanted. Pure: it looks at nothing but its arguments, so that a controller that
@@ -122,11 +129,18 @@ function planOurs(
   if (desired.bootstrapped && observed.agentConnected) return { kind: "settled", state: "ready" };
   if (container.address === undefined) {
     if (isLate(desired, "address", addressLimitMs, now)) return { kind: "fail", name: "address", failure: noAddress };
-    return { kind: "wait", name: "address", state, ms: pollMs / 2, detail: "waiting for an address" };
+    return { kind: "wait", name: "address", state, ms: addressPollMs(desired, now), detail: "waiting for an address" };
   }
   if (!desired.bootstrapped) return step("bootstrap", "bootstrap");
   if (isLate(desired, "agent", agentLimitMs, now)) return { kind: "fail", name: "agent", failure: noAgent };
+  if (observed.agentSilentMs > rejoinAfterMs) return step("bootstrap", "agent");
   return { kind: "wait", name: "agent", state, ms: 5_000, detail: "waiting for the agent to report" };
+}
+
+/** Eight times a second, where addresses come at once; less often the longer it takes, down to once a second. */
+function addressPollMs(desired: Desired, now: number): number {
+  const waitedMs = desired.running === undefined ? 0 : now - desired.running.since;
+  return Math.min(1_000, Math.max(pollMs / 2, waitedMs / 16));
 }
 
 function isLate(desired: Desired, name: StepName, limitMs: number, now: number): boolean {

@@ -8,20 +8,22 @@ import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { Claims } from "./claims.ts";
 import { judge, Superseded } from "./failures.ts";
-import { type ObserveDependencies, observeContainer } from "./observe.ts";
+import type { Observer } from "./observe.ts";
 import { type Action, type Desired, type ObservedContainer, type Plan, plan } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 import { stepOf, type TaskRunner } from "./tasks.ts";
+import type { AgentPresence } from "./watch.ts";
 
-export interface ReconcilerDependencies extends ObserveDependencies {
+export interface ReconcilerDependencies {
   db: Kysely<Database>;
+  observer: Observer;
   sandboxes: Sandboxes;
   journal: OperationJournal;
   claims: Claims;
   tasks: TaskRunner<SandboxRow>;
   actions: Record<Exclude<Action, "follow-task">, (row: SandboxRow, operation: OperationRow) => Promise<void>>;
-  isConnected(sandboxId: string): boolean;
+  agents: AgentPresence;
   clock: Clock;
   log: FastifyBaseLogger;
   /** Aborted when the controller stops. */
@@ -66,12 +68,20 @@ export class Reconciler {
   }
 
   async #plan(row: SandboxRow, operation: OperationRow | undefined): Promise<Plan> {
-    const agentConnected = this.#deps.isConnected(row.id);
+    const agentConnected = this.#deps.agents.isConnected(row.id);
     const task = row.task ? { step: stepOf(row.task.step) } : undefined;
     // While a task of ours works on it, what the container looks like says nothing.
     const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(row, operation, agentConnected);
-    const observed = { task, container, agentConnected };
-    return plan(await this.#desired(row, operation), observed, this.#deps.clock.now());
+    const desired = await this.#desired(row, operation);
+    const now = this.#deps.clock.now();
+    const agentSilentMs = agentConnected ? 0 : now - this.#couldReportSince(row, desired);
+    return plan(desired, { task, container, agentConnected, agentSilentMs }, now);
+  }
+
+  /** Since when an agent that is away has a container that runs, and knows this controller's address. */
+  #couldReportSince(row: SandboxRow, { running }: Desired): number {
+    const toldAt = row.bootstrapped_at?.getTime() ?? 0;
+    return Math.max(this.#deps.agents.awaySince(row.id), toldAt, running?.since ?? 0);
   }
 
   async #observe(
@@ -80,7 +90,7 @@ export class Reconciler {
     agentConnected: boolean,
   ): Promise<ObservedContainer> {
     const needsAddress = row.desired === "running" && !agentConnected;
-    const { container, node } = await observeContainer(this.#deps, row, needsAddress);
+    const { container, node } = await this.#deps.observer.look(row, needsAddress);
     await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);
     return container;
   }

@@ -1,27 +1,41 @@
 import { after, type Clock } from "@berth/base";
-import type { ContainerResource, ProxmoxClient } from "@berth/proxmox";
+import type { ContainerResource } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import type { ClusterView } from "../cluster/cluster-view.ts";
 import type { Database } from "../store/tables.ts";
 
 export interface WatchDependencies {
   db: Kysely<Database>;
-  client: ProxmoxClient;
+  view: ClusterView;
   clock: Clock;
   log: FastifyBaseLogger;
-  isConnected(sandboxId: string): boolean;
+  agents: AgentPresence;
   wake(sandboxId: string): void;
+}
+
+/** What the fleet's watch has to know of agents; the registry tells it. */
+export interface AgentPresence {
+  isConnected(sandboxId: string): boolean;
+  /** Since when it is not connected, in milliseconds. */
+  awaySince(sandboxId: string): number;
 }
 
 /** How often the fleet is compared with what Proxmox shows, in milliseconds: one call, however large the fleet. */
 const everyMs = 5_000;
-const agentsReturnMs = 20_000;
+/**
+ * How long the agent of a settled sandbox may be away before that is looked into, in milliseconds. An agent that was
+ * restarted, or lost a controller that was, is back by then.
+ */
+const agentAwayMs = 10_000;
 
-/** Notices what happens to settled sandboxes behind Berth's back: a container that stopped, moved or vanished. */
+/**
+ * Notices what happens to settled sandboxes behind Berth's back: a container that stopped, moved or vanished, an agent
+ * that stays away. It decides nothing, and writes nothing: what differs gets a look.
+ */
 export class FleetWatch {
   readonly #deps: WatchDependencies;
   #callOff = () => {};
-  #startedAt = 0;
   #stopped = false;
 
   constructor(dependencies: WatchDependencies) {
@@ -29,8 +43,7 @@ export class FleetWatch {
   }
 
   start(): void {
-    this.#startedAt = this.#deps.clock.now();
-    void this.#compare();
+    void this.#goOn();
   }
 
   stop(): void {
@@ -38,24 +51,34 @@ export class FleetWatch {
     this.#callOff();
   }
 
-  async #compare(): Promise<void> {
+  /**
+   * Compares the fleet once: one query, one call of Proxmox, and a look at each sandbox that differs. Answers how many
+   * differ. Rejects when the database or Proxmox cannot be asked.
+   */
+  async compare(): Promise<number> {
+    const rows = await this.#deps.db
+      .selectFrom("sandboxes")
+      .select(["id", "vmid", "node", "state"])
+      .where("vmid", "is not", null)
+      .where("look_at", "is", null)
+      .where("state", "in", ["ready", "stopped"])
+      .execute();
+    if (rows.length === 0) return 0;
+    const containers = await this.#deps.view.containers();
+    if (this.#stopped) return 0;
+    const differing = rows.filter((row) => this.#differs(row, containers.get(row.vmid ?? 0)));
+    for (const { id } of differing) this.#deps.wake(id);
+    return differing.length;
+  }
+
+  async #goOn(): Promise<void> {
     try {
-      const rows = await this.#deps.db
-        .selectFrom("sandboxes")
-        .select(["id", "vmid", "node", "state", "desired"])
-        .where("vmid", "is not", null)
-        .where("look_at", "is", null)
-        .where("state", "in", ["ready", "stopped"])
-        .execute();
-      if (rows.length > 0) {
-        const containers = new Map((await this.#deps.client.cluster.containers()).map((one) => [one.vmid, one]));
-        for (const row of rows) if (this.#differs(row, containers.get(row.vmid ?? 0))) this.#deps.wake(row.id);
-      }
+      await this.compare();
     } catch (error) {
       // Proxmox away is told by the readiness, and by every step that needs it.
       if (!this.#stopped) this.#deps.log.debug({ err: error }, "the fleet could not be compared");
     }
-    if (!this.#stopped) this.#callOff = after(this.#deps.clock, everyMs, () => void this.#compare());
+    if (!this.#stopped) this.#callOff = after(this.#deps.clock, everyMs, () => void this.#goOn());
   }
 
   #differs(row: { id: string; node: string | null; state: string }, seen: ContainerResource | undefined): boolean {
@@ -63,7 +86,7 @@ export class FleetWatch {
     if (seen.status === "unknown") return false;
     if (row.state === "stopped") return seen.status !== "stopped";
     if (seen.status !== "running") return true;
-    // After a restart of the controller the agents come back by themselves; only one that stays away is looked after.
-    return this.#deps.clock.now() - this.#startedAt > agentsReturnMs && !this.#deps.isConnected(row.id);
+    const { agents, clock } = this.#deps;
+    return !agents.isConnected(row.id) && clock.now() - agents.awaySince(row.id) > agentAwayMs;
   }
 }

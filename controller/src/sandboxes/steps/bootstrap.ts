@@ -13,6 +13,11 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
   const hostKey = deps.keys.hostKey(row.id);
   const connection = await reach(deps, row);
   const say = (text: string) => deps.journal.log(operation, "bootstrap", "berth", text);
+  if (row.bootstrapped_at !== null && deps.isConnected(row.id)) {
+    // Its agent has found its way back while this connection was made: it needs nothing.
+    connection.close();
+    return;
+  }
   await say(`signed in to ${row.address}:${row.ssh_port}, whose host key is ${connection.hostKeyFingerprint}`);
   try {
     const secret = randomBytes(32).toString("base64url");
@@ -35,7 +40,7 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
       throw new BootstrapRefused("The bootstrap answered with another host key than the one it was given");
     }
     await deps.sandboxes.change(row, {
-      bootstrapped_at: new Date(),
+      bootstrapped_at: new Date(deps.clock.now()),
       host_key_fingerprint: hostKey.fingerprint,
       machine_id: result.machineId,
       agent_version: result.agentVersion,
@@ -52,15 +57,19 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
   }
 }
 
-/** A first connection finds the bootstrap key; one after a bootstrap that was cut finds the sandbox's own. */
+/**
+ * A first connection finds the bootstrap key; one after a bootstrap that was cut finds the sandbox's own. Once the
+ * bootstrap is done no other than its own is right.
+ */
 async function reach(deps: ActionDependencies, row: SandboxRow): Promise<SshConnection> {
   const bootstrapKeys = deps.bootstrapKeys(row.template_id);
+  const own = deps.keys.hostKey(row.id).fingerprint;
   try {
     return await connectSsh({
       host: row.address ?? "",
       port: row.ssh_port ?? 22,
       username: row.ssh_user ?? "root",
-      hostKeyFingerprints: [bootstrapKeys.host.fingerprint, deps.keys.hostKey(row.id).fingerprint],
+      hostKeyFingerprints: row.bootstrapped_at === null ? [bootstrapKeys.host.fingerprint, own] : [own],
       privateKeys: [bootstrapKeys.client.privateKey, deps.keys.sshClient.privateKey],
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
 import type { Environment } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
@@ -32,6 +33,9 @@ export interface ActionDependencies {
   environment(row: SandboxRow): Environment;
   /** SSH keys of people who may sign in to a sandbox. */
   authorizedKeys(row: SandboxRow): Promise<string[]>;
+  /** Whether the sandbox's agent is connected now. */
+  isConnected(sandboxId: string): boolean;
+  clock: Clock;
   /** The container stopped: whatever link its agent had is dead. */
   dropLink(sandboxId: string): void;
   /** Erases the rows of a sandbox that has left nothing behind. */
