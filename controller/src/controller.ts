@@ -273,6 +273,7 @@ async function serveAgents(parts: Parts): Promise<void> {
   const place = { host, port: settings.agentPort, variable: "BERTH_AGENT_PORT", what: "The agents' listener" };
   scope.add(() => listener.close());
   agents.port = await listenOrExplain(place, () => listener.listen(host, settings.agentPort));
+  await cluster.allowAgents(agents.port);
 }
 
 /** A controller that stands by answers who is signed in to nobody: the one that leads does. */

@@ -28,6 +28,7 @@ describe("settings", () => {
       templateVmid: 150,
       dataDir: "/var/lib/berth",
       isolated: false,
+      backend: "auto",
     });
     expect(settings.proxmox).toBeUndefined();
     expect(warnings).toEqual([]);

@@ -17,14 +17,35 @@ berth_need_commands() {
       berth_say "apt-get could not install ${missing[*]}: see above."
       return 1
     }
-    # Sandboxes run an sshd of their own; nobody asked for one on the machine itself.
+    # Sandboxes run an sshd and have a network of their own; nobody asked for either on the machine itself.
     case " ${missing[*]} " in
       *" openssh-server "*) systemctl disable --now ssh.service ssh.socket >/dev/null 2>&1 || true ;;
+    esac
+    case " ${missing[*]} " in
+      *" lxc "*) systemctl disable --now lxc-net.service >/dev/null 2>&1 || true ;;
     esac
   else
     berth_say "these are missing; install them and run this again:  sudo apt-get install ${missing[*]}"
     return 1
   fi
+}
+
+# What real containers of the bundled Proxmox need. Only root can run them; the rest of the choice is the emulator's.
+# Fails when they cannot be had, having said why.
+berth_need_containers() {
+  [ "$(berth_setting BERTH_BACKEND)" != process ] && [ -z "$(berth_setting PROXMOX_URL)" ] || return 0
+  [ "$(id -u)" = 0 ] && [ "$(uname -s)" = Linux ] || return 0
+  berth_need_commands lxc-start=lxc mmdebstrap=mmdebstrap dnsmasq=dnsmasq-base nft=nftables ip=iproute2 rsync=rsync \
+    zstd=zstd mkfs.ext4=e2fsprogs ssh-keygen=openssh-client || return 1
+}
+
+# The value of a setting: of the environment, or of the file that BERTH_CONFIG names.
+berth_setting() {
+  local value=${!1:-}
+  if [ -z "$value" ] && [ -r "${BERTH_CONFIG:-}" ]; then
+    value=$(sed -n "s/^[[:space:]]*\(export[[:space:]]\+\)\?$1=[\"']\?\([^\"'#[:space:]]*\).*/\2/p" "$BERTH_CONFIG" | tail -n 1)
+  fi
+  printf '%s' "$value"
 }
 
 berth_apt_install() {

@@ -15,6 +15,8 @@ export interface Cluster {
   readonly storage: string | undefined;
   /** The address on which agents can reach this machine; undefined: any of its addresses may be it. */
   readonly agentHost: string | undefined;
+  /** Called when the agents' listener listens on this port: the bundled Proxmox then lets containers reach it. */
+  allowAgents(port: number): Promise<void>;
 }
 
 export interface OpenClusterDependencies {
@@ -34,23 +36,37 @@ export async function openCluster(
   const { proxmox, pool, storage } = settings;
   if (proxmox) {
     const client = scope.own(explain(() => connectProxmox(proxmox, clock)));
-    return { client, tokenSecret: proxmox.tokenSecret, pool, storage, agentHost: undefined };
+    return {
+      client,
+      tokenSecret: proxmox.tokenSecret,
+      pool,
+      storage,
+      agentHost: undefined,
+      allowAgents: async () => {},
+    };
   }
   const emulator = await embeddedProxmox({
     dataDir: settings.dataDir,
+    backend: settings.backend,
     isolated: settings.isolated,
     onProgress: (line) => progress.step(`the bundled Proxmox: ${line}`),
   });
   servers.add(() => emulator.stop());
-  progress.step("the bundled Proxmox runs; its containers are processes of this machine, with no walls between them");
+  progress.step(`the bundled Proxmox runs; ${whatContainersAre[emulator.backend]}`);
   return {
     client: scope.own(connectProxmox(emulator.access, clock)),
     tokenSecret: emulator.access.tokenSecret,
     pool: emulator.pool,
     storage: emulator.storage,
     agentHost: emulator.hostAddress,
+    allowAgents: (port) => emulator.allowAgents(port),
   };
 }
+
+const whatContainersAre = {
+  lxc: "its containers are unprivileged ones of LXC",
+  process: "its containers are processes of this machine, with no walls between them",
+} as const;
 
 function explain<T>(connect: () => T): T {
   try {

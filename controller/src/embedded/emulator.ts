@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ensureEmulator } from "@berth/pve-emulator";
+import { type BackendChoice, type BackendKind, ensureEmulator } from "@berth/pve-emulator";
 import type { ProxmoxAccess } from "../settings/settings.ts";
 
 /** The bundled Proxmox, running, and how to use it. */
@@ -10,12 +10,17 @@ export interface EmbeddedProxmox {
   readonly storage: string;
   /** This machine's address as its containers see it: where the agents' listener listens. */
   readonly hostAddress: string;
+  /** What its containers are. */
+  readonly backend: BackendKind;
+  /** Lets its containers reach this TCP port of `hostAddress`, and nothing else of this machine. */
+  allowAgents(port: number): Promise<void>;
   /** Stops it with its containers. */
   stop(): Promise<void>;
 }
 
 export interface EmbeddedProxmoxOptions {
   readonly dataDir: string;
+  readonly backend: BackendChoice;
   readonly isolated: boolean;
   onProgress(line: string): void;
 }
@@ -24,7 +29,7 @@ export interface EmbeddedProxmoxOptions {
 export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<EmbeddedProxmox> {
   const emulator = await ensureEmulator({
     dataDir: join(options.dataDir, "proxmox"),
-    backend: "process",
+    backend: options.backend,
     isolated: options.isolated,
     onProgress: options.onProgress,
     program: emulatorProgram(),
@@ -35,6 +40,8 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
     pool: emulator.pool,
     storage: emulator.storage,
     hostAddress: emulator.hostAddress,
+    backend: emulator.backend,
+    allowAgents: (port) => emulator.allowMachinePorts([port]),
     stop: () => emulator.stop(),
   };
 }

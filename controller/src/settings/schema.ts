@@ -33,6 +33,7 @@ export const variablesSchema = Type.Object({
   ),
   BERTH_SSH_PORT: port({ wants: "a port number from 1 to 65535, or 0 for any free one" }),
   BERTH_ISOLATED: text({ wants: "0 or 1" }, { pattern: "^[01]$" }),
+  BERTH_BACKEND: text({ wants: "one of auto, lxc, process" }, { pattern: "^(auto|lxc|process)$" }),
   BERTH_LOG_LEVEL: text(
     { wants: "one of trace, debug, info, warn, error" },
     { pattern: "^(trace|debug|info|warn|error)$" },
@@ -79,7 +80,12 @@ export type VariableName = keyof Variables;
 export const configFileVariable = "BERTH_CONFIG";
 
 /** Names that are Berth's own though no setting of this version: scripts and tests use them. */
-export const reservedNames: ReadonlySet<string> = new Set([configFileVariable, "BERTH_NODE", "BERTH_NODE_PIN"]);
+export const reservedNames: ReadonlySet<string> = new Set([
+  configFileVariable,
+  "BERTH_NODE",
+  "BERTH_NODE_PIN",
+  "BERTH_CACHE",
+]);
 
 /** What a variable must be, and whether its value may be shown. */
 export function meaningOf(schema: TSchema): { wants: string; secret: boolean } {

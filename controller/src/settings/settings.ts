@@ -31,6 +31,8 @@ export interface Settings {
   readonly agentUrl: URL | undefined;
   readonly sshPort: number;
   readonly isolated: boolean;
+  /** What the containers of the bundled emulator are. */
+  readonly backend: "auto" | "lxc" | "process";
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
   readonly adminPassword: string | undefined;
   /** Absent: the embedded PostgreSQL. */
@@ -100,6 +102,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     agentUrl: urlOf(variables.BERTH_AGENT_URL),
     sshPort: variables.BERTH_SSH_PORT ?? 7422,
     isolated: variables.BERTH_ISOLATED === "1",
+    backend: backendOf(variables.BERTH_BACKEND),
     logLevel: logLevelOf(variables.BERTH_LOG_LEVEL),
     adminPassword: variables.BERTH_ADMIN_PASSWORD,
     databaseUrl: variables.DATABASE_URL,
@@ -143,6 +146,10 @@ const claudeVariables = [
   "ANTHROPIC_API_KEY",
   "ANTHROPIC_AUTH_TOKEN",
 ] as const satisfies VariableName[];
+
+function backendOf(value: string | undefined): Settings["backend"] {
+  return value === "lxc" || value === "process" ? value : "auto";
+}
 
 function logLevelOf(value: string | undefined): Settings["logLevel"] {
   return (["trace", "debug", "info", "warn", "error"] as const).find((level) => level === value) ?? "info";

@@ -18,6 +18,8 @@ export const emulatorFactsSchema = Type.Object({
   rootPassword: Type.String(),
   /** The machine as containers see it. */
   hostAddress: Type.String(),
+  /** What its containers are. */
+  backend: Type.Union([Type.Literal("lxc"), Type.Literal("process")]),
 });
 export type EmulatorFacts = Static<typeof emulatorFactsSchema>;
 

@@ -83,6 +83,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       faults: new FaultRules(),
       calls: new CallRecord(emulation.clock),
       pct: (command) => runPct(emulation, command),
+      allowMachinePorts: (ports) => emulation.backend.allowMachinePorts(ports),
     };
     const dispatcher = dispatcherOf(emulation, access, control);
     const server = await ApiServer.listen({
@@ -202,6 +203,7 @@ function factsOf(site: Site, access: AccessState, port: number, backend: Contain
     powerlessToken: powerlessToken(access),
     rootPassword: access.rootPassword,
     hostAddress: backend.hostAddress,
+    backend: backend.kind,
   };
 }
 

@@ -9,6 +9,7 @@ import type { BackendChoice } from "./backend/choice.ts";
 import { type EmulatorFacts, emulatorFactsSchema, factsFile } from "./emulator-facts.ts";
 import { loadJson } from "./state/json-file.ts";
 import { processIdentitySchema } from "./state/process-identity-schema.ts";
+import { tellEmulator } from "./tell-emulator.ts";
 
 const publishedSchema = Type.Object({ ...emulatorFactsSchema.properties, process: processIdentitySchema });
 type Published = Static<typeof publishedSchema>;
@@ -34,6 +35,8 @@ export interface EnsureOptions {
 /** An emulator in a process of its own. */
 export interface EnsuredEmulator extends EmulatorFacts {
   readonly pid: number;
+  /** Lets its containers reach these TCP ports of `hostAddress`, and no others of this machine. */
+  allowMachinePorts(ports: readonly number[]): Promise<void>;
   /** Stops it and its containers, and waits for its end. */
   stop(): Promise<void>;
 }
@@ -46,7 +49,12 @@ export async function ensureEmulator(options: EnsureOptions): Promise<EnsuredEmu
   const dataDir = resolve(options.dataDir);
   const running = (await findEmulator(dataDir)) ?? (await spawnEmulator(dataDir, options));
   const { process: identity, ...facts } = running;
-  return { ...facts, pid: identity.pid, stop: () => stopEmulator(running) };
+  return {
+    ...facts,
+    pid: identity.pid,
+    allowMachinePorts: (machinePorts) => tellEmulator(dataDir, facts, "/_network", { machinePorts }),
+    stop: () => stopEmulator(running),
+  };
 }
 
 async function findEmulator(dataDir: string): Promise<Published | undefined> {

@@ -1,4 +1,5 @@
-export type { BackendChoice, BackendKind } from "./backend/choice.ts";
+export type { BackendKind } from "./backend/backend.ts";
+export type { BackendChoice } from "./backend/choice.ts";
 export {
   type EmulatorOptions,
   type MakeBackend,

@@ -1,3 +1,6 @@
+/** What containers are: real ones, or processes of this machine. */
+export type BackendKind = "lxc" | "process";
+
 /** A raw key of a container's configuration, such as `lxc.environment` and its value. */
 export type RawLxcKey = [key: string, value: string];
 
@@ -138,6 +141,8 @@ export interface ContainerDisks {
  * overlap, but for `kill`, `shutdown` and everything that only looks.
  */
 export interface ContainerBackend extends AsyncDisposable {
+  /** What containers are. */
+  readonly kind: BackendKind;
   /** The machine as containers see it. */
   readonly hostAddress: string;
   /** Raw keys that a template of this backend carries, and every clone of it. */

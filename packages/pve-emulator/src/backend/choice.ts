@@ -1,10 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readTextIfExists, writeFileAtomic } from "@berth/base/node";
+import type { BackendKind } from "./backend.ts";
 import { lxcObstacle } from "./lxc/obstacle.ts";
 
-/** What containers are. */
-export type BackendKind = "lxc" | "process";
 /** `auto`: LXC where the machine can, processes otherwise; a data folder keeps what it was made with. */
 export type BackendChoice = BackendKind | "auto";
 

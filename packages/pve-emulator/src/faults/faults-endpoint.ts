@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Static, TSchema } from "typebox";
+import Type, { type Static, type TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { SignIn } from "../access/sign-in.ts";
 import { type Answer, answerOf, answerOfError } from "../http/answer.ts";
@@ -16,9 +16,17 @@ export interface FaultsControl {
   readonly calls: CallRecord;
   /** What root does on the host. */
   pct(command: PctCommand): Promise<void>;
+  /** Lets containers reach these TCP ports of `hostAddress`, and no others of the machine. */
+  allowMachinePorts(ports: readonly number[]): Promise<void>;
 }
 
-const paths = /^\/_(?:faults(?:\/([0-9a-f-]{36})\/release)?|calls|pct)$/;
+/** What `PUT /_network` takes. */
+export const networkOrderSchema = Type.Object(
+  { machinePorts: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), { maxItems: 64 }) },
+  { additionalProperties: false },
+);
+
+const paths = /^\/_(?:faults(?:\/([0-9a-f-]{36})\/release)?|calls|pct|network)$/;
 
 /** Whether a request is for what no Proxmox has. */
 export function isForFaults(target: string): boolean {
@@ -26,9 +34,10 @@ export function isForFaults(target: string): boolean {
 }
 
 /**
- * What no Proxmox has, for tests; it needs the controller's token or root. `/_faults`: POST adds a rule (JSON), GET lists
+ * What no Proxmox has, for tests and for the controller that it is bundled with; it needs the controller's token or root. `/_faults`: POST adds a rule (JSON), GET lists
  * the rules, DELETE takes all away; `POST /_faults/{id}/release` lets go what a rule holds. `GET /_calls?since=N`: the
- * calls that were made. `POST /_pct`: what root does on the host's shell.
+ * calls that were made. `POST /_pct`: what root does on the host's shell. `PUT /_network` `{machinePorts}`: which ports of the
+ * machine containers may reach.
  */
 export async function handleFaultsRequest(
   request: IncomingMessage,
@@ -44,7 +53,8 @@ export async function handleFaultsRequest(
   }
 }
 
-async function carryOut(request: IncomingMessage, { faults, calls, pct }: FaultsControl): Promise<unknown> {
+async function carryOut(request: IncomingMessage, control: FaultsControl): Promise<unknown> {
+  const { faults, calls, pct } = control;
   const [path = "", query = ""] = (request.url ?? "").split("?");
   const released = paths.exec(path)?.[1];
   const call = `${request.method} ${released ? "/_faults/{id}/release" : path}`;
@@ -62,6 +72,9 @@ async function carryOut(request: IncomingMessage, { faults, calls, pct }: Faults
       return calls.since(Number(new URLSearchParams(query).get("since") ?? 0));
     case "POST /_pct":
       return pct(checked(pctCommandSchema, await readParameters(request, "")));
+    case "PUT /_network":
+      await control.allowMachinePorts(checked(networkOrderSchema, await readParameters(request, "")).machinePorts);
+      return null;
     default:
       throw ApiError.notImplemented(request.method ?? "", path);
   }

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import Type from "typebox";
-import { loadOrCreate } from "../state/json-file.ts";
+import { loadJson, loadOrCreate } from "../state/json-file.ts";
 
 const lifetimeYears = 20;
 
@@ -13,10 +13,19 @@ export interface Certificate {
   readonly fingerprint: string;
 }
 
+const schema = Type.Object({ certificate: Type.String(), key: Type.String() });
+const fileOf = (dataDir: string) => join(dataDir, "certificate.json");
+
+/** PEM of the certificate that a data folder has. Throws when it has none yet. */
+export async function storedCertificate(dataDir: string): Promise<string> {
+  const stored = await loadJson(fileOf(dataDir), schema);
+  if (!stored) throw new Error(`no emulator has used ${dataDir} yet`);
+  return stored.certificate;
+}
+
 /** The self-made certificate: of the data folder, or new on the first start. */
 export async function loadCertificate(dataDir: string, node: string): Promise<Certificate> {
-  const schema = Type.Object({ certificate: Type.String(), key: Type.String() });
-  const stored = await loadOrCreate(join(dataDir, "certificate.json"), schema, async () => {
+  const stored = await loadOrCreate(fileOf(dataDir), schema, async () => {
     // Loaded only when it is needed: it is slow, and a start is to be quick.
     const { generate } = await import("selfsigned");
     const notAfterDate = new Date();

@@ -57,6 +57,7 @@ export interface LxcBackendOptions {
 
 /** Unprivileged containers of LXC, each with a network card, limits and a disk of its own. Needs root. */
 export class LxcBackend implements ContainerBackend {
+  readonly kind = "lxc";
   /** Clones are reached as root on port 22, which is what everybody expects. */
   readonly templateKeys: readonly RawLxcKey[] = [];
   readonly disks: LxcDisks;

@@ -48,6 +48,7 @@ interface Running {
  * sshd and the template's units. Needs no privileges, and so shields nothing from anything.
  */
 export class ProcessBackend implements ContainerBackend {
+  readonly kind = "process";
   readonly hostAddress = "127.0.0.1";
   readonly templateKeys: readonly RawLxcKey[] = [
     ["lxc.environment", `${templateEnvironment.sshPort}=${sshPort}`],

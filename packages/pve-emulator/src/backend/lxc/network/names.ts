@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { resolve } from "node:path";
+import { prefixOf } from "../names.ts";
 
 /** Names of one emulator's network. Those of the machine are unique by their prefix; those in the namespace are plain. */
 export interface NetworkNames {
@@ -23,11 +22,6 @@ export interface NetworkNames {
 
 /** Where every emulator has its runtime folder. */
 export const runtimeRoot = "/run/berth";
-
-/** What the machine-wide names of a data folder begin with: ten characters, different for each folder. */
-export function prefixOf(dataDir: string): string {
-  return `bp${createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 8)}`;
-}
 
 export function namesOf(dataDir: string, bridge: string): NetworkNames {
   const prefix = prefixOf(dataDir);
