@@ -19,7 +19,7 @@ export function payloadArchive(payload: Payload): Readable {
 
 /** Unpacks the archive from standard input in a running Debian. Folders that are links (`/bin`) stay so. */
 export const unpackCommand =
-  "tar --extract --file=- --directory=/ --same-permissions --same-owner --numeric-owner --keep-directory-symlink --unlink-first";
+  "tar --extract --file=- --directory=/ --same-permissions --same-owner --numeric-owner --keep-directory-symlink";
 
 async function* parts(payload: Payload): AsyncGenerator<Buffer> {
   for (const entry of await payloadEntries(payload)) yield* partsOf(entry);

@@ -5,6 +5,8 @@ export type ProvisionLine =
   | { readonly kind: "step"; readonly name: string }
   /** The container does without this. */
   | { readonly kind: "skipped"; readonly name: string; readonly reason: string }
+  /** Something to know, which changes nothing. */
+  | { readonly kind: "note"; readonly text: string }
   /** The script ends: why, and what helps. */
   | { readonly kind: "failed"; readonly reason: string }
   | { readonly kind: "done" };
@@ -15,6 +17,8 @@ export function parseProvisionLine(line: string): ProvisionLine | undefined {
   if (step !== undefined) return { kind: "step", name: step };
   const [, name, reason] = /^berth-skipped: ([^:]+): (.*)$/.exec(line) ?? [];
   if (name !== undefined && reason !== undefined) return { kind: "skipped", name, reason };
+  const note = /^berth-note: (.*)$/.exec(line)?.[1];
+  if (note !== undefined) return { kind: "note", text: note };
   const failed = /^berth-failed: (.*)$/.exec(line)?.[1];
   if (failed !== undefined) return { kind: "failed", reason: failed };
   return line === "berth-done" ? { kind: "done" } : undefined;

@@ -9,6 +9,7 @@ export function signInStep(bootstrap: BootstrapFiles | undefined): Step {
     bootstrap === undefined
       ? "say_skipped bootstrap-keys 'none were given, so nobody can sign in'"
       : [
+          `key=/${guestPaths.sshHostKey}`,
           `umask 077`,
           `printf '%s\\n' ${quoted(bootstrap.hostPrivateKey.trimEnd())} >"$key"`,
           `ssh-keygen -y -P '' -f "$key" >"$key.pub" || die 'the bootstrap host key is not a key'`,
@@ -20,8 +21,7 @@ export function signInStep(bootstrap: BootstrapFiles | undefined): Step {
         ].join("\n");
   return {
     name: "sign-in",
-    script: String.raw`
-key=/${guestPaths.sshHostKey}
+    script: `
 # Those that Debian made, and those that a run before this one left.
 rm -f /etc/ssh/ssh_host_* /${guestPaths.authorizedKeys}
 # Whoever provisioned this must not stay able to come back into every clone.
@@ -37,7 +37,8 @@ export function factsStep(version: string): Step {
     name: "facts",
     script: String.raw`
 export SKIPPED_FILE="$skipped_file" TEMPLATE_VERSION=${quoted(version)}
-export DOCKER_VERSION="$(docker --version 2>/dev/null | sed 's/^Docker version \([^,]*\).*/\1/')"
+DOCKER_VERSION=$(docker --version 2>/dev/null | sed 's/^Docker version \([^,]*\).*/\1/')
+export DOCKER_VERSION
 /${templatePaths.node} -e '
   const { readFileSync, writeFileSync } = require("node:fs");
   const { SKIPPED_FILE, TEMPLATE_VERSION, DOCKER_VERSION } = process.env;
@@ -54,7 +55,7 @@ chmod 644 /${templatePaths.facts}
 /** Nothing that two clones must not share, and nothing that only takes room. */
 export const cleanStep: Step = {
   name: "clean",
-  script: String.raw`
+  script: `
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/journal/* /var/log/*.log /var/log/*.gz
 rm -rf /var/lib/dhcp/*.leases /var/lib/systemd/random-seed /var/lib/systemd/network /var/lib/sudo/lectured

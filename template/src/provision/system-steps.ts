@@ -12,8 +12,9 @@ function machine(): string {
 /** Whether this is a place where the rest can work; the payload must have been unpacked before. */
 export const checkStep: Step = {
   name: "check",
-  script: String.raw`
+  script: `
 [ "$(id -u)" = 0 ] || die 'this must run as root'
+# shellcheck source=/dev/null
 . /etc/os-release
 [ "$ID $VERSION_ID" = 'debian 12' ] || die "this is $PRETTY_NAME; a template is made from Debian 12"
 [ "$(uname -m)" = ${machine()} ] || die "the programs to install are for ${machine()}, and this is $(uname -m)"
@@ -49,7 +50,7 @@ apt install $missing || die "these could not be installed:$missing"
 /** The one person of a sandbox. Nobody has a password, root included: keys and sudo are the ways in. */
 export const userStep: Step = {
   name: "user",
-  script: String.raw`
+  script: `
 taken=$(getent passwd ${ownerIds.berth} | cut -d: -f1)
 [ -z "$taken" ] || [ "$taken" = ${guestUser} ] || die "the user id ${ownerIds.berth} belongs to $taken"
 if [ -z "$taken" ]; then
@@ -71,7 +72,7 @@ visudo -c -q || die 'the rules of sudo are not valid'
 /** What starts by itself. Nothing is stopped or started now: this very connection may be one of it. */
 export const servicesStep: Step = {
   name: "services",
-  script: String.raw`
+  script: `
 systemctl --quiet enable ssh.service
 systemctl --quiet disable ssh.socket 2>/dev/null || true
 if [ -e /lib/systemd/system/docker.socket ]; then

@@ -1,0 +1,25 @@
+/**
+ * Proves that a container runs and has a network, without any registry: its root is this system's own static busybox.
+ * Leaves nothing behind in the engine. Says what Docker said when it fails.
+ */
+export const proveDocker = `#!/bin/sh
+# Proves that a Docker container starts here, without any registry. Exit status 0: it does.
+set -eu
+folder=$(mktemp -d)
+image=berth-proof:$$
+clean_up() {
+  docker image rm --force "$image" >/dev/null 2>&1 || true
+  rm -rf "$folder"
+}
+trap clean_up EXIT
+
+mkdir "$folder/root" "$folder/root/bin" "$folder/root/proc" "$folder/root/sys" "$folder/root/dev"
+cp /bin/busybox "$folder/root/bin/busybox"
+tar -C "$folder/root" -c . | timeout 120 docker import - "$image" >/dev/null
+said=$(timeout 60 docker run --rm "$image" /bin/busybox sh -c '/bin/busybox ip route && echo "ran in $(/bin/busybox hostname)"')
+case "$said" in
+  *'default via '*'ran in '*) ;;
+  *) echo "the container has no network, or said something else: $said"; exit 1 ;;
+esac
+echo "Docker $(docker version --format '{{.Server.Version}}') ran a container (storage: $(docker info --format '{{.Driver}}'), runc: $(docker info --format '{{.RuncCommit.ID}}'))"
+`;
