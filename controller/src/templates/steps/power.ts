@@ -23,9 +23,10 @@ export async function powerOff(deps: BuildDependencies, row: TemplateRow): Promi
   await deps.templates.change(row, { address: null });
 }
 
-/** Destroys the container with its disk; there may be none. */
+/** Destroys the container with its disk; from then on nothing comes of the call that made it. */
 export async function destroy(deps: BuildDependencies, row: TemplateRow): Promise<void> {
   await ended(deps, () => deps.client.containers.destroy(placeOf(row), { purge: true }), "missing");
+  await deps.templates.change(row, { asked_at: null });
 }
 
 /** Stops the Proxmox task of a build that is not wanted any more, and waits for its end, however that is. */
