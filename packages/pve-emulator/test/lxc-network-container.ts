@@ -57,7 +57,7 @@ export class StandIn {
 
   /** Gets an address by DHCP and uses it. */
   async lease(hostname = "stand-in"): Promise<Lease> {
-    const argv = ["timeout", "5", process.execPath, fixture("dhcp-client.ts"), this.mac, hostname];
+    const argv = ["timeout", "20", process.execPath, fixture("dhcp-client.ts"), this.mac, hostname];
     const lease = Value.Parse(leaseSchema, JSON.parse(await this.namespace.run(argv)));
     await this.namespace.ip(
       "address flush dev eth0",
@@ -70,7 +70,7 @@ export class StandIn {
   /** The first IPv4 address of a name, or the code of the refusal. */
   async resolve(name: string, server: string): Promise<string> {
     const program = `
-      const resolver = new (require("node:dns").promises.Resolver)({ timeout: 500, tries: 4 });
+      const resolver = new (require("node:dns").promises.Resolver)({ timeout: 2000, tries: 4 });
       resolver.setServers([${JSON.stringify(server)}]);
       resolver.resolve4(${JSON.stringify(name)}).then((found) => console.log(found[0]), (error) => console.log(error.code));`;
     return (await this.namespace.run([process.execPath, "-e", program])).trim();

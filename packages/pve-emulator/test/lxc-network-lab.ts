@@ -49,11 +49,11 @@ export class Namespace {
     await this.run(["ip", "-batch", "-"], `${lines.join("\n")}\n`);
   }
 
-  /** What a server answers on a port; undefined when there is no connection. */
-  async ask(address: string, port: number): Promise<string | undefined> {
+  /** What a server answers on a port; undefined when there is no connection in this time. */
+  async ask(address: string, port: number, seconds = 10): Promise<string | undefined> {
     const script = `exec 3<>/dev/tcp/${address}/${port} && read -r -u 3 line && echo "$line"`;
     try {
-      return (await this.run(["timeout", "1", "bash", "-c", script])).trim();
+      return (await this.run(["timeout", String(seconds), "bash", "-c", script])).trim();
     } catch (error) {
       if (error instanceof CommandFailed) return undefined;
       throw error;
@@ -69,10 +69,9 @@ export class Namespace {
 }
 
 /** Starts a process that ends with the scope. */
-export function start(scope: Scope, argv: readonly string[], environment: Record<string, string> = {}): ChildProcess {
+export function start(scope: Scope, argv: readonly string[]): ChildProcess {
   const [command = "", ...args] = argv;
-  const env = { ...process.env, ...environment };
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], env });
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin?.on("error", () => {});
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   scope.add(async () => {
@@ -166,11 +165,14 @@ export class Lab {
     return new Lab(scope, machine, folder);
   }
 
-  /** The words that open a network on the lab's machine, with its resolver; all mounts but that are the real ones. */
-  opening(dataDir: string, mode: "isolated" | "open"): readonly string[] {
+  /**
+   * The words that open a network on the lab's machine, with its resolver; all mounts but that are the real ones. Programs
+   * are looked for in `path`.
+   */
+  opening(dataDir: string, mode: "isolated" | "open", path = process.env.PATH): readonly string[] {
     const own = "mount --make-private / && { mount --make-private /run 2>/dev/null || :; }";
     const script = `${own} && mount --bind ${join(this.folder, "resolv.conf")} /etc/resolv.conf && exec "$@"`;
-    const main = [process.execPath, fixture("lxc-network-main.ts"), dataDir, mode];
+    const main = ["env", `PATH=${path}`, process.execPath, fixture("lxc-network-main.ts"), dataDir, mode];
     return this.machine.argv(["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", script, "sh", ...main]);
   }
 

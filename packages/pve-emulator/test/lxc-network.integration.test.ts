@@ -58,7 +58,8 @@ describe("the network of LXC containers", () => {
     const container = await StandIn.create(lab, opener, 101);
     const { address, router } = await container.lease();
     await lab.machine.serve(scope, [80, 7401, 8080]);
-    const reaches = async (target: string, port: number) => (await container.namespace.ask(target, port)) !== undefined;
+    const reaches = async (target: string, port: number) =>
+      (await container.namespace.ask(target, port, 0.5)) !== undefined;
 
     expect(await container.namespace.ask(opener.hostAddress, 7401)).toBe(address);
     expect(await reaches(opener.hostAddress, 80)).toBe(false);
@@ -87,14 +88,14 @@ describe("the network of LXC containers", () => {
     await victim.namespace.serve(scope, [8080]);
     await lab.machine.serve(scope, [7401]);
     expect(await lab.machine.ask(address, 8080)).toBeDefined();
-    expect(await container.namespace.ask(address, 8080)).toBeUndefined();
+    expect(await container.namespace.ask(address, 8080, 0.5)).toBeUndefined();
     // By way of the gateway, when the bridge does not help.
     await container.namespace.ip(`route add ${address}/32 via ${router} dev eth0`);
-    expect(await container.namespace.ask(address, 8080)).toBeUndefined();
+    expect(await container.namespace.ask(address, 8080, 0.5)).toBeUndefined();
 
     await container.namespace.ip(`address flush dev eth0`, `address add ${address}/${own.prefix} dev eth0`);
     await container.namespace.ip(`route replace default via ${router} dev eth0`);
-    expect(await container.namespace.ask(opener.hostAddress, 7401)).toBeUndefined();
+    expect(await container.namespace.ask(opener.hostAddress, 7401, 0.5)).toBeUndefined();
     expect(await victim.namespace.ask(opener.hostAddress, 7401)).toBe(address);
 
     // An address that DHCP gave to nobody may be used by anybody.
@@ -104,7 +105,7 @@ describe("the network of LXC containers", () => {
     expect(await container.namespace.ask(opener.hostAddress, 7401)).toBe(free);
     await container.namespace.ip("link set dev eth0 address 02:00:00:00:00:99");
     await container.namespace.ip(`route replace default via ${router} dev eth0`);
-    expect(await container.namespace.ask(opener.hostAddress, 7401)).toBeUndefined();
+    expect(await container.namespace.ask(opener.hostAddress, 7401, 0.5)).toBeUndefined();
   });
 
   it("lets nothing out and resolves only containers when it is isolated", async () => {
@@ -112,8 +113,8 @@ describe("the network of LXC containers", () => {
     const container = await StandIn.create(lab, opener, 101);
     const { address, dns } = await container.lease("first");
     await lab.machine.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
-    expect(await container.namespace.ask(addresses.site, 80)).toBeUndefined();
-    expect(await container.namespace.ask(addresses.internet, 80)).toBeUndefined();
+    expect(await container.namespace.ask(addresses.site, 80, 0.5)).toBeUndefined();
+    expect(await container.namespace.ask(addresses.internet, 80, 0.5)).toBeUndefined();
     expect(await container.resolve("first", dns)).toBe(address);
     expect(await container.resolve("first.berth.internal", dns)).toBe(address);
     expect(await container.resolve(addresses.siteName, dns)).toBe("ENOTFOUND");
@@ -128,10 +129,10 @@ describe("the network of LXC containers", () => {
     expect(await container.namespace.ask(addresses.site, 80)).toBe(addresses.machine);
     expect(await container.resolve(addresses.siteName, dns)).toBe(addresses.site);
     expect(await container.namespace.ask(opener.hostAddress, 7401)).toBeDefined();
-    expect(await container.namespace.ask(addresses.machine, 7401)).toBeUndefined();
+    expect(await container.namespace.ask(addresses.machine, 7401, 0.5)).toBeUndefined();
     // Also one that the machine gets later.
     await lab.machine.ip("address add 192.0.2.55/32 dev lo");
-    expect(await container.namespace.ask("192.0.2.55", 7401)).toBeUndefined();
+    expect(await container.namespace.ask("192.0.2.55", 7401, 0.5)).toBeUndefined();
     expect(await lab.machine.ask("192.0.2.55", 7401)).toBeDefined();
   });
 
@@ -144,8 +145,8 @@ describe("the network of LXC containers", () => {
     await second.namespace.serve(scope, [8080]);
     await lab.machine.serve(scope, [7401]);
     expect(await lab.machine.ask(there.address, 8080)).toBe(two.hostAddress);
-    expect(await first.namespace.ask(there.address, 8080)).toBeUndefined();
-    expect(await first.namespace.ask(two.hostAddress, 7401)).toBeUndefined();
+    expect(await first.namespace.ask(there.address, 8080, 0.5)).toBeUndefined();
+    expect(await first.namespace.ask(two.hostAddress, 7401, 0.5)).toBeUndefined();
     await two.dispose();
     expect(await remains(lab, lab.dataDir("b"))).toEqual([]);
     expect(await first.namespace.ask(one.hostAddress, 7401)).toBe(here.address);
