@@ -1,0 +1,136 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { getTerminal, guestPaths, parseJson, type Sandbox, terminalInput, terminalScreen } from "@berth/protocol";
+import { eventually } from "@berth/testkit";
+import Type from "typebox";
+import { Value } from "typebox/value";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Berth, prepareBerth } from "./berth.ts";
+import { SshUser, unitProperty, untilRuns } from "./real-sandbox.ts";
+
+const size = { cols: 100, rows: 30 };
+
+describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 150 with systemd", () => {
+  let berth: Berth;
+  let ssh: SshUser;
+  let one: Sandbox;
+  let two: Sandbox;
+
+  beforeAll(async () => {
+    berth = await prepareBerth();
+    await berth.start();
+    ssh = await SshUser.register(berth);
+    [one, two] = await Promise.all([berth.readySandbox({ name: "one" }), berth.readySandbox({ name: "two" })]);
+  }, 300_000);
+  afterAll(async () => {
+    await ssh?.dispose();
+    await berth?.dispose();
+  }, 60_000);
+
+  const screen = async (id: string) => (await berth.client.call(terminalScreen, { params: { id } })).text;
+  const type = (id: string, text: string) =>
+    berth.client.call(terminalInput, { params: { id }, body: { text, submit: true } });
+  const shows = (id: string, text: string | RegExp) =>
+    eventually(async () => ((await screen(id).catch(() => "")).match(text) ? true : undefined), {
+      timeoutMs: 60_000,
+      what: `${text} on the screen`,
+    });
+  /** A shell in a sandbox that has something to remember. */
+  const shell = async (sandbox: Sandbox) => {
+    const { id } = await berth.openTerminal(sandbox.id, { kind: "shell", ...size });
+    await type(id, "remembered=kept; echo pid=$$");
+    await shows(id, /^pid=\d+$/m);
+    return id;
+  };
+
+  it("have an agent and a PTY host that systemd knows to be ready", async () => {
+    for (const sandbox of [one, two]) {
+      expect(sandbox).toMatchObject({ state: "ready", agent: { connected: true } });
+      for (const unit of ["berth-agent", "berth-pty-host"]) {
+        expect(await unitProperty(ssh, sandbox, unit, "ActiveState")).toBe("active");
+        expect(await unitProperty(ssh, sandbox, unit, "NRestarts")).toBe("0");
+      }
+      expect(await unitProperty(ssh, sandbox, "berth-agent", "StatusText")).toBe("linked with the controller");
+      expect(await ssh.run(sandbox, "systemctl --failed --plain --no-legend | cat")).toBe("");
+    }
+  });
+
+  it("give a terminal the life of a login, as a user with sudo", async () => {
+    const { id } = await berth.openTerminal(one.id, { kind: "shell", ...size });
+    await type(id, 'clear; echo "$USER $HOME $SHELL $LANG $PWD $(id -u) $(sudo id -u) $(hostname)"');
+    await shows(id, "berth /home/berth /bin/bash C.UTF-8 /workspace 1000 0 one");
+    // It ends nothing of Berth's.
+    await type(id, "clear; pkill node; pkill -f node; echo $(node -p '6 * 7') survived");
+    await shows(id, "42 survived");
+    expect(await unitProperty(ssh, one, "berth-pty-host", "NRestarts")).toBe("0");
+  });
+
+  it("keep their terminals over `systemctl restart berth-agent`", async () => {
+    const id = await shell(one);
+    await type(id, "clear; sudo systemctl restart berth-agent; echo $remembered by $$");
+    await shows(id, /kept by \d+/);
+    expect(await unitProperty(ssh, one, "berth-agent", "ActiveState")).toBe("active");
+  });
+
+  it("have a wedged agent started anew by the watchdog, and their terminals live on", async () => {
+    const id = await shell(two);
+    await ssh.run(two, "sudo systemctl kill --signal STOP berth-agent");
+    const restarted = async () => (await unitProperty(ssh, two, "berth-agent", "NRestarts")) === "1";
+    await eventually(restarted, { timeoutMs: 60_000, intervalMs: 500, what: "the watchdog's restart" });
+    expect(await ssh.run(two, "sudo journalctl --unit berth-agent --no-pager")).toContain("Watchdog timeout");
+    const typed = () => type(id, "clear; echo $remembered alive").then(() => true);
+    await eventually(typed, { timeoutMs: 30_000, what: "the agent's return" });
+    await shows(id, /^kept alive/m);
+  }, 120_000);
+
+  it("are opened by a key alone, and root has no password", async () => {
+    for (const user of ["berth", "root"]) {
+      expect((await ssh.attempt(one, "true", { user })).code).toBe(0);
+      for (const method of ["password", "keyboard-interactive"]) {
+        const options = ["PubkeyAuthentication=no", `PreferredAuthentications=${method}`];
+        const refused = await ssh.attempt(one, "true", { user, options });
+        expect(refused.code).toBe(255);
+        expect(refused.stderr).toContain("Permission denied (publickey).");
+      }
+    }
+    const shadow = await ssh.run(one, "sudo cut -d: -f1,2 /etc/shadow");
+    expect(shadow.split("\n").filter((line) => !/:[*!]+$/.test(line))).toEqual([]);
+  });
+
+  it("have identities of their own", async () => {
+    const secretOf = async (sandbox: Sandbox) => {
+      const config = parseJson(await ssh.run(sandbox, `cat /${guestPaths.agentConfig}`));
+      return Value.Parse(Type.Object({ secret: Type.String() }), config).secret;
+    };
+    const facts: Record<string, (sandbox: Sandbox) => Promise<string>> = {
+      machineId: (sandbox) => ssh.run(sandbox, `cat /${guestPaths.machineId}`),
+      hostKey: (sandbox) => ssh.run(sandbox, `cat /${guestPaths.sshHostKey}.pub`),
+      hostname: (sandbox) => ssh.run(sandbox, "hostname"),
+      secret: secretOf,
+    };
+    for (const [name, fact] of Object.entries(facts)) {
+      const [ofOne, ofTwo] = [await fact(one), await fact(two)];
+      expect(ofOne, name).not.toBe("");
+      expect(ofOne, name).not.toBe(ofTwo);
+    }
+    expect(await ssh.run(one, "ls /etc/ssh/ssh_host_*")).toBe(
+      `/${guestPaths.sshHostKey}\n/${guestPaths.sshHostKey}.pub`,
+    );
+    // The secret is for the agent's user; no other may read it.
+    expect(await ssh.run(one, `stat -c '%a %U' /${guestPaths.agentConfig}`)).toBe("600 berth");
+    expect(await ssh.run(one, "getent hosts one")).toMatch(/^(127\.0\.1\.1|10\.)/);
+    const key = await readFile(join(await berth.rootOf(one), guestPaths.sshHostKey), "utf8");
+    expect(key).toContain("BEGIN OPENSSH PRIVATE KEY");
+  });
+
+  it("come back by themselves from a reboot, and tell which terminals have ended", async () => {
+    const id = await shell(one);
+    const boots = "sudo journalctl --list-boots --no-pager | wc -l";
+    const before = Number(await ssh.run(one, boots));
+    await ssh.attempt(one, "sudo systemctl reboot");
+    await untilRuns(ssh, one, `test $(${boots}) -gt ${before} && systemctl is-active berth-agent berth-pty-host`);
+    await shows(id, /pid=\d+/);
+    const ended = async () => (await berth.client.call(getTerminal, { params: { id } })).state === "exited";
+    await eventually(ended, { timeoutMs: 60_000, what: "the end of the terminal" });
+  }, 120_000);
+});
