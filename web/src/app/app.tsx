@@ -12,6 +12,8 @@ import type { Session } from "../session/session.ts";
 import { SetupPage } from "../session/setup-page.tsx";
 import { SignInPage } from "../session/sign-in-page.tsx";
 import { SettingsPage } from "../settings/settings-page.tsx";
+import { TemplateNotice } from "../template/template-notice.tsx";
+import { TemplatePage } from "../template/template-page.tsx";
 import { Link } from "./link.tsx";
 import { usePlace } from "./navigation.ts";
 import { fleetPath } from "./route.ts";
@@ -77,7 +79,9 @@ function Place({ session }: { session: Session }) {
     <div className="frame">
       <TopBar />
       <Banners />
+      {place.page === "fleet" && <TemplateNotice />}
       {place.page === "fleet" && <FleetPage />}
+      {place.page === "template" && <TemplatePage />}
       {place.page === "settings" && <SettingsPage session={session} />}
       {place.page === "unknown" && <UnknownPage />}
     </div>

@@ -1,5 +1,8 @@
 import { useState } from "react";
 import { useNow } from "../api/use-now.ts";
+import { Link } from "../app/link.tsx";
+import { templatePath } from "../app/route.ts";
+import { concernOf, useTemplate } from "../template/use-template.ts";
 import { Button } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { useFleetState, useSandboxes } from "./context.tsx";
@@ -40,6 +43,23 @@ export function FleetPage() {
 }
 
 function EmptyFleet({ onNew }: { onNew: () => void }) {
+  const concern = concernOf(useTemplate().template);
+  if (concern === "missing" || concern === "building") {
+    return (
+      <section className="empty">
+        <h2>{concern === "missing" ? "First, the template" : "The template is being built"}</h2>
+        <p>
+          Sandboxes are clones of a template: Debian with Node, Docker and Claude Code.{" "}
+          {concern === "missing"
+            ? "Your Proxmox has none yet. Berth builds it there in a few minutes, once."
+            : "When it is done, you can make your first sandbox."}
+        </p>
+        <Link href={templatePath} className="button button-primary">
+          {concern === "missing" ? "Build the template" : "See how it goes"}
+        </Link>
+      </section>
+    );
+  }
   return (
     <section className="empty">
       <h2>No sandboxes yet</h2>

@@ -1,11 +1,13 @@
-import { createSandbox, nameSchema, type RouteInput } from "@berth/protocol";
+import { createSandbox, type Failure, nameSchema, type RouteInput, type Template } from "@berth/protocol";
 import { type FormEvent, useMemo, useState } from "react";
 import { Value } from "typebox/value";
 import { useApi } from "../api/context.tsx";
 import { randomKey } from "../api/random-key.ts";
 import { useCall } from "../api/use-call.ts";
+import { Link } from "../app/link.tsx";
 import { navigate } from "../app/navigation.ts";
-import { sandboxPath } from "../app/route.ts";
+import { sandboxPath, templatePath } from "../app/route.ts";
+import { useTemplate } from "../template/use-template.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
@@ -23,11 +25,13 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [choice, setChoice] = useState<SizeChoice>("medium");
   const [own, setOwn] = useState<SandboxSize>(sizePresets.medium);
+  const { template } = useTemplate();
+  const unmakeable = whyUnmakeable(template);
   const chosenName = name || suggestion;
   const create = useCreate({ name: chosenName, ...(choice === "own" ? own : sizePresets[choice]) }, onClose);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (wrongName(chosenName, taken) === undefined) void create.run();
+    if (wrongName(chosenName, taken) === undefined && !unmakeable) void create.run();
   };
   return (
     <Dialog title="New sandbox" onClose={onClose}>
@@ -48,9 +52,16 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
         />
         <SizeFields choice={choice} onChoice={setChoice} own={own} onOwn={setOwn} />
         {create.failure && <FailureNote failure={create.failure} />}
+        {unmakeable && (
+          <FailureNote failure={unmakeable}>
+            <Link href={templatePath} className="button button-plain">
+              {template?.build == null ? "Build the template" : "See how it goes"}
+            </Link>
+          </FailureNote>
+        )}
         <div className="dialog-actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button look="primary" type="submit" busy={create.pending}>
+          <Button look="primary" type="submit" busy={create.pending} disabled={unmakeable !== undefined}>
             Create {chosenName}
           </Button>
         </div>
@@ -74,6 +85,17 @@ function useCreate(body: RouteInput<typeof createSandbox>["body"], onClose: () =
     onClose();
     navigate(sandboxPath(sandbox.name));
   });
+}
+
+/** Why no sandbox can be made now; undefined: one can, as far as is known. */
+function whyUnmakeable(template: Template | undefined): Failure | undefined {
+  if (!template || template.state === "ready") return undefined;
+  const message = template.error?.message ?? "There is no template.";
+  return {
+    code: "template_unusable",
+    message: `${message} A sandbox is a clone of it.`,
+    hint: template.build === null ? "Build it first: Berth does that on your Proxmox, once." : "It is being built.",
+  };
 }
 
 function wrongName(name: string, taken: ReadonlySet<string>): string | undefined {

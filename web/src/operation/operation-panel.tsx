@@ -1,5 +1,5 @@
 import type { Operation, Step } from "@berth/protocol";
-import { useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { useNow } from "../api/use-now.ts";
 import { Icon } from "../ui/icon.tsx";
 import { durationText } from "./duration.ts";
@@ -7,8 +7,14 @@ import { isOver, type LogLine, type OperationView } from "./operation-feed.ts";
 import "./operation.css";
 import { operationTitle, stepTitle } from "./step-names.ts";
 
+export interface OperationPanelProps {
+  view: OperationView;
+  /** The log of the step that runs is open by itself: for work that takes minutes. */
+  showsRunningLog?: boolean;
+}
+
 /** An operation's steps as they go by, each with its log behind it. */
-export function OperationPanel({ view }: { view: OperationView }) {
+export function OperationPanel({ view, showsRunningLog = false }: OperationPanelProps) {
   const { operation, logs } = view;
   const running = operation !== undefined && !isOver(operation);
   const now = useNow(100, running);
@@ -27,17 +33,30 @@ export function OperationPanel({ view }: { view: OperationView }) {
       </p>
       <ol className="steps">
         {operation.steps.map((step) => (
-          <StepRow key={step.name} step={step} lines={logs.get(step.name) ?? []} now={now} />
+          <StepRow
+            key={step.name}
+            step={step}
+            lines={logs.get(step.name) ?? []}
+            now={now}
+            opens={step.state === "failed" || (showsRunningLog && step.state === "running")}
+          />
         ))}
       </ol>
     </section>
   );
 }
 
-function StepRow({ step, lines, now }: { step: Step; lines: readonly LogLine[]; now: number }) {
+interface StepRowProps {
+  step: Step;
+  lines: readonly LogLine[];
+  now: number;
+  /** It shows its log without being asked: it is what one looks for. */
+  opens: boolean;
+}
+
+function StepRow({ step, lines, now, opens }: StepRowProps) {
   const [toggled, setToggled] = useState<boolean | undefined>(undefined);
-  // A failed step shows its log by itself: it is what one looks for.
-  const open = toggled ?? (step.state === "failed" && lines.length > 0);
+  const open = toggled ?? (opens && lines.length > 0);
   const timed = step.startedAt !== null && step.state !== "skipped";
   return (
     <li className="step" data-state={step.state} data-step={step.name}>
@@ -62,16 +81,33 @@ function StepRow({ step, lines, now }: { step: Step; lines: readonly LogLine[]; 
       {step.state === "running" && step.progress !== null && (
         <progress className="step-progress" max={1} value={step.progress} aria-label={`${step.name} progress`} />
       )}
-      {open && (
-        <pre className="step-log mono">
-          {lines.length === 0 && "Nothing was logged."}
-          {lines.map((line, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added at the end
-            <span key={index} data-source={line.source}>{`${line.text}\n`}</span>
-          ))}
-        </pre>
-      )}
+      {open && <StepLog lines={lines} />}
     </li>
+  );
+}
+
+/** The log of a step; it stays at its end while that is what is seen. */
+function StepLog({ lines }: { lines: readonly LogLine[] }) {
+  const ref = useRef<HTMLPreElement>(null);
+  const atEnd = useRef(true);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new lines make it longer
+  useLayoutEffect(() => {
+    if (ref.current && atEnd.current) ref.current.scrollTop = ref.current.scrollHeight;
+  }, [lines]);
+  return (
+    <pre
+      ref={ref}
+      className="step-log mono"
+      onScroll={({ currentTarget: log }) => {
+        atEnd.current = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+      }}
+    >
+      {lines.length === 0 && "Nothing was logged."}
+      {lines.map((line, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines are only ever added at the end
+        <span key={index} data-source={line.source}>{`${line.text}\n`}</span>
+      ))}
+    </pre>
   );
 }
 
