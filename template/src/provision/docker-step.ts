@@ -102,7 +102,7 @@ function versionsOf({ engine, containerd, buildx, compose }: DockerRelease): str
   return [engine, containerd, buildx, compose].map((version) => `'${version}'`).join(" ");
 }
 
-/** Shows that the user of the sandbox can run a container, and takes every trace of that away. */
+/** Shows that the user of the sandbox can run a container, and takes every trace of Docker's use away. */
 export const proveDockerStep: Step = {
   name: "prove-docker",
   script: `
