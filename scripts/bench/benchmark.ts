@@ -11,7 +11,7 @@ export type Goal =
 export interface Measurement {
   /** Unique within the benchmark. */
   readonly name: string;
-  readonly unit: "ms";
+  readonly unit: "ms" | "calls";
   /** The median of the runs. */
   readonly value: number;
   /** The same by the least that it takes, measured in the same run; undefined where there is no such thing. */

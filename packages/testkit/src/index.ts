@@ -9,6 +9,13 @@ export { freePorts } from "./berth/free-ports.ts";
 export { BrowserDriver, type BrowserOptions, BrowserPage, launchBrowser } from "./browser.ts";
 export { type ClaudeHomeOptions, claudeExecutable, claudeHome } from "./claude.ts";
 export { ManualClock } from "./clock.ts";
+export {
+  type CallKind,
+  ClusterServer,
+  type ClusterServerOptions,
+  type ListedContainer,
+  type SeenCall,
+} from "./cluster/cluster-server.ts";
 export { sharedPostgres } from "./database/shared-postgres.ts";
 export { type TestDatabase, type TestDatabaseOptions, testDatabase } from "./database/test-database.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";

@@ -1,0 +1,134 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { SeenCall } from "@berth/testkit";
+import type { SandboxModule } from "../../controller/src/sandboxes/module.ts";
+import { type LargeFleet, makeLargeFleet, type PretendedLinks } from "../../controller/test/large-fleet.fixture.ts";
+import type { Benchmark, Measurement } from "./benchmark.ts";
+import { ClusterProcess } from "./large-fleet/cluster-process.ts";
+import { median } from "./statistics.ts";
+
+const known = 1_000;
+/** Half of them lost their agent, as after a reboot from inside; the others stopped by themselves. */
+const changing = 10;
+/** From one list to half a period after the next, which is when everything that a list has set off is done. */
+const halfPeriodMs = 2_500;
+const warmUps = 2;
+
+/** What one period of the fleet's watch took: one pass, and whatever else the controller does in that time. */
+interface Pass {
+  readonly cpuMs: number;
+  readonly calls: readonly Partial<SeenCall>[];
+  readonly perSandbox: readonly number[];
+}
+
+/** The controller's whole work on its sandboxes over one period of its watch, with real database and HTTPS. */
+export const reconcile: Benchmark = {
+  name: "reconcile",
+  about: `one reconcile pass with ${known} sandboxes known and ${changing} changing: calls of Proxmox, and CPU`,
+  defaultRuns: 5,
+  async run(context) {
+    const fleet = await makeLargeFleet(context.scope, known);
+    const { cluster, port } = await ClusterProcess.start(context.scope, {
+      ...{ node: fleet.node, containers: fleet.containers },
+      ...fleet.keys.listener,
+    });
+    const { module, links } = await fleet.moduleAt(port);
+    const bench = new FleetBench(fleet, cluster, module, links);
+    module.start();
+    await cluster.next("listed");
+    await wait(halfPeriodMs);
+    const passes: Pass[] = [];
+    for (let run = 0; run < warmUps + context.runs; run += 1) {
+      context.signal.throwIfAborted();
+      const pass = await bench.measure(run);
+      if (run >= warmUps) passes.push(pass);
+      context.note(`${Math.round(pass.cpuMs)} ms of CPU, ${told(pass.calls)}`);
+    }
+    return measurements(passes);
+  },
+};
+
+class FleetBench {
+  readonly #fleet: LargeFleet;
+  readonly #cluster: ClusterProcess;
+  readonly #module: SandboxModule;
+  readonly #links: PretendedLinks;
+
+  constructor(fleet: LargeFleet, cluster: ClusterProcess, module: SandboxModule, links: PretendedLinks) {
+    this.#fleet = fleet;
+    this.#cluster = cluster;
+    this.#module = module;
+    this.#links = links;
+  }
+
+  /** One period in which ten others change, and then one in which they settle again. */
+  async measure(run: number): Promise<Pass> {
+    const indexes = Array.from({ length: changing }, (_, at) => (run * changing + at) % known);
+    const ids = indexes.map((index) => this.#fleet.sandboxIds[index] ?? "");
+    const vmids = indexes.map((index) => this.#fleet.containers[index]?.vmid ?? 0);
+    const half = changing / 2;
+    for (const id of ids) this.#links.lose(id, 11_000);
+    this.#cluster.stopContainers(vmids.slice(half));
+    await this.#cluster.calls();
+    const before = process.cpuUsage();
+    await this.#cluster.next("listed");
+    await wait(halfPeriodMs);
+    const { user, system } = process.cpuUsage(before);
+    const calls = await this.#cluster.calls();
+    const perSandbox = vmids.map((vmid) => calls.filter((call) => call.vmid === vmid).length);
+    await this.#settle(ids);
+    return { cpuMs: (user + system) / 1000, calls, perSandbox };
+  }
+
+  async #settle(ids: readonly string[]): Promise<void> {
+    this.#cluster.endTasks();
+    await wait(1_000);
+    for (const id of ids) {
+      this.#links.restore(id);
+      await this.#module.arrived(id, "bench", undefined);
+    }
+    await this.#cluster.next("listed");
+    await wait(halfPeriodMs);
+    const open = await this.#fleet.store.db
+      .selectFrom("sandboxes")
+      .select("id")
+      .where("state", "!=", "ready")
+      .execute();
+    if (open.length > 0) throw new Error(`${open.length} sandboxes did not settle`);
+  }
+}
+
+function told(calls: readonly Partial<SeenCall>[]): string {
+  const kinds = [...new Set(calls.map(({ kind }) => kind))].sort();
+  return kinds.map((kind) => `${kind} ${calls.filter((call) => call.kind === kind).length}`).join(", ");
+}
+
+function measurements(passes: readonly Pass[]): Measurement[] {
+  const count = (kind: SeenCall["kind"]) =>
+    passes.map(({ calls }) => calls.filter((call) => call.kind === kind).length);
+  const most = passes.map(({ perSandbox }) => Math.max(...perSandbox));
+  const cpu = passes.map(({ cpuMs }) => cpuMs);
+  return [
+    {
+      name: "calls of cluster/resources in a pass",
+      unit: "calls",
+      value: median(count("list")),
+      goal: { kind: "value", atMost: 1 },
+      details: { runs: count("list"), other: count("other") },
+    },
+    {
+      name: "calls for a changing sandbox, the most",
+      unit: "calls",
+      value: Math.max(...most),
+      goal: { kind: "value", atMost: 3 },
+      // What is asked of tasks that run is no part of the pass: they are followed until they end.
+      details: { runs: most, task: count("task"), act: count("act") },
+    },
+    {
+      name: "the controller's CPU in a pass",
+      unit: "ms",
+      value: median(cpu),
+      goal: { kind: "value", atMost: 50 },
+      details: { runs: cpu },
+    },
+  ];
+}
