@@ -166,6 +166,13 @@ describe("the network of LXC containers", () => {
     expect(next.reports).toHaveLength(1);
   });
 
+  it("says which firewalls of the machine may stand in the way", async () => {
+    const rules = "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }";
+    await lab.machine.run(["nft", "-f", "-"], rules);
+    const { reports } = await open("a", "open");
+    expect(reports.filter((line) => line.includes("(ip filter FORWARD)"))).toHaveLength(1);
+  });
+
   it("outlives the process that opened it", async () => {
     const opener = await open();
     const container = await StandIn.create(lab, opener, 101);

@@ -6,6 +6,7 @@ import { namesOf } from "./names.ts";
 import { NamespaceNetwork } from "./namespace-network.ts";
 import { loadState, networkFiles, saveState } from "./network-state.ts";
 import { networkObstacle } from "./obstacle.ts";
+import { otherFirewalls } from "./other-firewalls.ts";
 import { portScript } from "./port-script.ts";
 import { findResolvers } from "./resolvers.ts";
 import { firstHost, formatAddress } from "./subnet.ts";
@@ -49,5 +50,6 @@ async function open({ dataDir, isolated, bridge, report }: ContainerNetworkOptio
   const network = new NamespaceNetwork({ names, files, subnet, bridgeIndex, isolated, resolvers }, state);
   await network.raise();
   if (!isolated && (await allowForwarding())) report("this machine now forwards packets (net.ipv4.ip_forward = 1)");
+  for (const line of await otherFirewalls(names, isolated)) report(line);
   return network;
 }
