@@ -15,7 +15,8 @@ clean_up() {
   rm -rf "$folder"
   [ -n "$unused" ] || return 0
   systemctl stop docker.socket docker.service containerd.service
-  rm -rf /var/lib/docker /var/lib/containerd
+  # What is in them and not they themselves: they may be places where something is mounted.
+  find /var/lib/docker /var/lib/containerd -mindepth 1 -delete 2>/dev/null || true
   systemctl start docker.socket
 }
 trap clean_up EXIT

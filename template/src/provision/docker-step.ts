@@ -43,7 +43,8 @@ stop_docker() {
 # Images and the identity of the engine: nothing of them may be in two sandboxes.
 empty_docker() {
   stop_docker
-  rm -rf /var/lib/docker /var/lib/containerd
+  # They themselves may be places where something is mounted.
+  find /var/lib/docker /var/lib/containerd -mindepth 1 -delete 2>/dev/null || true
 }
 
 # Whether the Docker that is installed can start a container; only a booted system can tell.
