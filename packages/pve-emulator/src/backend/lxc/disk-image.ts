@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
+import { open, readdir, readFile, rename, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@berth/base";
 import { discard } from "../trash.ts";
@@ -32,21 +32,37 @@ export async function imageBytes(path: string): Promise<number> {
   return found ? found.blocks * 512 : 0;
 }
 
-/** Gives an image that is not mounted a new, larger size. */
+/** Gives an image that is not mounted a file system of this size, if it has a smaller one. */
 export async function growImage(path: string, bytes: number): Promise<void> {
+  if ((await fileSystemBytes(path)) >= bytes) return;
   await truncate(path, bytes);
   // Answers 1 when it has mended something; resize2fs refuses what is left unclean.
   await run("e2fsck", ["-f", "-p", path]).catch(() => {});
   await run("resize2fs", [path]);
 }
 
-/** Gives an image that is mounted in the mount namespace of this process a new, larger size. */
+/**
+ * Gives an image that is mounted in the mount namespace of this process a new, larger size. Needs CAP_SYS_RESOURCE,
+ * which root of a container or of a restricted machine may lack.
+ */
 export async function growMountedImage(path: string, bytes: number, pid: number): Promise<void> {
   await truncate(path, bytes);
   const device = await loopDeviceOf(path);
   if (device === undefined) throw new Error(`${path} is not mounted`);
   await run("losetup", ["-c", device]);
   await run("nsenter", ["-t", String(pid), "-m", "--", "resize2fs", device]);
+}
+
+/** Size of the ext4 file system in an image, from its superblock. */
+async function fileSystemBytes(path: string): Promise<number> {
+  const file = await open(path, "r");
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1024), 0, 1024, 1024);
+    const [low, high] = [buffer.readUInt32LE(0x04), buffer.readUInt32LE(0x150)];
+    return (low + high * 2 ** 32) * 2 ** (10 + buffer.readUInt32LE(0x18));
+  } finally {
+    await file.close();
+  }
 }
 
 /** The loop device of an image, while it is mounted anywhere. */

@@ -1,15 +1,28 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, realpath, rm, stat } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExtractOptions } from "../backend.ts";
 import { run } from "./command.ts";
 import type { GuestFile } from "./guest-files.ts";
 
-/** The layer that an archive becomes: the same one for every container that is made from it, under whatever name. */
+/** At both ends of an archive: every format of compression has a checksum of all of it there. */
+const sampledBytes = 256 * 1024;
+
+/** The layer that an archive becomes: the same one for every container that is made from it, wherever it lies. */
 export async function archiveLayerId(archive: string): Promise<string> {
-  const { size, mtimeMs, ino, dev } = await stat(await realpath(archive));
-  return `archive-${createHash("sha256").update([dev, ino, size, mtimeMs].join()).digest("hex").slice(0, 16)}`;
+  const file = await open(archive, "r");
+  try {
+    const { size } = await file.stat();
+    const hash = createHash("sha256").update(`${size}\n`);
+    for (const position of [0, Math.max(0, size - sampledBytes)]) {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(sampledBytes), 0, sampledBytes, position);
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+    return `archive-${hash.digest("hex").slice(0, 16)}`;
+  } finally {
+    await file.close();
+  }
 }
 
 const keyTypes = ["ed25519", "ecdsa", "rsa"] as const;

@@ -198,6 +198,7 @@ export class LxcBackend implements ContainerBackend {
     const name = this.#name(vmid);
     const record = this.disks.record(vmid);
     await this.#cleanUp(vmid);
+    await this.disks.settleSize(vmid);
     const { hostname, nesting, rawKeys, cards, searchDomain } = settings;
     const networkKeys = await network.keysFor(vmid, cards);
     const config = lxcConfig({

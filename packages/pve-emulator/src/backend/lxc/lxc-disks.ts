@@ -123,12 +123,20 @@ export class LxcDisks implements ContainerDisks {
   }
 
   async grow(vmid: number, diskBytes: number): Promise<void> {
-    const record = this.record(vmid);
-    const { image } = this.#paths(vmid);
+    await this.#records.set(vmid, { ...this.record(vmid), diskBytes });
     const monitor = this.monitorOf(vmid);
-    if (monitor !== undefined) await growMountedImage(image, diskBytes, monitor);
-    else if ((await imageBytes(image)) > 0) await growImage(image, diskBytes);
-    await this.#records.set(vmid, { ...record, diskBytes });
+    // One that does not run grows when it starts.
+    if (monitor === undefined) return;
+    try {
+      await growMountedImage(this.#paths(vmid).image, diskBytes, monitor);
+    } catch (error) {
+      this.#options.report(`the disk of container ${vmid} grows when it is started next: ${String(error)}`);
+    }
+  }
+
+  /** Gives a stopped container's disk the size that it is to have. */
+  async settleSize(vmid: number): Promise<void> {
+    await growImage(this.#paths(vmid).image, this.record(vmid).diskBytes);
   }
 
   async remove(vmid: number): Promise<void> {
