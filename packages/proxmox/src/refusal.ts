@@ -34,7 +34,8 @@ export function failureOfText(detail: string): ProxmoxFailure {
   if (absent !== undefined) return { kind: "missing", detail, vmid: Number(absent) };
   if (/detected modified configuration/.test(detail)) return { kind: "modified", detail };
   if (/protection mode enabled/.test(detail)) return { kind: "protected", detail };
-  if (/\b(?:CT|VM) \d+ already running|- container is running/.test(detail)) return { kind: "running", detail };
+  if (/\b(?:CT|VM) \d+ already running|- container is running|if the CT is running/.test(detail))
+    return { kind: "running", detail };
   if (/\b(?:CT|VM) \d+ not running/.test(detail)) return { kind: "not_running", detail };
   return { kind: "other", detail };
 }

@@ -35,6 +35,7 @@ const refusals: [status: number, reason: string, failure: Partial<ProxmoxFailure
   [500, "Configuration file 'nodes/pve1/lxc/999.conf' does not exist", { kind: "missing", vmid: 999 }],
   [500, "CT 203 already running", { kind: "running" }],
   [500, "unable to destroy CT 203 - container is running", { kind: "running" }],
+  [500, "you can't convert a CT to template if the CT is running", { kind: "running" }],
   [500, "CT 203 not running", { kind: "not_running" }],
   [500, "VM 203 not running", { kind: "not_running" }],
   [500, "can't remove CT 203 - protection mode enabled", { kind: "protected" }],
