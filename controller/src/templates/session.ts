@@ -5,14 +5,17 @@ import { RemoteCommandLost } from "./remote-command.ts";
 import type { BuildDependencies } from "./steps/dependencies.ts";
 import { powerOff } from "./steps/power.ts";
 
-/** Works over SSH in a build's container, as root. The connection is closed at the end. */
+/**
+ * Works over SSH in a build's container, as root. The connection is closed at the end. Once it is provisioned the
+ * container has to show the bootstrap's host key and no other.
+ */
 export async function inContainer<T>(
   deps: BuildDependencies,
   row: TemplateRow,
   signal: AbortSignal,
   work: (connection: SshConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await reach(deps, row, row.host_keys ?? [], signal);
+  const connection = await reach(deps, row, row.provisioned ? [] : (row.host_keys ?? []), signal);
   try {
     return await work(connection);
   } catch (error) {

@@ -1,52 +1,55 @@
 import { parseJson, type SkippedPart } from "@berth/protocol";
 import { type TemplateFacts, templateFactsSchema, templatePaths } from "@berth/template";
 import { Value } from "typebox/value";
-import type { SshConnection } from "../../bootstrap/connect.ts";
 import { StepFailure } from "../../sandboxes/failures.ts";
-import { OutputLog } from "../output-log.ts";
 import { runRemote } from "../remote-command.ts";
 import { inContainer } from "../session.ts";
 import type { BuildStep } from "./dependencies.ts";
-import { failed } from "./provision.ts";
 
-const silenceMs = 5 * 60_000;
+const silenceMs = 60_000;
 
-/** Shows that what was installed works here: a Docker container runs in this container. */
+/**
+ * Shows that the container is what clones have to be: the bootstrap's keys, and no others, open it, and it says what is
+ * in it. The provisioning has run a Docker container in it before it closed the other ways in; to run one more here
+ * would leave traces of it in every clone.
+ */
 export const prove: BuildStep = async (deps, row, operation, signal) => {
-  const output = new OutputLog({ ...deps, operation, step: "prove" });
-  const run = (connection: SshConnection, command: string, onLine: (line: string) => void) =>
-    runRemote(connection, command, { clock: deps.clock, signal, silenceMs, onLine });
-  const skipped = await inContainer(deps, row, signal, async (connection) => {
-    const facts = await readFacts((onLine) => run(connection, `cat /${templatePaths.facts}`, onLine));
-    for (const { name, reason } of facts.skipped) output.add(`without ${name}: ${reason}`);
-    if (facts.docker === null) return facts.skipped;
-    const code = await run(connection, `/${templatePaths.proveDocker}`, (line) => output.add(line));
-    if (code !== 0) throw dockerFails(deps.mayLackParts, output.last(), code);
-    return facts.skipped;
-  }).finally(() => output.end());
+  const lines: string[] = [];
+  await inContainer(deps, row, signal, (connection) =>
+    runRemote(connection, `cat /${templatePaths.facts}`, {
+      ...{ clock: deps.clock, signal, silenceMs },
+      onLine: (line) => lines.push(line),
+    }),
+  );
+  const { version, docker, skipped } = readFacts(lines);
+  const say = (text: string) => deps.journal.log(operation, "prove", "berth", text);
+  await say("signed in with the bootstrap's key; the host key is the bootstrap's");
+  await say(docker === null ? "it has no Docker" : `Docker ${docker} has run a container in it`);
+  for (const { name, reason } of skipped) await say(`without ${name}: ${reason}`);
+  if (version !== row.version || (docker === null && !deps.mayLackParts)) throw incomplete(version, docker);
   const kept: SkippedPart[] = skipped.map(({ name, reason }) => ({ name, reason: reason.slice(0, 256) }));
   await deps.templates.change(row, { proved: true, skipped: JSON.stringify(kept) });
 };
 
-async function readFacts(read: (onLine: (line: string) => void) => Promise<number>): Promise<TemplateFacts> {
-  const lines: string[] = [];
-  await read((line) => lines.push(line));
+function readFacts(lines: readonly string[]): TemplateFacts {
   const facts = parseJson(lines.join("\n"));
   if (Value.Check(templateFactsSchema, facts)) return facts;
-  throw new StepFailure(
+  throw incomplete(undefined, null);
+}
+
+function incomplete(version: string | undefined, docker: string | null): StepFailure {
+  const flaw =
+    version === undefined
+      ? `it does not say what is in it (/${templatePaths.facts})`
+      : docker === null
+        ? "it has no Docker"
+        : `it says that it is the version ${version}`;
+  return new StepFailure(
     {
       code: "template_prove_failed",
-      message: `The container does not say what is in it: /${templatePaths.facts} cannot be read.`,
-      hint: "Build again.",
+      message: `The container is not what was to be made: ${flaw}.`,
+      hint: "Build again; the log of the step “provision” says what was done.",
     },
     { retry: false },
   );
-}
-
-function dockerFails(bundled: boolean, said: string | undefined, code: number): StepFailure {
-  const { failure } = failed("prove", "A Docker container does not run in it", said, code);
-  const hint = bundled
-    ? failure.hint
-    : "Docker needs the container's feature nesting, which was set, and a node whose kernel and AppArmor let runc work: update Proxmox VE on that node, and build again.";
-  return new StepFailure({ ...failure, ...(hint === undefined ? {} : { hint }) }, { retry: false });
 }

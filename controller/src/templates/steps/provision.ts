@@ -91,7 +91,7 @@ async function contents({ contents: finder }: BuildDependencies): Promise<Conten
 }
 
 /** The failure of a command in the container. */
-export function failed(step: StepName, what: string, reason: string | undefined, code: number): StepFailure {
+function failed(step: StepName, what: string, reason: string | undefined, code: number): StepFailure {
   const failure: Failure = {
     code: `template_${step}_failed`,
     message: `${what}: ${(reason ?? `it ended with ${code}`).replace(/\.$/, "")}.`,
