@@ -1,3 +1,4 @@
+import { isProxmoxError } from "@berth/proxmox";
 import { describeTemplate, templateTag } from "../mark.ts";
 import type { TemplateRow } from "../record.ts";
 import { type BuildDependencies, type BuildStep, placeOf } from "./dependencies.ts";
@@ -20,13 +21,24 @@ export const convert: BuildStep = async (deps, row) => {
       builtAt: builtAt.getTime(),
     }),
   });
-  await deps.client.containers.toTemplate(at);
+  try {
+    await deps.client.containers.toTemplate(at);
+  } catch (error) {
+    if (!isConverted(error)) throw error;
+  }
+  await converted(deps, row);
 };
 
 /** Waits until Proxmox has turned its disk into one that clones share; the call answers before that. */
 export async function converted({ client, signal }: BuildDependencies, row: TemplateRow): Promise<void> {
   const { node, vmid } = placeOf(row);
-  const [task] = await client.tasks.list(node, { vmid, type: "vztemplate", source: "all", limit: 1 });
-  const result = task && (await client.tasks.wait(task.upid, { signal }));
-  if (result?.error) throw result.error;
+  const listed = await client.tasks.list(node, { vmid, type: "vztemplate", source: "all" });
+  const [newest] = listed.toSorted((a, b) => b.startedAtSeconds - a.startedAtSeconds);
+  const result = newest && (await client.tasks.wait(newest.upid, { signal }));
+  if (result?.error && !isConverted(result.error)) throw result.error;
+}
+
+/** A call that was made twice: the first one has done it. */
+function isConverted(error: unknown): boolean {
+  return isProxmoxError(error, "other") && /convert a template to a template/.test(error.failure.detail);
 }
