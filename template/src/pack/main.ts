@@ -1,32 +1,35 @@
-import { resolve } from "node:path";
+import { isAbsolute } from "node:path";
+import { text } from "node:stream/consumers";
 import { bundledTemplateKeys } from "@berth/base/node";
 import { findPayload, PayloadMissing } from "../payload.ts";
 import { pack, packedFiles } from "./pack.ts";
 
-const usage = `Usage: PROXMOX_TOKEN_SECRET=… npm run pack -w @berth/template -- FOLDER
+const usage = `Usage: npm run pack -w @berth/template -- /absolute/FOLDER <SECRET
 
 Writes ${packedFiles.payload} and ${packedFiles.script} into the folder, for template/build-with-pct.sh on a Proxmox host.
-PROXMOX_TOKEN_SECRET is that of the controller's API token: the keys of the first contact are derived from it, on both
-sides. Afterwards remove the folder: ${packedFiles.script} holds one of these keys.
+Standard input is the secret of the controller's API token (PROXMOX_TOKEN_SECRET): the keys of the first contact are
+derived from it, on both sides. Afterwards remove the folder: ${packedFiles.script} holds one of these keys.
 `;
 
 async function main(words: readonly string[]): Promise<number> {
   const [folder, ...rest] = words;
-  const wantsHelp = folder === "--help" || folder === "-h";
-  if (folder === undefined || wantsHelp || folder.startsWith("-") || rest.length > 0) {
-    (wantsHelp ? process.stdout : process.stderr).write(usage);
-    return wantsHelp ? 0 : 2;
+  if (folder === "--help" || folder === "-h") {
+    process.stdout.write(usage);
+    return 0;
   }
-  const secret = process.env.PROXMOX_TOKEN_SECRET;
-  if (secret === undefined || secret === "") {
-    process.stderr.write("PROXMOX_TOKEN_SECRET is not set: it must be the one that the controller has.\n");
+  // npm runs this in the package's own folder, so a relative path would mean something else than it says.
+  if (folder === undefined || !isAbsolute(folder) || rest.length > 0) {
+    process.stderr.write(usage);
+    return 2;
+  }
+  const secret = (await text(process.stdin)).trim();
+  if (secret === "") {
+    process.stderr.write("Standard input was empty: the secret of the controller's API token belongs there.\n");
     return 2;
   }
   try {
-    // npm runs this in the package's own folder, and says where it was called.
-    const target = resolve(process.env.INIT_CWD ?? ".", folder);
-    await pack(target, await findPayload(), bundledTemplateKeys(secret));
-    process.stdout.write(`${target} is ready: copy it to the Proxmox host and run build-with-pct.sh there.\n`);
+    await pack(folder, await findPayload(), bundledTemplateKeys(secret));
+    process.stdout.write(`${folder} is ready: copy it to the Proxmox host and run build-with-pct.sh there.\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof PayloadMissing)) throw error;
