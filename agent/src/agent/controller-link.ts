@@ -31,8 +31,6 @@ export interface ControllerLinkOptions {
   onOpen(channel: Channel, kind: string, params: unknown): void;
   /** The link stands, or is gone. */
   onLink(linked: boolean): void;
-  /** `dialController`, or what stands for it in a test. */
-  dial?: typeof dialController;
 }
 
 /**
@@ -84,8 +82,8 @@ export class ControllerLink {
 
   /** One connection, from the dial to its end; answers whether the controller had welcomed it. */
   async #serve(signal: AbortSignal): Promise<boolean> {
-    const { config, clock, log, handlers, onOpen, onLink, dial = dialController } = this.#options;
-    const socket = await dial(config(), signal);
+    const { config, clock, log, handlers, onOpen, onLink } = this.#options;
+    const socket = await dialController(config(), signal);
     socket.binaryType = "nodebuffer";
     const multiplexer: Multiplexer = new Multiplexer({
       side: "dialler",

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sshKeyPair } from "@berth/base/node";
 import { createKey, guestUser, type Sandbox } from "@berth/protocol";
-import { eventually, temporaryDirectory } from "@berth/testkit";
+import { eventually, spawnProcess, temporaryDirectory } from "@berth/testkit";
 import { loadFleetKeys } from "../../src/fleet/keys.ts";
 import type { Berth } from "./berth.ts";
 
@@ -43,12 +43,34 @@ export class SshUser {
     return stdout.trim();
   }
 
+  /**
+   * Makes a port of this machine's 127.0.0.1 one of the sandbox's own, until the sandbox ends it or `close` is called:
+   * of this machine, a sandbox reaches nothing but the agents' port.
+   */
+  async forward(sandbox: Sandbox, port: number): Promise<{ close(): Promise<void> }> {
+    const args = await this.#arguments(sandbox, guestUser, ["ExitOnForwardFailure=yes", "ServerAliveInterval=5"]);
+    const tunnel = spawnProcess({
+      command: "ssh",
+      args: ["-R", `127.0.0.1:${port}:127.0.0.1:${port}`, ...args, "echo forwards; exec sleep infinity"],
+    });
+    await tunnel.waitForLine("forwards");
+    return {
+      close: async () => {
+        await tunnel.stop();
+      },
+    };
+  }
+
   /** Runs a command line in a sandbox, with other options of OpenSSH or as another user. */
   async attempt(
     sandbox: Sandbox,
     command: string,
     { user = guestUser, options = [] }: { user?: string; options?: readonly string[] } = {},
   ): Promise<Ended> {
+    return execute("ssh", [...(await this.#arguments(sandbox, user, options)), command]);
+  }
+
+  async #arguments(sandbox: Sandbox, user: string, options: readonly string[]): Promise<string[]> {
     const fleet = await loadFleetKeys(this.#berth.dataDir);
     const known = join(this.#folder, `known-${sandbox.id}`);
     await writeFile(known, `${sandbox.address} ${fleet.hostKey(sandbox.id).publicKey}\n`);
@@ -60,8 +82,8 @@ export class SshUser {
       `UserKnownHostsFile=${known}`,
       `IdentityFile=${join(this.#folder, "key")}`,
       "IdentitiesOnly=yes",
-    ].flatMap((setting) => ["-o", setting]);
-    return execute("ssh", ["-F", "none", ...settings, `${user}@${sandbox.address}`, command]);
+    ];
+    return ["-F", "none", ...settings.flatMap((setting) => ["-o", setting]), `${user}@${sandbox.address}`];
   }
 }
 

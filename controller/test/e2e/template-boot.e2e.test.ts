@@ -1,7 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { getTerminal, guestPaths, parseJson, type Sandbox, terminalInput, terminalScreen } from "@berth/protocol";
-import { eventually } from "@berth/testkit";
+import {
+  getTerminal,
+  guestPaths,
+  parseJson,
+  type Sandbox,
+  type Terminal,
+  terminalInput,
+  terminalScreen,
+} from "@berth/protocol";
+import { eventually, type MessagesStub, startMessagesStub } from "@berth/testkit";
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,18 +21,25 @@ const size = { cols: 100, rows: 30 };
 describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 150 with systemd", () => {
   let berth: Berth;
   let ssh: SshUser;
+  let stub: MessagesStub;
   let one: Sandbox;
   let two: Sandbox;
 
   beforeAll(async () => {
-    berth = await prepareBerth();
+    stub = await startMessagesStub();
+    const { ANTHROPIC_BASE_URL = "", ANTHROPIC_AUTH_TOKEN = "", ...env } = stub.environment;
+    berth = await prepareBerth({ env: { ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN } });
     await berth.start();
     ssh = await SshUser.register(berth);
-    [one, two] = await Promise.all([berth.readySandbox({ name: "one" }), berth.readySandbox({ name: "two" })]);
+    [one, two] = await Promise.all([
+      berth.readySandbox({ name: "one", env }),
+      berth.readySandbox({ name: "two", env }),
+    ]);
   }, 300_000);
   afterAll(async () => {
     await ssh?.dispose();
     await berth?.dispose();
+    await stub?.dispose();
   }, 60_000);
 
   const screen = async (id: string) => (await berth.client.call(terminalScreen, { params: { id } })).text;
@@ -35,6 +50,15 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
       timeoutMs: 60_000,
       what: `${text} on the screen`,
     });
+  const inState = (id: string, state: Terminal["state"], epoch: number) =>
+    eventually(
+      async () => {
+        const terminal = await berth.client.call(getTerminal, { params: { id } });
+        if (terminal.state !== state || terminal.epoch !== epoch) throw new Error(JSON.stringify(terminal));
+        return terminal;
+      },
+      { timeoutMs: 60_000, what: `${state} in epoch ${epoch}` },
+    );
   /** A shell in a sandbox that has something to remember. */
   const shell = async (sandbox: Sandbox) => {
     const { id } = await berth.openTerminal(sandbox.id, { kind: "shell", ...size });
@@ -123,14 +147,46 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
     expect(key).toContain("BEGIN OPENSSH PRIVATE KEY");
   });
 
-  it("come back by themselves from a reboot, and tell which terminals have ended", async () => {
-    const id = await shell(one);
+  it("fall silent where the machine-id says that they are a copy, and speak again as themselves", async () => {
+    const says = (text: string) =>
+      eventually(async () => (await unitProperty(ssh, two, "berth-agent", "StatusText")).startsWith(text), {
+        timeoutMs: 20_000,
+        what: `the status "${text}"`,
+      });
+    const machineId = `/${guestPaths.machineId}`;
+    const become = (id: string) =>
+      ssh.run(two, `echo ${id} | sudo tee ${machineId} && sudo systemctl restart berth-agent`);
+    const own = await ssh.run(two, `cat ${machineId}`);
+    await become("c".repeat(32));
+    await says("silent");
+    expect(await unitProperty(ssh, two, "berth-agent", "ActiveState")).toBe("active");
+    await become(own);
+    await says("linked");
+  });
+
+  it("come back by themselves from a reboot: Claude goes on with its conversation, and a shell has ended", async () => {
+    const port = Number(new URL(stub.url).port);
+    const before = await ssh.forward(one, port);
+    const claude = await berth.openTerminal(one.id, { kind: "claude", ...size });
+    await shows(claude.id, /^\s*❯/m);
+    await type(claude.id, "say the first answer");
+    await shows(claude.id, /●\s+the first answer/);
+    const bash = await shell(one);
     const boots = "sudo journalctl --list-boots --no-pager | wc -l";
-    const before = Number(await ssh.run(one, boots));
+    const count = Number(await ssh.run(one, boots));
+
     await ssh.attempt(one, "sudo systemctl reboot");
-    await untilRuns(ssh, one, `test $(${boots}) -gt ${before} && systemctl is-active berth-agent berth-pty-host`);
-    await shows(id, /pid=\d+/);
-    const ended = async () => (await berth.client.call(getTerminal, { params: { id } })).state === "exited";
-    await eventually(ended, { timeoutMs: 60_000, what: "the end of the terminal" });
+    await untilRuns(ssh, one, `test $(${boots}) -gt ${count} && systemctl is-active berth-agent berth-pty-host`);
+    await before.close();
+    const after = await ssh.forward(one, port);
+
+    await inState(claude.id, "running", 2);
+    await shows(claude.id, /the first answer[\s\S]*^\s*❯/m);
+    await type(claude.id, "say the second answer");
+    await shows(claude.id, /●\s+the second answer/);
+    expect(JSON.stringify(stub.requests.findLast(({ tools }) => tools.length > 0)?.body)).toContain("the first answer");
+    expect((await inState(bash, "exited", 1)).exit).toEqual({ code: null, signal: null });
+    expect(await screen(bash)).toMatch(/^pid=\d+$/m);
+    await after.close();
   }, 120_000);
 });
