@@ -6,7 +6,7 @@ import type { TemplateRow } from "../record.ts";
 import { type BuildDependencies, type BuildStep, placeOf } from "./dependencies.ts";
 
 /** What a container is built with. A clone gets its own size; only its disk cannot become smaller than this. */
-const size = { cores: 2, memoryMiB: 2048, swapMiB: 512, diskGiB: 4 };
+const size = { cores: 2, memoryMiB: 2048, swapMiB: 512, diskGiB: 8 };
 
 /** Gives the build an id: the one that was asked for, or the first free one from the settings' on. */
 export const reserve: BuildStep = async (deps, row, operation) => {
