@@ -99,8 +99,20 @@ describe("an emulator of a data folder", () => {
     expect(field(await again.must("GET", `${again.container(201)}/status/current`), "status")).toBe("stopped");
   });
 
-  it("says in one sentence why it cannot start", async () => {
+  it("keeps the kind of containers that the folder was made with, and says so to who asks for another", async () => {
+    const first = await ensure();
+    expect(first.backend).toBe("process");
+    await first.stop();
     const starting = ensureEmulator({ dataDir: directory.path, backend: "lxc", isolated: false, program });
-    await expect(starting).rejects.toThrow(/^the Proxmox emulator did not start: the lxc backend is not built yet/);
+    await expect(starting).rejects.toThrow(
+      /^the Proxmox emulator did not start: .* was made with the process backend: use that one, or another folder$/,
+    );
+    emulator = await ensureEmulator({ dataDir: directory.path, backend: "auto", isolated: true, program });
+    expect(emulator.backend).toBe("process");
+  });
+
+  it("passes on which ports of the machine containers may reach", async () => {
+    await (await ensure()).allowMachinePorts([7401]);
+    await expect((await ensure()).allowMachinePorts([0])).rejects.toThrow(/400/);
   });
 });

@@ -95,6 +95,13 @@ export interface ExtractOptions {
   log(line: string): void;
 }
 
+/** A service of the machine that containers find at the same TCP port of `hostAddress`, wherever it listens. */
+export interface MachineService {
+  readonly port: number;
+  /** IPv4; the machine's loopback for one. */
+  readonly address: string;
+}
+
 /** Why a container ended without having been told to by the API. */
 export type EndReason = "stopped" | "reboot";
 
@@ -168,8 +175,11 @@ export interface ContainerBackend extends AsyncDisposable {
   /** Forgets what is kept of a container that is being deleted, such as its address. */
   forget(vmid: number): Promise<void>;
 
-  /** Names the TCP ports of `hostAddress` that containers may reach, and no others; where the backend can hold it. */
-  allowMachinePorts(ports: readonly number[]): Promise<void>;
+  /**
+   * Names the TCP ports of `hostAddress` that containers may reach, and no others, where the backend can hold it; and
+   * services elsewhere on the machine that they find there too.
+   */
+  allowMachinePorts(ports: readonly number[], services: readonly MachineService[]): Promise<void>;
 
   /** Lets go of the containers without stopping them: for an emulator whose own start failed. */
   leave(): void;

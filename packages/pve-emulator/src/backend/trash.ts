@@ -17,9 +17,13 @@ export async function discard(dataDir: string, path: string): Promise<void> {
   await removeAll(grave);
 }
 
-/** Removes what an emulator that was killed had begun to remove. */
-export function emptyTrash(dataDir: string): Promise<void> {
-  return removeAll(join(dataDir, "trash"));
+/** Removes what an emulator that was killed had begun to remove. What somebody still writes into goes the next time. */
+export async function emptyTrash(dataDir: string): Promise<void> {
+  try {
+    await removeAll(join(dataDir, "trash"));
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY")) throw error;
+  }
 }
 
 function removeAll(path: string): Promise<void> {

@@ -10,6 +10,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Instead of this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Goes on when this process is killed. */
+  readonly outlives?: boolean;
   /** Ends the program with SIGKILL, and with it all of its process group. */
   readonly signal?: AbortSignal;
 }
@@ -32,7 +34,9 @@ const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /** Runs a program to its end; answers its standard output. Throws `CommandFailed`, or the error of starting it. */
 export function run(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const words = options.outlives ? [program, ...args] : ["setpriv", "--pdeathsig", "KILL", "--", program, ...args];
+    const [first = "", ...rest] = words;
+    const child = spawn(first, rest, {
       cwd: options.cwd,
       env: { PATH: systemPath, LC_ALL: "C.UTF-8", ...options.environment },
       stdio: ["pipe", "pipe", "pipe"],

@@ -7,6 +7,7 @@ import type {
   ContainerInterface,
   ContainerUsage,
   EndReason,
+  MachineService,
   RawLxcKey,
   ResourceLimits,
   RunningContainer,
@@ -71,6 +72,8 @@ export class LxcBackend implements ContainerBackend {
   readonly #starting = new Map<number, { abort: AbortController; done: Promise<unknown> }>();
   /** Containers that ended by themselves, until the last of their processes is gone. */
   readonly #ending = new Map<number, Promise<void>>();
+  /** Containers that were rebooted from inside while no emulator ran, until somebody is told. */
+  readonly #missedReboots = new Set<number>();
   readonly #watch: NodeJS.Timeout;
 
   constructor(options: LxcBackendOptions) {
@@ -96,7 +99,10 @@ export class LxcBackend implements ContainerBackend {
     await this.disks.load();
     for (const vmid of vmids) {
       const processes = await findLxcProcesses(this.#name(vmid));
-      if (!processes) continue;
+      if (!processes) {
+        if ((await this.#endOf(vmid)) === "reboot") this.#missedReboots.add(vmid);
+        continue;
+      }
       this.#running.set(vmid, { processes, sample: { atMs: 0, cpuUs: 0 } });
       // A snapshot of it may have been under way.
       await thaw(processes.monitor.pid);
@@ -162,15 +168,21 @@ export class LxcBackend implements ContainerBackend {
 
   async interfaces(vmid: number): Promise<readonly ContainerInterface[]> {
     const running = this.#running.get(vmid);
-    return running ? interfacesIn(running.processes.init.pid) : [];
+    if (!running) return [];
+    const { init } = running.processes;
+    return interfacesIn(init.pid).catch((error: unknown) => {
+      // It may have ended just now.
+      if (isRunning(init)) throw error;
+      return [];
+    });
   }
 
   async applyLimits(vmid: number, limits: ResourceLimits): Promise<void> {
     if (this.#running.has(vmid)) await changeLimits(this.#name(vmid), limits);
   }
 
-  allowMachinePorts(ports: readonly number[]): Promise<void> {
-    return this.#options.network.allowMachinePorts(ports);
+  allowMachinePorts(ports: readonly number[], services: readonly MachineService[]): Promise<void> {
+    return this.#options.network.allowMachinePorts(ports, services);
   }
 
   leave(): void {
@@ -218,7 +230,7 @@ export class LxcBackend implements ContainerBackend {
     const mounting = { image: paths.image, layers, ids, identity: record.identity };
     const words = inMountedDisk(mounting, lxcStart(name, paths), this.#gate.commands);
     try {
-      await run("unshare", words, { input: packGuestFiles(files), signal });
+      await run("unshare", words, { input: packGuestFiles(files), signal, outlives: true });
       const processes = await findLxcProcesses(name);
       if (!processes) throw new Error("it ended as soon as it had started");
       this.#running.set(vmid, { processes, sample: { atMs: 0, cpuUs: 0 } });
@@ -246,6 +258,8 @@ export class LxcBackend implements ContainerBackend {
   /** Containers whose monitor is gone: what is left of them goes too, and somebody is told. */
   #noticeEnds(): void {
     if (!this.onEnd) return;
+    for (const vmid of this.#missedReboots) this.onEnd(vmid, "reboot");
+    this.#missedReboots.clear();
     for (const [vmid, running] of this.#running) {
       if (running.asked || isRunning(running.processes.monitor)) continue;
       this.#running.delete(vmid);
@@ -258,8 +272,13 @@ export class LxcBackend implements ContainerBackend {
 
   async #reportEnd(vmid: number): Promise<void> {
     await this.#cleanUp(vmid).catch((error: unknown) => this.#options.report(`container ${vmid}: ${String(error)}`));
-    const word = await readFile(this.#paths(vmid).ended, "utf8").catch(() => "stop");
-    this.onEnd?.(vmid, word.trim() === "reboot" ? "reboot" : "stopped");
+    this.onEnd?.(vmid, await this.#endOf(vmid));
+  }
+
+  /** Why a container ended, as LXC has left it since its last start. */
+  async #endOf(vmid: number): Promise<EndReason> {
+    const word = await readFile(this.#paths(vmid).ended, "utf8").catch(() => "");
+    return word.trim() === "reboot" ? "reboot" : "stopped";
   }
 
   /** Ends what is left of containers that do not run, among these and of ones that are gone altogether. */

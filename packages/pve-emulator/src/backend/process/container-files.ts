@@ -4,6 +4,7 @@ import { lstat, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { guestPaths } from "@berth/protocol";
+import { discard } from "../trash.ts";
 
 const run = promisify(execFile);
 
@@ -15,14 +16,14 @@ export class ContainerFiles {
   /** Written by init: who runs the container. */
   readonly initState: string;
   readonly lease: string;
-  readonly #trash: string;
+  readonly #dataDir: string;
 
   constructor(dataDir: string, vmid: number) {
     this.folder = join(dataDir, "containers", String(vmid));
     this.root = join(this.folder, "rootfs");
     this.initState = join(this.folder, "init.json");
     this.lease = join(this.folder, "lease.json");
-    this.#trash = join(dataDir, "trash");
+    this.#dataDir = dataDir;
   }
 
   snapshot(name: string): string {
@@ -49,18 +50,9 @@ export class ContainerFiles {
   }
 
   /** Removes a folder: first out of sight, in one step, then piece by piece. */
-  async discard(path: string): Promise<void> {
-    if (!(await exists(path))) return;
-    await mkdir(this.#trash, { recursive: true, mode: 0o700 });
-    const grave = join(this.#trash, randomBytes(8).toString("hex"));
-    await rename(path, grave);
-    await removeFolder(grave);
+  discard(path: string): Promise<void> {
+    return discard(this.#dataDir, path);
   }
-}
-
-/** Removes what an emulator that was killed had begun to remove. */
-export function emptyTrash(dataDir: string): Promise<void> {
-  return removeFolder(join(dataDir, "trash"));
 }
 
 /** Copies a folder with everything that `cp -a` keeps, sharing blocks where the file system can. */
@@ -94,8 +86,4 @@ export async function exists(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function removeFolder(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -17,7 +17,8 @@ import type {
   RunningContainer,
   StartSettings,
 } from "../backend.ts";
-import { ContainerFiles, emptyTrash, exists } from "./container-files.ts";
+import { emptyTrash } from "../trash.ts";
+import { ContainerFiles, exists } from "./container-files.ts";
 import { findSshd, guestUser, renewLinks, sshPort, writeGuestFiles } from "./guest-files.ts";
 import { interfacesOf } from "./interfaces.ts";
 import { Leases } from "./leases.ts";
@@ -88,6 +89,7 @@ export class ProcessBackend implements ContainerBackend {
   async start(vmid: number, settings: StartSettings): Promise<void> {
     await this.#ending.get(vmid);
     const files = this.#files(vmid);
+    if (!(await exists(files.root))) throw new Error(`container ${vmid} has no disk`);
     const sshd = await findSshd();
     const address = await this.#leases.acquire(vmid, files);
     await rm(join(files.root, "run"), { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import type { NetworkCard, RawLxcKey } from "../../backend.ts";
+import type { MachineService, NetworkCard, RawLxcKey } from "../../backend.ts";
 
 export interface ContainerNetworkOptions {
   /** Where the network keeps what it must remember; the subnet is chosen by a hash of it. */
@@ -33,9 +33,9 @@ export interface ContainerNetwork extends AsyncDisposable {
   forgetOthers(vmids: readonly number[]): Promise<void>;
   /**
    * Names the TCP ports of `hostAddress` that containers may reach, instead of what was allowed before; connections that
-   * are open stay so. Remembered on disk. Before the first call: every unprivileged port (1024 and above).
+   * are open stay so; and the machine's services that are found there though they listen elsewhere. Remembered on disk. Before the first call: every unprivileged port (1024 and above).
    */
-  allowMachinePorts(ports: readonly number[]): Promise<void>;
+  allowMachinePorts(ports: readonly number[], services?: readonly MachineService[]): Promise<void>;
   /** Lets go of it without taking it down: for an emulator whose own start failed. */
   leave(): void;
 }

@@ -17,7 +17,7 @@ function replacing(family: string, table: string, body: string): string {
 }
 
 function machinePorts({ state }: FirewallFacts): string {
-  const ports = state.machinePorts ?? ["1024-65535"];
+  const ports = [...(state.machinePorts ?? ["1024-65535"]), ...(state.services ?? []).map(({ port }) => port)];
   const elements = ports.length > 0 ? `elements = { ${ports.join(", ")} }` : "";
   return `set machine_ports {\n type inet_service\n flags interval\n auto-merge\n ${elements}\n }`;
 }
@@ -59,6 +59,16 @@ export function namespaceRules(facts: FirewallFacts): string {
  }
 `,
   );
+}
+
+/** What containers find at the machine's end of the link though it listens elsewhere, on the loopback for one. */
+function serviceRules({ names, subnet, state }: FirewallFacts): string {
+  const services = (state.services ?? []).map(({ port, address }) => `${port} : ${address}`);
+  if (services.length === 0) return "";
+  return `chain services {
+  type nat hook prerouting priority dstnat; policy accept;
+  iifname "${names.link}" ip daddr ${formatAddress(subnet.machine)} dnat ip to tcp dport map { ${services.join(", ")} }
+ }`;
 }
 
 /**
@@ -127,6 +137,7 @@ export function machineRules(facts: FirewallFacts): string {
   oifname "${names.link}" tcp flags syn tcp option maxseg size set rt mtu
  }
  ${isolated ? "" : nat}
+ ${serviceRules(facts)}
 `,
   );
 }

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SerialQueue } from "@berth/base";
 import { isRunning, type ProcessIdentity, readTextIfExists } from "@berth/base/node";
-import type { NetworkCard, RawLxcKey } from "../../backend.ts";
+import type { MachineService, NetworkCard, RawLxcKey } from "../../backend.ts";
 import { inside, run } from "./commands.ts";
 import type { ContainerNetwork } from "./container-network.ts";
 import { bridgeRules, machineRules, namespaceRules } from "./firewall.ts";
@@ -88,8 +88,8 @@ export class NamespaceNetwork implements ContainerNetwork {
     for (const vmid of gone) await this.forget(vmid);
   }
 
-  async allowMachinePorts(ports: readonly number[]): Promise<void> {
-    this.#state = { ...this.#state, machinePorts: [...new Set(ports)] };
+  async allowMachinePorts(ports: readonly number[], services: readonly MachineService[] = []): Promise<void> {
+    this.#state = { ...this.#state, machinePorts: [...new Set(ports)], services: [...services] };
     await this.#queue.run(async () => {
       await this.#apply();
       await this.#applyPortRules();

@@ -20,6 +20,12 @@ const stateSchema = Type.Object({
   subnet: Type.String(),
   /** Absent: every unprivileged port. */
   machinePorts: Type.Optional(Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }))),
+  /** What listens elsewhere on the machine and is found at the same port of its end of the link. */
+  services: Type.Optional(
+    Type.Array(
+      Type.Object({ port: Type.Integer({ minimum: 1, maximum: 65535 }), address: Type.String({ format: "ipv4" }) }),
+    ),
+  ),
   /** Where the search for the next free address begins: addresses given up lately come last. */
   nextHost: Type.Integer({ minimum: firstHost, maximum: lastHost }),
   cards: Type.Array(cardSchema),

@@ -31,6 +31,8 @@ export async function raiseTopology(names: NetworkNames, subnet: Subnet): Promis
   await configure(machineLines(names, subnet, paired ? link : undefined));
   // The machine itself needs no IPv6 on the link, and containers shall find none.
   await writeFile(`/proc/sys/net/ipv6/conf/${names.link}/disable_ipv6`, "1").catch(() => {});
+  // Services of the loopback may be shown to containers. What they send to 127.0.0.0/8 themselves stays in the namespace.
+  await writeFile(`/proc/sys/net/ipv4/conf/${names.link}/route_localnet`, "1");
   const bridge = (await listLinks(names.namespacePath)).find(({ ifname }) => ifname === names.bridge);
   if (!bridge) throw new Error(`somebody removed ${names.bridge} from the network namespace ${names.namespace}`);
   return bridge.ifindex;
