@@ -139,7 +139,7 @@ function assemble(foundation: Foundation): Parts {
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
     agentUrl: (localAddress) =>
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
-    environment: (row) => ({ ...claudeEnvironment(settings), ...row.env }),
+    environment: (row) => ({ ...claudeEnvironment(foundation), ...row.env }),
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
   });
   return {
@@ -239,18 +239,19 @@ async function serveConsole(parts: Parts): Promise<string> {
 }
 
 /** Gives a connected agent its sandbox's environment as it is now; one that is away asks when it comes back. */
-async function tellEnvironment({ settings, fleet, registry, log }: Parts, sandboxId: string): Promise<void> {
+async function tellEnvironment(parts: Parts, sandboxId: string): Promise<void> {
+  const { registry, log } = parts;
   try {
-    const env = await environmentOf(settings, fleet, sandboxId);
+    const env = await environmentOf(parts, sandboxId);
     await registry.get(sandboxId)?.call("setEnvironment", { env });
   } catch (error) {
     log.warn({ sandboxId, err: error }, "an agent could not be told its environment");
   }
 }
 
-async function environmentOf(settings: Settings, fleet: SandboxModule, sandboxId: string): Promise<Environment> {
-  const row = await fleet.sandboxes.find(sandboxId);
-  return { ...claudeEnvironment(settings), ...row?.env };
+async function environmentOf(parts: Parts, sandboxId: string): Promise<Environment> {
+  const row = await parts.fleet.sandboxes.find(sandboxId);
+  return { ...claudeEnvironment(parts), ...row?.env };
 }
 
 /** Listens for agents. */
@@ -261,7 +262,7 @@ async function serveAgents(parts: Parts): Promise<void> {
     registry,
     certificate: keys.listener,
     log,
-    environment: (sandboxId) => environmentOf(settings, fleet, sandboxId),
+    environment: (sandboxId) => environmentOf(parts, sandboxId),
     onArrival: ({ sandboxId, agentVersion, remoteAddress, terminals: statuses }) => {
       void fleet.arrived(sandboxId, agentVersion, remoteAddress);
       void keeper.reconcile(sandboxId, statuses);
@@ -286,10 +287,11 @@ function refuseInStandby(api: Api, readiness: Readiness): void {
   });
 }
 
-function claudeEnvironment({ claude, anthropicBaseUrl }: Settings): Environment {
+function claudeEnvironment({ settings, cluster }: Pick<Foundation, "settings" | "cluster">): Environment {
+  const { claude, anthropicBaseUrl } = settings;
   return {
     ...(claude ? { [claude.variable]: claude.value } : {}),
-    ...(anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: anthropicBaseUrl }),
+    ...(anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: cluster.fromContainers(anthropicBaseUrl) }),
   };
 }
 

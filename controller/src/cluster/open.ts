@@ -17,6 +17,8 @@ export interface Cluster {
   readonly agentHost: string | undefined;
   /** Called when the agents' listener listens on this port: the bundled Proxmox then lets containers reach it. */
   allowAgents(port: number): Promise<void>;
+  /** A URL of the settings as containers reach it. */
+  fromContainers(url: string): string;
 }
 
 export interface OpenClusterDependencies {
@@ -43,12 +45,14 @@ export async function openCluster(
       storage,
       agentHost: undefined,
       allowAgents: async () => {},
+      fromContainers: (url) => url,
     };
   }
   const emulator = await embeddedProxmox({
     dataDir: settings.dataDir,
     backend: settings.backend,
     isolated: settings.isolated,
+    services: settings.anthropicBaseUrl === undefined ? [] : [settings.anthropicBaseUrl],
     onProgress: (line) => progress.step(`the bundled Proxmox: ${line}`),
   });
   servers.add(() => emulator.stop());
@@ -60,6 +64,7 @@ export async function openCluster(
     storage: emulator.storage,
     agentHost: emulator.hostAddress,
     allowAgents: (port) => emulator.allowAgents(port),
+    fromContainers: (url) => emulator.fromContainers(url),
   };
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BackendChoice, type BackendKind, ensureEmulator } from "@berth/pve-emulator";
 import type { ProxmoxAccess } from "../settings/settings.ts";
+import { type UrlFromContainers, urlFromContainers } from "./machine-services.ts";
 
 /** The bundled Proxmox, running, and how to use it. */
 export interface EmbeddedProxmox {
@@ -12,8 +13,13 @@ export interface EmbeddedProxmox {
   readonly hostAddress: string;
   /** What its containers are. */
   readonly backend: BackendKind;
-  /** Lets its containers reach this TCP port of `hostAddress`, and nothing else of this machine. */
+  /**
+   * Lets its containers reach this TCP port of `hostAddress` and the services that the options name, and nothing else
+   * of this machine.
+   */
   allowAgents(port: number): Promise<void>;
+  /** A URL of the settings as its containers reach it. */
+  fromContainers(url: string): string;
   /** Stops it with its containers. */
   stop(): Promise<void>;
 }
@@ -22,6 +28,8 @@ export interface EmbeddedProxmoxOptions {
   readonly dataDir: string;
   readonly backend: BackendChoice;
   readonly isolated: boolean;
+  /** URLs of what containers need; those of this machine are made reachable. */
+  readonly services: readonly string[];
   onProgress(line: string): void;
 }
 
@@ -34,6 +42,9 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
     onProgress: options.onProgress,
     program: emulatorProgram(),
   });
+  const seenFromContainers = (url: string): UrlFromContainers =>
+    // Processes are on this machine already.
+    emulator.backend === "process" ? { url, service: undefined } : urlFromContainers(url, emulator.hostAddress);
   const [tokenId = "", tokenSecret = ""] = emulator.token.split("=");
   return {
     access: { urls: [emulator.url], tokenId, tokenSecret, fingerprints: [emulator.fingerprint] },
@@ -41,7 +52,11 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
     storage: emulator.storage,
     hostAddress: emulator.hostAddress,
     backend: emulator.backend,
-    allowAgents: (port) => emulator.allowMachinePorts([port]),
+    allowAgents: (port) => {
+      const services = options.services.flatMap((url) => seenFromContainers(url).service ?? []);
+      return emulator.allowMachinePorts([port], services);
+    },
+    fromContainers: (url) => seenFromContainers(url).url,
     stop: () => emulator.stop(),
   };
 }

@@ -83,7 +83,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       faults: new FaultRules(),
       calls: new CallRecord(emulation.clock),
       pct: (command) => runPct(emulation, command),
-      allowMachinePorts: (ports) => emulation.backend.allowMachinePorts(ports),
+      allowMachinePorts: (ports, services) => emulation.backend.allowMachinePorts(ports, services),
     };
     const dispatcher = dispatcherOf(emulation, access, control);
     const server = await ApiServer.listen({

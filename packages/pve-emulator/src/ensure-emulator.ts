@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock } from "@berth/base";
 import { identifyProcess, isRunning } from "@berth/base/node";
 import Type, { type Static } from "typebox";
+import type { MachineService } from "./backend/backend.ts";
 import type { BackendChoice } from "./backend/choice.ts";
 import { type EmulatorFacts, emulatorFactsSchema, factsFile } from "./emulator-facts.ts";
 import { loadJson } from "./state/json-file.ts";
@@ -35,8 +36,8 @@ export interface EnsureOptions {
 /** An emulator in a process of its own. */
 export interface EnsuredEmulator extends EmulatorFacts {
   readonly pid: number;
-  /** Lets its containers reach these TCP ports of `hostAddress`, and no others of this machine. */
-  allowMachinePorts(ports: readonly number[]): Promise<void>;
+  /** Lets its containers reach these TCP ports of `hostAddress`, and no others of this machine; services appear there. */
+  allowMachinePorts(ports: readonly number[], services: readonly MachineService[]): Promise<void>;
   /** Stops it and its containers, and waits for its end. */
   stop(): Promise<void>;
 }
@@ -52,7 +53,8 @@ export async function ensureEmulator(options: EnsureOptions): Promise<EnsuredEmu
   return {
     ...facts,
     pid: identity.pid,
-    allowMachinePorts: (machinePorts) => tellEmulator(dataDir, facts, "/_network", { machinePorts }),
+    allowMachinePorts: (machinePorts, services) =>
+      tellEmulator(dataDir, facts, "/_network", { machinePorts, services }),
     stop: () => stopEmulator(running),
   };
 }

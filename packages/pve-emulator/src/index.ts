@@ -1,4 +1,4 @@
-export type { BackendKind } from "./backend/backend.ts";
+export type { BackendKind, MachineService } from "./backend/backend.ts";
 export type { BackendChoice } from "./backend/choice.ts";
 export {
   type EmulatorOptions,

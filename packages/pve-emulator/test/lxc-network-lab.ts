@@ -61,8 +61,8 @@ export class Namespace {
   }
 
   /** Servers that tell everyone their own address. */
-  async serve(scope: Scope, ports: readonly number[]): Promise<void> {
-    const argv = this.argv([process.execPath, fixture("tcp-servers.ts"), ...ports.map(String)]);
+  async serve(scope: Scope, ports: readonly number[], on = "0.0.0.0"): Promise<void> {
+    const argv = this.argv([process.execPath, fixture("tcp-servers.ts"), on, ...ports.map(String)]);
     const child = start(scope, argv);
     if (child.stdout) await once(child.stdout, "data");
   }
@@ -158,6 +158,8 @@ export class Lab {
       "link set dev eth0 up",
       `route add default via ${lab.internet}`,
     );
+    // A new namespace begins with the setting of the real machine.
+    await machine.run(["sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"]);
     await writeFile(join(folder, "resolv.conf"), `nameserver ${lab.internet}\n`);
     await internet.serve(scope, [80]);
     const names = ["--no-resolv", "--no-hosts", "--pid-file=", `--address=/${lab.siteName}/${lab.site}`, "--user=root"];

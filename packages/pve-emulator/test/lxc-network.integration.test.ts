@@ -79,6 +79,27 @@ describe("the network of LXC containers", () => {
     expect(await reaches(router, 80)).toBe(false);
   });
 
+  it("shows a container named services of the machine's loopback, and nothing else of it", async () => {
+    const opener = await open();
+    const container = await StandIn.create(lab, opener, 101);
+    const { address } = await container.lease();
+    await lab.machine.run(["ip", "link", "set", "lo", "up"]);
+    await lab.machine.serve(scope, [4000, 4001], "127.0.0.1");
+    const ask = (target: string, port: number) => container.namespace.ask(target, port, 0.5);
+    expect(await ask(opener.hostAddress, 4000)).toBeUndefined();
+
+    await opener.call({ call: "allowMachinePorts", ports: [7401], services: [{ port: 4000, address: "127.0.0.1" }] });
+    expect(await ask(opener.hostAddress, 4000)).toBe(address);
+    expect(await ask(opener.hostAddress, 4001)).toBeUndefined();
+    expect(await ask("127.0.0.1", 4001)).toBeUndefined();
+
+    await opener.kill();
+    const next = await open();
+    expect(await ask(next.hostAddress, 4000)).toBe(address);
+    await next.call({ call: "allowMachinePorts", ports: [7401], services: [] });
+    expect(await ask(next.hostAddress, 4000)).toBeUndefined();
+  });
+
   it("keeps containers from one another, and from one another's addresses", async () => {
     const opener = await open();
     const container = await StandIn.create(lab, opener, 101);

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import Type, { type Static, type TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { SignIn } from "../access/sign-in.ts";
+import type { MachineService } from "../backend/backend.ts";
 import { type Answer, answerOf, answerOfError } from "../http/answer.ts";
 import { ApiError } from "../http/api-error.ts";
 import { readParameters } from "../http/parse-request.ts";
@@ -16,13 +17,20 @@ export interface FaultsControl {
   readonly calls: CallRecord;
   /** What root does on the host. */
   pct(command: PctCommand): Promise<void>;
-  /** Lets containers reach these TCP ports of `hostAddress`, and no others of the machine. */
-  allowMachinePorts(ports: readonly number[]): Promise<void>;
+  /** Lets containers reach these TCP ports of `hostAddress`, and no others of the machine; services appear there. */
+  allowMachinePorts(ports: readonly number[], services: readonly MachineService[]): Promise<void>;
 }
+
+const portSchema = Type.Integer({ minimum: 1, maximum: 65_535 });
 
 /** What `PUT /_network` takes. */
 export const networkOrderSchema = Type.Object(
-  { machinePorts: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), { maxItems: 64 }) },
+  {
+    machinePorts: Type.Array(portSchema, { maxItems: 64 }),
+    services: Type.Optional(
+      Type.Array(Type.Object({ port: portSchema, address: Type.String({ format: "ipv4" }) }), { maxItems: 64 }),
+    ),
+  },
   { additionalProperties: false },
 );
 
@@ -36,8 +44,8 @@ export function isForFaults(target: string): boolean {
 /**
  * What no Proxmox has, for tests and for the controller that it is bundled with; it needs the controller's token or root. `/_faults`: POST adds a rule (JSON), GET lists
  * the rules, DELETE takes all away; `POST /_faults/{id}/release` lets go what a rule holds. `GET /_calls?since=N`: the
- * calls that were made. `POST /_pct`: what root does on the host's shell. `PUT /_network` `{machinePorts}`: which ports of the
- * machine containers may reach.
+ * calls that were made. `POST /_pct`: what root does on the host's shell. `PUT /_network` `{machinePorts, services}`:
+ * which ports and services of the machine containers may reach.
  */
 export async function handleFaultsRequest(
   request: IncomingMessage,
@@ -72,9 +80,11 @@ async function carryOut(request: IncomingMessage, control: FaultsControl): Promi
       return calls.since(Number(new URLSearchParams(query).get("since") ?? 0));
     case "POST /_pct":
       return pct(checked(pctCommandSchema, await readParameters(request, "")));
-    case "PUT /_network":
-      await control.allowMachinePorts(checked(networkOrderSchema, await readParameters(request, "")).machinePorts);
+    case "PUT /_network": {
+      const order = checked(networkOrderSchema, await readParameters(request, ""));
+      await control.allowMachinePorts(order.machinePorts, order.services ?? []);
       return null;
+    }
     default:
       throw ApiError.notImplemented(request.method ?? "", path);
   }
