@@ -1,4 +1,4 @@
-import type { Clock } from "@berth/base";
+import { type Clock, Gate } from "@berth/base";
 import { type ContainerConfig, type ContainerRef, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
 import type { ClusterView } from "../cluster/cluster-view.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
@@ -29,6 +29,11 @@ interface Awaited {
 
 /** How long a container that waits for its address is asked for nothing else, in milliseconds. */
 const trustAwaitedMs = 2_000;
+/**
+ * Looks at containers of one node at a time. Its API has three workers: more at once would only wait there, each on a
+ * connection that is made for it. One node that hangs keeps no other waiting.
+ */
+const looksPerNode = 4;
 /** How old the list of nodes may be when a container is looked for on all of them, in milliseconds. */
 const nodesAgeMs = 10_000;
 
@@ -41,6 +46,8 @@ export class Observer {
   readonly #deps: ObserverDependencies;
   /** By sandbox; bounded by those that wait for an address. */
   readonly #awaited = new Map<string, Awaited>();
+  /** By node; bounded by the nodes that there ever were. */
+  readonly #gates = new Map<string, Gate>();
   /** Sandboxes whose address may be another one than is written down. */
   readonly #doubtful = new Set<string>();
 
@@ -63,12 +70,18 @@ export class Observer {
    * Looks at the container at a sandbox's vmid: two calls, three while its address is needed, one while that is waited
    * for. More only for a container that is not where it was. Throws a ProxmoxError when Proxmox cannot be asked.
    */
-  async look(row: SandboxRow, needsAddress: boolean): Promise<Sighting> {
+  look(row: SandboxRow, needsAddress: boolean): Promise<Sighting> {
+    const { vmid, node } = row;
+    if (vmid === null || node === null) return Promise.resolve({ container: { kind: "none" }, node: undefined });
+    const gate = this.#gates.get(node) ?? new Gate(looksPerNode);
+    this.#gates.set(node, gate);
+    return gate.run(() => this.#look(row, { vmid, node }, needsAddress));
+  }
+
+  async #look(row: SandboxRow, lastAt: ContainerRef, needsAddress: boolean): Promise<Sighting> {
     const awaited = this.#awaited.get(row.id);
     this.#awaited.delete(row.id);
-    if (row.vmid === null || row.node === null) return { container: { kind: "none" }, node: undefined };
-    const lastAt = { vmid: row.vmid, node: row.node };
-    if (!awaited || !needsAddress || awaited.at.vmid !== row.vmid || this.#isOld(awaited)) {
+    if (!awaited || !needsAddress || awaited.at.vmid !== lastAt.vmid || this.#isOld(awaited)) {
       return this.#lookAtAll(row, lastAt, needsAddress ? "awaited" : this.#doubtful.has(row.id) ? "doubtful" : "known");
     }
     const address = await this.#address(awaited.at, awaited.cards);

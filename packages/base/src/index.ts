@@ -1,5 +1,6 @@
 export { type BackoffOptions, backoffMs } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { Gate } from "./gate.ts";
 export { type Release, Scope } from "./scope.ts";
 export { SerialQueue } from "./serial.ts";
 export { after, every } from "./timer.ts";

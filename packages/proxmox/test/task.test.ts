@@ -71,6 +71,7 @@ describe("waiting for a task", () => {
     const client = clientFor(scope, identity, server.url);
     const result = await client.tasks.wait(UPID, {
       clock: fakeClock(),
+      logEveryMs: 0,
       onLog: (line, number) => {
         seen.push(line);
         numbers.push(number);
@@ -107,7 +108,11 @@ describe("waiting for a task", () => {
       },
     };
     const seen: string[] = [];
-    await waitForTask(source, UPID, { clock: fakeClock(), onLog: (line) => void seen.push(`${look}: ${line}`) });
+    await waitForTask(source, UPID, {
+      clock: fakeClock(),
+      logEveryMs: 0,
+      onLog: (line) => void seen.push(`${look}: ${line}`),
+    });
     expect(seen).toEqual(["2: copied 5 MB", "3: done"]);
   });
 
@@ -121,7 +126,7 @@ describe("waiting for a task", () => {
     const client = clientFor(scope, identity, server.url, { getRetries: 0 });
     expect(await client.tasks.wait(UPID, { clock: fakeClock() })).toMatchObject({ ok: true });
     failures = 10_000;
-    const error = await failureOf(client.tasks.wait(UPID, { clock: fakeClock(), graceMs: 5_000 }));
+    const error = await failureOf(client.tasks.wait(UPID, { clock: fakeClock(), logEveryMs: 0, graceMs: 5_000 }));
     expect(error).toMatchObject({ kind: "other", status: 596 });
     expect(10_000 - failures).toBeGreaterThan(10);
     expect(10_000 - failures).toBeLessThan(30);

@@ -1,4 +1,11 @@
-import { type ConnectionOptions, connect, getCACertificates, type TLSSocket } from "node:tls";
+import {
+  type ConnectionOptions,
+  connect,
+  createSecureContext,
+  getCACertificates,
+  type SecureContext,
+  type TLSSocket,
+} from "node:tls";
 import { after, type Clock } from "@berth/base";
 import type { FailureOf } from "../failure.ts";
 import type { ServerAddress } from "./address.ts";
@@ -79,17 +86,25 @@ function tlsOptions(address: ServerAddress): ConnectionOptions {
     ...(serverName === "" ? {} : { servername: serverName }),
     // The reason phrase carries PVE's errors, and HTTP/2 has none.
     ALPNProtocols: ["http/1.1"],
-    minVersion: "TLSv1.2",
   };
+}
+
+/** The certificates of a trust are parsed once, not for each connection: there may be hundreds. */
+const contexts = new WeakMap<CertificateTrust, SecureContext>();
+
+function contextOf(trust: CertificateTrust): SecureContext {
+  const known = contexts.get(trust);
+  if (known) return known;
+  const ca =
+    trust.kind === "ca" ? (trust.pem ?? [...getCACertificates("default"), ...getCACertificates("system")]) : [];
+  const made = createSecureContext({ minVersion: "TLSv1.2", ca });
+  contexts.set(trust, made);
+  return made;
 }
 
 /** For `rejectUnauthorized: false` see `openVerifiedSocket`: there the pin decides instead, and more strictly. */
 function trustOptions(trust: CertificateTrust): ConnectionOptions {
-  if (trust.kind === "fingerprint") return { rejectUnauthorized: false };
-  return {
-    rejectUnauthorized: true,
-    ca: trust.pem ?? [...getCACertificates("default"), ...getCACertificates("system")],
-  };
+  return { secureContext: contextOf(trust), rejectUnauthorized: trust.kind === "ca" };
 }
 
 function pinMismatch(address: ServerAddress, trust: CertificateTrust, socket: TLSSocket): ConnectFailed | undefined {
@@ -161,7 +176,7 @@ function unreachableAt(address: ServerAddress, detail: string, cause?: unknown):
  */
 function readFingerprint(address: ServerAddress, timeoutMs: number, clock: Clock): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...tlsOptions(address), rejectUnauthorized: false });
+    const socket = connect({ ...tlsOptions(address), minVersion: "TLSv1.2", rejectUnauthorized: false });
     const callOffTimeout = after(clock, timeoutMs, () =>
       socket.destroy(new Error(`no connection within ${timeoutMs} ms`)),
     );

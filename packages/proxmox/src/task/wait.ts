@@ -19,6 +19,8 @@ export interface WaitOptions {
   readonly clock?: Clock | undefined;
   /** Longest wait between two looks. The first are shorter: many tasks end within a second. Default 500. */
   readonly pollMs?: number | undefined;
+  /** How often the log is read while the task runs; the rest is read when it has ended. Default 400. */
+  readonly logEveryMs?: number | undefined;
   /** How long the node may be silent before the waiting is given up. Default 120 000. */
   readonly graceMs?: number | undefined;
 }
@@ -45,15 +47,20 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
   const clock = options.clock ?? systemClock;
   const pollMs = options.pollMs ?? 500;
   const graceMs = options.graceMs ?? 120_000;
+  const logEveryMs = options.logEveryMs ?? 400;
   const log = new LogFollower(source, upid, options);
   let waitMs = Math.min(FIRST_POLL_MS, pollMs);
   let heardAt = clock.now();
+  let logReadAt = heardAt;
   while (true) {
     options.signal?.throwIfAborted();
     try {
       // The status first: what a task wrote before it ended is then surely in the log that is read after.
       const status = await source.status(upid, { signal: options.signal });
-      await log.follow(status.running);
+      if (!status.running || clock.now() - logReadAt >= logEveryMs) {
+        await log.follow(status.running);
+        logReadAt = clock.now();
+      }
       heardAt = clock.now();
       if (!status.running) return resultOf(upid, status.exitStatus ?? "unexpected status");
     } catch (error) {
