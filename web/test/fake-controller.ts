@@ -191,6 +191,9 @@ export class FakeController {
     this.#mount(protocol.getOperation, ({ params }) => ({ status: 200, body: fleet.operation(params.id ?? "") }));
     this.#mount(protocol.fleetEvents, () => ({ status: 200 }));
     this.#mount(protocol.operationEvents, () => ({ status: 200 }));
+    this.#mount(protocol.getTemplate, () => ({ status: 200, body: fleet.template }));
+    this.#mount(protocol.buildTemplate, () => ({ status: 202, body: fleet.build() }));
+    this.#mount(protocol.cancelOperation, ({ params }) => ({ status: 202, body: fleet.cancel(params.id ?? "") }));
     this.#mountSettings();
   }
 

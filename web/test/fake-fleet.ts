@@ -11,6 +11,7 @@ import {
   operationSteps,
   type Sandbox,
   type SandboxState,
+  type Template,
   type Terminal,
   type TerminalKind,
 } from "@berth/protocol";
@@ -26,6 +27,22 @@ interface Told {
 export class FakeFleet {
   readonly sandboxes = new Map<string, Sandbox>();
   readonly ptys = new Map<string, FakePty>();
+  /** As a Proxmox of one's own has it once it was built. */
+  template: Template = {
+    vmid: 150,
+    state: "ready",
+    node: "pve1",
+    name: "berth-template",
+    error: null,
+    version: "0a1b2c3d4e5f6071",
+    latestVersion: "0a1b2c3d4e5f6071",
+    outdated: false,
+    builtAt: new Date(Date.now() - 86_400_000).toISOString(),
+    skipped: [],
+    build: null,
+    lastBuild: null,
+    templates: [],
+  };
   readonly #operations = new Map<string, Operation>();
   /** What was told of each operation, for streams that come later. */
   readonly #told = new Map<string, Told[]>();
@@ -90,6 +107,25 @@ export class FakeFleet {
     const operation = this.#begin(sandbox, verb);
     this.change(sandbox, { state: verb === "stop" ? "stopping" : "starting" });
     return { operation };
+  }
+
+  /** Takes the template away, as on a Proxmox that Berth has never been on. */
+  loseTemplate(): void {
+    const message = "There is no template 150 that the token may see.";
+    const error = { code: "template_unusable", message, hint: "Build one." };
+    this.template = { ...this.template, state: "missing", node: null, name: null, error, version: null, builtAt: null };
+  }
+
+  build(): { operation: Operation } {
+    const operation = this.#begin(undefined, "template_build");
+    this.template = { ...this.template, build: operation.id };
+    return { operation };
+  }
+
+  cancel(id: string): Operation {
+    const operation = this.operation(id);
+    this.#end(operation, "cancelled", null);
+    return operation;
   }
 
   /** The running step says something. */
@@ -168,13 +204,13 @@ export class FakeFleet {
     for (const { response } of this.#streams) response.destroy();
   }
 
-  #begin(sandbox: Sandbox, kind: OperationKind): Operation {
+  #begin(sandbox: Sandbox | undefined, kind: OperationKind): Operation {
     const idle = { state: "pending", progress: null, detail: null, startedAt: null, finishedAt: null } as const;
     const operation: Operation = {
       id: newId("operation"),
       kind,
-      sandboxId: sandbox.id,
-      sandboxName: sandbox.name,
+      sandboxId: sandbox?.id ?? null,
+      sandboxName: sandbox?.name ?? null,
       state: "running",
       steps: operationSteps[kind].map((name) => ({ name, ...idle })),
       error: null,
@@ -182,21 +218,34 @@ export class FakeFleet {
       finishedAt: null,
     };
     this.#operations.set(operation.id, operation);
-    this.change(sandbox, { operationId: operation.id });
+    if (sandbox) this.change(sandbox, { operationId: operation.id });
     this.advance(operation);
     return operation;
   }
 
   #finish(operation: Operation, error: Failure | null): void {
-    const state = error ? "failed" : "succeeded";
-    Object.assign(operation, { state, error, finishedAt: new Date().toISOString() });
-    const sandbox = this.#sandbox(operation.sandboxId);
-    if (operation.kind === "destroy" && !error) {
+    if (operation.sandboxId !== null) this.#changeAtEnd(this.#sandbox(operation.sandboxId), operation.kind, error);
+    else if (!error) {
+      const { latestVersion: version } = this.template;
+      const at = { state: "ready", vmid: 151, node: "pve1", error: null, outdated: false } as const;
+      this.template = { ...this.template, ...at, version, builtAt: new Date().toISOString() };
+    }
+    this.#end(operation, error ? "failed" : "succeeded", error);
+  }
+
+  #changeAtEnd(sandbox: Sandbox, kind: OperationKind, error: Failure | null): void {
+    if (kind === "destroy" && !error) {
       this.sandboxes.delete(sandbox.id);
       this.#tell({ event: "deleted", data: { kind: "sandbox", id: sandbox.id } });
     } else if (error) this.change(sandbox, { state: "failed", error, operationId: null });
-    else if (operation.kind === "stop") this.#settle(sandbox, "stopped");
+    else if (kind === "stop") this.#settle(sandbox, "stopped");
     else this.#settle(sandbox, "ready");
+  }
+
+  #end(operation: Operation, state: Operation["state"], error: Failure | null): void {
+    Object.assign(operation, { state, error, finishedAt: new Date().toISOString() });
+    if (operation.kind === "template_build") this.template = { ...this.template, build: null, lastBuild: operation.id };
+    this.#tell({ event: "operation", data: operation });
     this.#tellOf(operation.id, "done", operation);
   }
 
