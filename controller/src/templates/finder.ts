@@ -53,6 +53,7 @@ const freshMs = 10_000;
 export class TemplateFinder {
   readonly #deps: TemplateFinderDependencies;
   #known: { at: number; state: TemplateState } | undefined;
+  #seen: ReadonlySet<number> = new Set();
 
   constructor(dependencies: TemplateFinderDependencies) {
     this.#deps = dependencies;
@@ -72,6 +73,11 @@ export class TemplateFinder {
     return state;
   }
 
+  /** The ids of all containers, as of the last look: what is not among them is gone, or may not be seen any more. */
+  get seen(): ReadonlySet<number> {
+    return this.#seen;
+  }
+
   /** Forgets what is known: another one was built. */
   forget(): void {
     this.#known = undefined;
@@ -88,6 +94,7 @@ export class TemplateFinder {
 
   async #read(): Promise<TemplateState> {
     const containers = new Map((await this.#deps.client.cluster.containers()).map((one) => [one.vmid, one]));
+    this.#seen = new Set(containers.keys());
     for (const row of await this.#built(containers)) {
       const resource = containers.get(row.vmid ?? 0);
       const state = resource && (await this.#inspectBuilt(resource));

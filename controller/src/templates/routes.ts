@@ -14,11 +14,15 @@ export function templateRoutes(api: Api, module: TemplateModule): void {
   mount(api, getTemplate, async ({ caller }) => {
     const state = await asked(() => finder.find());
     const latestVersion = (await contents.version()) ?? null;
+    const templates = await presentAll(api.db, module, state);
+    const present = presentState(state, finder.vmid, latestVersion);
     return {
-      ...presentState(state, finder.vmid, latestVersion),
+      ...present,
+      // A mark has no room for long reasons.
+      skipped: templates.find(({ current }) => current)?.skipped ?? present.skipped,
       latestVersion,
       ...(await buildsOf(api.db, caller.user.id)),
-      templates: await presentAll(api.db, module, state),
+      templates,
     };
   });
 
@@ -75,7 +79,7 @@ async function buildsOf(db: Kysely<Database>, userId: string): Promise<Pick<Temp
 
 async function presentAll(
   db: Kysely<Database>,
-  { templates }: TemplateModule,
+  { templates, finder }: TemplateModule,
   state: TemplateState,
 ): Promise<Template["templates"]> {
   const counts = await db
@@ -87,7 +91,7 @@ async function presentAll(
   const sandboxes = new Map(counts.map(({ template_id: id, count }) => [id, Number(count)]));
   const current = state.kind === "ready" ? state.facts.built?.id : undefined;
   return (await templates.all()).flatMap(({ id, state: kind, vmid, node, version, built_at: builtAt, skipped }) =>
-    kind === "ready" && vmid !== null && node !== null && version !== null && builtAt !== null
+    kind === "ready" && vmid !== null && finder.seen.has(vmid) && node !== null && version !== null && builtAt !== null
       ? [
           {
             id,

@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   buildTemplate,
@@ -11,8 +11,13 @@ import {
   type Operation,
   type Sandbox,
 } from "@berth/protocol";
+import { normaliseFingerprint, ProxmoxClient } from "@berth/proxmox";
 import { eventually } from "@berth/testkit";
+import Type from "typebox";
+import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadFleetKeys } from "../../src/fleet/keys.ts";
+import { describeTemplate, readTemplateMark } from "../../src/templates/mark.ts";
 import { type Berth, startBerth } from "./berth.ts";
 
 const onLxc = process.env.BERTH_TEST_BACKEND === "lxc";
@@ -57,6 +62,20 @@ function reaches(berth: Berth, { id }: Operation, step: string): Promise<unknown
     { timeoutMs: buildMs, intervalMs: 20, what: `the step ${step}` },
   );
 }
+
+/** The bundled Proxmox, with the controller's own token. */
+async function proxmoxOf(berth: Berth): Promise<ProxmoxClient> {
+  const text = await readFile(join(berth.dataDir, "proxmox", "emulator.json"), "utf8");
+  const { url, token, fingerprint } = Value.Parse(emulatorFacts, JSON.parse(text));
+  const [id = "", secret = ""] = token.split("=");
+  return new ProxmoxClient({
+    urls: [url],
+    credentials: { kind: "token", id, secret },
+    trust: { kind: "fingerprint", fingerprints: [normaliseFingerprint(fingerprint)] },
+  });
+}
+
+const emulatorFacts = Type.Object({ url: Type.String(), token: Type.String(), fingerprint: Type.String() });
 
 describe.runIf(!onLxc)("a template's build where containers are processes", () => {
   let berth: Berth;
@@ -162,6 +181,23 @@ describe.runIf(onLxc)("a template's build", () => {
       timeoutMs: 30_000,
       what: "Claude's version",
     });
+  });
+
+  it("is called old when this Berth would put something else into it", async () => {
+    const { vmid, latestVersion } = await template();
+    const keys = await loadFleetKeys(berth.dataDir);
+    const client = await proxmoxOf(berth);
+    const at = { node: "pve", vmid };
+    const mark = readTemplateMark(keys, (await client.containers.config(at)).description, vmid);
+    if (mark.kind !== "ours") throw new Error(`the template's mark is ${mark.kind}`);
+    const rewrite = (version: string) =>
+      client.containers.configure(at, { description: describeTemplate(keys, { ...mark.statement, version }) });
+    await rewrite("an-older-one");
+    // What was read of it a moment ago is believed for ten seconds.
+    await eventually(async () => (await template()).outdated, { timeoutMs: 20_000, what: "the template to be old" });
+    expect(await template()).toMatchObject({ version: "an-older-one", latestVersion, state: "ready" });
+    await rewrite(mark.statement.version);
+    await client[Symbol.asyncDispose]();
   });
 
   it("is found again after the database was lost", async () => {

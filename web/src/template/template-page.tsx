@@ -81,7 +81,7 @@ function Facts({ template }: { template: Template }) {
       <dt>Version</dt>
       <dd>
         {version === null ? (
-          "that of the bundled Proxmox, made anew with Berth"
+          "not said: it came with the bundled Proxmox, or was made by hand"
         ) : (
           <span className="mono">{version}</span>
         )}
