@@ -42,7 +42,7 @@ async function install({ key, works, installed = "" }: Machine, optional: boolea
   ]) {
     await mkdir(join(folder, path), { recursive: true });
   }
-  const real = ["cat", "cut", "head", "mkdir", "mktemp", "rm", "sed", "chmod", "grep", "printf"];
+  const real = ["cat", "cut", "head", "mkdir", "mktemp", "rm", "sed", "chmod", "grep", "printf", "find"];
   for (const name of real) {
     const path = execFileSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();
     await put(`bin/${name}`, `#!/bin/sh\nexec ${path.startsWith("/") ? path : `/usr/bin/${name}`} "$@"\n`);

@@ -72,7 +72,7 @@ describe.skipIf(!canBuild)("a Debian that is provisioned without a network", () 
     expect(await readFile(join(root, guestPaths.machineId), "utf8")).toBe("");
     expect(await readdir(join(root, "var/lib/apt/lists"))).toEqual([]);
     expect(await readdir(join(root, "tmp"))).toEqual([]);
-    await expect(stat(join(root, "var/lib/docker"))).rejects.toThrow("ENOENT");
+    expect(await readdir(join(root, "var/lib/docker")).catch(() => [])).toEqual([]);
   });
 
   it("has a user with sudo and Docker, without a password", () => {

@@ -1,3 +1,4 @@
+import { guestUser } from "@berth/protocol";
 import { templatePaths } from "../payload/paths.ts";
 import { type DockerRelease, dockerReleases, dockerRepository } from "./docker-releases.ts";
 import type { Step } from "./shell.ts";
@@ -115,7 +116,8 @@ if ! is_booted; then
 fi
 systemctl daemon-reload
 systemctl start docker.socket
-runuser -u berth -- /${templatePaths.proveDocker} || die 'Docker starts no container here: the container needs the feature nesting=1'
+runuser -u ${guestUser} -- /${templatePaths.proveDocker} || die 'Docker starts no container here: the container needs the feature nesting=1'
 empty_docker
+systemctl start docker.socket
 `,
 };

@@ -23,7 +23,7 @@ export async function provisionBelow(root: string, options: ProvisionBelowOption
   await copyFile("/etc/resolv.conf", resolver).catch(() => {});
   const shift = options.idOffset ?? 0;
   const inside = ["chroot", root, "/bin/sh", "-s"];
-  const contained = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", mounts, "sh", root, ...inside];
+  const contained = [...apart, "--", "sh", "-c", mounts, "sh", root, ...inside];
   const command = shift === 0 ? contained : ["lxc-usernsexec", ...idMap(shift), "--", ...contained];
   const [name = "", ...args] = command;
   try {
@@ -37,8 +37,12 @@ export async function provisionBelow(root: string, options: ProvisionBelowOption
   }
 }
 
-/** A file system of its own for what the programs put into /run, and the devices of this machine. */
-const mounts = 'root=$1; shift; mount -t tmpfs tmpfs "$root/run" && mount --rbind /dev "$root/dev" && exec "$@"';
+/** Mounts and processes of its own, which end with it whatever happens to this one. */
+const apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
+
+/** What programs expect to find: somewhere for what they put into /run, the machine's devices, and themselves. */
+const mounts =
+  'root=$1; shift; mount -t tmpfs tmpfs "$root/run" && mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" && exec "$@"';
 
 /** The ids of an unprivileged container. */
 function idMap(offset: number): readonly string[] {

@@ -37,7 +37,8 @@ export function factsStep(version: string): Step {
     name: "facts",
     script: String.raw`
 export SKIPPED_FILE="$skipped_file" TEMPLATE_VERSION=${quoted(version)}
-DOCKER_VERSION=$(docker --version 2>/dev/null | sed 's/^Docker version \([^,]*\).*/\1/')
+# Not the client's: asking that one wakes the engine.
+DOCKER_VERSION=$(dockerd --version 2>/dev/null | sed 's/^Docker version \([^,]*\).*/\1/')
 export DOCKER_VERSION
 /${templatePaths.node} -e '
   const { readFileSync, writeFileSync } = require("node:fs");
