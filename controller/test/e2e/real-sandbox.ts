@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sshKeyPair } from "@berth/base/node";
 import { createKey, guestUser, type Sandbox } from "@berth/protocol";
-import { eventually, spawnProcess, temporaryDirectory } from "@berth/testkit";
+import { eventually, temporaryDirectory } from "@berth/testkit";
 import { loadFleetKeys } from "../../src/fleet/keys.ts";
 import type { Berth } from "./berth.ts";
 
@@ -41,24 +41,6 @@ export class SshUser {
     const { code, stdout, stderr } = await this.attempt(sandbox, command);
     if (code !== 0) throw new Error(`\`${command}\` ended with ${code}: ${stderr}${stdout}`);
     return stdout.trim();
-  }
-
-  /**
-   * Makes a port of this machine's 127.0.0.1 one of the sandbox's own, until the sandbox ends it or `close` is called:
-   * of this machine, a sandbox reaches nothing but the agents' port.
-   */
-  async forward(sandbox: Sandbox, port: number): Promise<{ close(): Promise<void> }> {
-    const args = await this.#arguments(sandbox, guestUser, ["ExitOnForwardFailure=yes", "ServerAliveInterval=5"]);
-    const tunnel = spawnProcess({
-      command: "ssh",
-      args: ["-R", `127.0.0.1:${port}:127.0.0.1:${port}`, ...args, "echo forwards; exec sleep infinity"],
-    });
-    await tunnel.waitForLine("forwards");
-    return {
-      close: async () => {
-        await tunnel.stop();
-      },
-    };
   }
 
   /** Runs a command line in a sandbox, with other options of OpenSSH or as another user. */
@@ -99,6 +81,28 @@ export function untilRuns(ssh: SshUser, sandbox: Sandbox, command: string): Prom
     return ended.code === 0 ? ended : undefined;
   };
   return eventually(runs, { timeoutMs: 60_000, intervalMs: 200, what: `\`${command}\` in ${sandbox.name}` });
+}
+
+/** Freezes all processes of a sandbox's container for so long, as a backup or a pause by hand does. */
+export async function freezeFor(berth: Berth, sandbox: Sandbox, ms: number): Promise<void> {
+  const { path, frozen, thawed } = await freezer(berth, sandbox);
+  await writeFile(path, frozen);
+  try {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  } finally {
+    await writeFile(path, thawed);
+  }
+}
+
+/** The switch of the kernel's, in version 2 of its control groups or in version 1. */
+async function freezer(berth: Berth, sandbox: Sandbox): Promise<{ path: string; frozen: string; thawed: string }> {
+  const [, init = ""] = /^\/proc\/(\d+)\/root$/.exec(await berth.rootOf(sandbox)) ?? [];
+  // The container's first process may be in a group of its own below.
+  const groups = await readFile(`/proc/${init}/cgroup`, "utf8");
+  const group = /\/lxc\.payload\.[^/\n]+/.exec(groups)?.[0] ?? "";
+  return /^\d+:freezer:/m.test(groups)
+    ? { path: `/sys/fs/cgroup/freezer${group}/freezer.state`, frozen: "FROZEN", thawed: "THAWED" }
+    : { path: `/sys/fs/cgroup${group}/cgroup.freeze`, frozen: "1", thawed: "0" };
 }
 
 function execute(command: string, args: readonly string[]): Promise<Ended> {

@@ -14,7 +14,7 @@ import Type from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, prepareBerth } from "./berth.ts";
-import { SshUser, unitProperty, untilRuns } from "./real-sandbox.ts";
+import { freezeFor, SshUser, unitProperty, untilRuns } from "./real-sandbox.ts";
 
 const size = { cols: 100, rows: 30 };
 
@@ -96,7 +96,7 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
     expect(await unitProperty(ssh, one, "berth-agent", "ActiveState")).toBe("active");
   });
 
-  it("have a wedged agent started anew by the watchdog, and their terminals live on", async () => {
+  it.concurrent("have a wedged agent started anew by the watchdog, and their terminals live on", async () => {
     const id = await shell(two);
     await ssh.run(two, "sudo systemctl kill --signal STOP berth-agent");
     const restarted = async () => (await unitProperty(ssh, two, "berth-agent", "NRestarts")) === "1";
@@ -105,6 +105,19 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
     const typed = () => type(id, "clear; echo $remembered alive").then(() => true);
     await eventually(typed, { timeoutMs: 30_000, what: "the agent's return" });
     await shows(id, /^kept alive/m);
+  }, 120_000);
+
+  it.concurrent("keep their terminals over a freeze that is longer than any watchdog's time", async () => {
+    const id = await shell(one);
+    const host = () => unitProperty(ssh, one, "berth-pty-host", "MainPID");
+    const before = await host();
+    await freezeFor(berth, one, 35_000);
+    // systemd kills the agent when it thaws, and this must be all.
+    await untilRuns(ssh, one, "systemctl is-active berth-agent");
+    const typed = () => type(id, "clear; echo $remembered through").then(() => true);
+    await eventually(typed, { timeoutMs: 30_000, what: "the agent's return" });
+    await shows(id, /^kept through/m);
+    expect(await host()).toBe(before);
   }, 120_000);
 
   it("are opened by a key alone, and root has no password", async () => {
@@ -165,8 +178,6 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
   });
 
   it("come back by themselves from a reboot: Claude goes on with its conversation, and a shell has ended", async () => {
-    const port = Number(new URL(stub.url).port);
-    const before = await ssh.forward(one, port);
     const claude = await berth.openTerminal(one.id, { kind: "claude", ...size });
     await shows(claude.id, /^\s*❯/m);
     await type(claude.id, "say the first answer");
@@ -177,8 +188,6 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
 
     await ssh.attempt(one, "sudo systemctl reboot");
     await untilRuns(ssh, one, `test $(${boots}) -gt ${count} && systemctl is-active berth-agent berth-pty-host`);
-    await before.close();
-    const after = await ssh.forward(one, port);
 
     await inState(claude.id, "running", 2);
     await shows(claude.id, /the first answer[\s\S]*^\s*❯/m);
@@ -187,6 +196,5 @@ describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 15
     expect(JSON.stringify(stub.requests.findLast(({ tools }) => tools.length > 0)?.body)).toContain("the first answer");
     expect((await inState(bash, "exited", 1)).exit).toEqual({ code: null, signal: null });
     expect(await screen(bash)).toMatch(/^pid=\d+$/m);
-    await after.close();
   }, 120_000);
 });
