@@ -6,7 +6,7 @@ import { convert } from "./steps/convert.ts";
 import { create, noteMaking, release, reserve } from "./steps/create.ts";
 import type { BuildDependencies, BuildStep } from "./steps/dependencies.ts";
 import { findDebian } from "./steps/find-debian.ts";
-import { destroy, powerOff, shutdown, start, stopTask } from "./steps/power.ts";
+import { type ClearingDependencies, destroy, powerOff, shutdown, start, stopTask } from "./steps/power.ts";
 import { prove } from "./steps/prove.ts";
 import { provision, send } from "./steps/provision.ts";
 
@@ -32,11 +32,12 @@ export const buildingActions: Record<BuildingAction, BuildStep> = {
 };
 
 /** What each action that clears up does. */
-export const clearingActions: Record<ClearingAction, (deps: BuildDependencies, row: TemplateRow) => Promise<void>> = {
-  "stop-task": stopTask,
-  kill: powerOff,
-  destroy,
-};
+export const clearingActions: Record<ClearingAction, (deps: ClearingDependencies, row: TemplateRow) => Promise<void>> =
+  {
+    "stop-task": stopTask,
+    kill: powerOff,
+    destroy,
+  };
 
 async function followTask(deps: BuildDependencies, row: TemplateRow, operation: OperationRow): Promise<void> {
   const follow = () => deps.tasks.follow(row, operation);

@@ -1,10 +1,13 @@
-import { backoffMs, unreachable } from "@berth/base";
+import { after, backoffMs, unreachable } from "@berth/base";
 import type { Failure, StepName } from "@berth/protocol";
 import { isProxmoxError } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
+import type { Kysely } from "kysely";
 import type { OperationRow } from "../operations/record.ts";
-import { judge, Superseded } from "../sandboxes/failures.ts";
+import { judge, StepFailure, Superseded } from "../sandboxes/failures.ts";
 import { stepOf } from "../sandboxes/tasks.ts";
+import type { Database } from "../store/tables.ts";
+import { inTransaction } from "../store/transaction.ts";
 import { type BuildingAction, buildingActions, type ClearingAction, clearingActions } from "./actions.ts";
 import { observeBuild } from "./observe.ts";
 import { type BuildPlan, planBuild, type WantedTemplate } from "./plan.ts";
@@ -12,13 +15,18 @@ import { containerOf, type TemplateRow } from "./record.ts";
 import { converted } from "./steps/convert.ts";
 import type { BuildDependencies } from "./steps/dependencies.ts";
 
-export interface TemplateBuilderDependencies extends BuildDependencies {
+export interface TemplateBuilderDependencies extends Omit<BuildDependencies, "tasks"> {
+  db: Kysely<Database>;
+  /** Runs tasks as long as the signal is not aborted. */
+  tasksUntil(signal: AbortSignal): BuildDependencies["tasks"];
   log: FastifyBaseLogger;
 }
 
 const retryBackoff = { firstMs: 500, maxMs: 15_000 };
 /** A person waits for a build, and can begin another: what passes by itself does so within a few minutes. */
 const maxTries = 10;
+/** Nothing that a build waits for takes this long, in milliseconds: neither a download nor an installation. */
+const stepLimitMs = 60 * 60_000;
 /** How often it is tried to take away what could not be taken away, in milliseconds. */
 const leftoverMs = 10 * 60_000;
 
@@ -129,7 +137,10 @@ export class TemplateBuilder {
     }
     if (name) await this.#deps.journal.step(operation, name);
     if (step === "adopt") return await this.#adopt(row, operation);
-    await this.#interruptible(row, (signal) => buildingActions[step](this.#deps, row, operation, signal));
+    await this.#interruptible(row, (signal) => {
+      const deps = { ...this.#deps, tasks: this.#deps.tasksUntil(signal) };
+      return buildingActions[step](deps, row, operation, signal);
+    });
     // A boot mends what keeps sshd from letting Berth in, or does not: it is no progress by itself.
     if (row.attempts > 0 && step !== "start") await this.#deps.templates.change(row, { attempts: 0 });
     return "go on";
@@ -138,22 +149,29 @@ export class TemplateBuilder {
   async #interruptible(row: TemplateRow, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const interrupted = new AbortController();
     this.#working.set(row.id, interrupted);
+    const callOff = after(this.#deps.clock, stepLimitMs, () => interrupted.abort(endless));
     try {
       await work(AbortSignal.any([interrupted.signal, this.#deps.signal]));
     } finally {
+      callOff();
       this.#working.delete(row.id);
+      // Why it was interrupted says more than what came of it.
+      interrupted.signal.throwIfAborted();
     }
-    interrupted.signal.throwIfAborted();
   }
 
   /** The template is made: from now on sandboxes are cloned from it. */
   async #adopt(row: TemplateRow, operation: OperationRow): Promise<undefined> {
-    const { templates, journal, finder, log } = this.#deps;
+    const { db, templates, journal, finder, log } = this.#deps;
     await converted(this.#deps, row);
     await journal.log(operation, "adopt", "berth", `new sandboxes are cloned from the template ${row.vmid}`);
-    await templates.change(row, { state: "ready", state_since: this.#now(), look_at: null, task: null, attempts: 0 });
+    const ready = { state: "ready" as const, state_since: this.#now(), look_at: null, task: null, attempts: 0 };
+    // Together: nobody would look at a template again whose operation had not ended.
+    await inTransaction(db, async ({ trx }) => {
+      await templates.change(row, ready, trx);
+      await journal.succeedIn(trx, operation);
+    });
     finder.forget();
-    await journal.succeed(operation);
     log.info({ templateId: row.id, vmid: row.vmid, version: row.version }, "a template is built");
   }
 
@@ -239,6 +257,15 @@ export class TemplateBuilder {
     return new Date(this.#deps.clock.now());
   }
 }
+
+const endless = new StepFailure(
+  {
+    code: "step_endless",
+    message: "The step did not end within an hour.",
+    hint: "Look at the task in Proxmox, or at the container's console; then build again.",
+  },
+  { retry: false },
+);
 
 function wantedOf(row: TemplateRow, operation: OperationRow | undefined): WantedTemplate {
   const running = runningStep(operation);

@@ -51,18 +51,19 @@ export function makeTemplateModule(deps: TemplateModuleDependencies): TemplateMo
   const journal = new OperationJournal({ db, events, clock });
   const finder = new TemplateFinder({ client, keys, templates, vmid: deps.templateVmid, clock });
   const contents = new ContentsFinder();
-  const tasks = new TaskRunner<TemplateRow>({
-    client,
-    journal,
-    note: (row, task) => templates.change(row, { task: task && JSON.stringify(task) }),
-    signal: stopping.signal,
-  });
+  const tasksUntil = (signal: AbortSignal) =>
+    new TaskRunner<TemplateRow>({
+      client,
+      journal,
+      note: (row, task) => templates.change(row, { task: task && JSON.stringify(task) }),
+      signal,
+    });
   const builder = new TemplateBuilder({
     ...deps,
     templates,
     finder,
     contents,
-    tasks,
+    tasksUntil,
     journal,
     signal: stopping.signal,
   });

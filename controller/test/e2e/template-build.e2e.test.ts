@@ -201,7 +201,7 @@ describe.runIf(onLxc)("a template's build", () => {
   });
 
   it("is found again after the database was lost", async () => {
-    const { vmid, version } = await template();
+    const { vmid, latestVersion: version } = await template();
     await berth.stop();
     await rm(join(berth.dataDir, "postgres"), { recursive: true });
     await berth.start();

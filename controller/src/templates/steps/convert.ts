@@ -30,7 +30,10 @@ export const convert: BuildStep = async (deps, row) => {
 };
 
 /** Waits until Proxmox has turned its disk into one that clones share; the call answers before that. */
-export async function converted({ client, signal }: BuildDependencies, row: TemplateRow): Promise<void> {
+export async function converted(
+  { client, signal }: Pick<BuildDependencies, "client" | "signal">,
+  row: TemplateRow,
+): Promise<void> {
   const { node, vmid } = placeOf(row);
   const listed = await client.tasks.list(node, { vmid, type: "vztemplate", source: "all" });
   const [newest] = listed.toSorted((a, b) => b.startedAtSeconds - a.startedAtSeconds);
