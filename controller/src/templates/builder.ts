@@ -1,22 +1,20 @@
 import { after, backoffMs, unreachable } from "@berth/base";
-import type { Failure, StepName } from "@berth/protocol";
+import type { StepName } from "@berth/protocol";
 import { isProxmoxError } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
-import type { Kysely } from "kysely";
 import type { OperationRow } from "../operations/record.ts";
 import { judge, StepFailure, Superseded } from "../sandboxes/failures.ts";
 import { stepOf } from "../sandboxes/tasks.ts";
-import type { Database } from "../store/tables.ts";
-import { inTransaction } from "../store/transaction.ts";
 import { type BuildingAction, buildingActions, type ClearingAction, clearingActions } from "./actions.ts";
+import type { BuildEndings } from "./endings.ts";
 import { observeBuild } from "./observe.ts";
 import { type BuildPlan, planBuild, type WantedTemplate } from "./plan.ts";
-import { containerOf, type TemplateRow } from "./record.ts";
+import { runningStep, type TemplateRow } from "./record.ts";
 import { converted } from "./steps/convert.ts";
 import type { BuildDependencies } from "./steps/dependencies.ts";
 
 export interface TemplateBuilderDependencies extends Omit<BuildDependencies, "tasks"> {
-  db: Kysely<Database>;
+  endings: BuildEndings;
   /** Runs tasks as long as the signal is not aborted. */
   tasksUntil(signal: AbortSignal): BuildDependencies["tasks"];
   log: FastifyBaseLogger;
@@ -27,8 +25,6 @@ const retryBackoff = { firstMs: 500, maxMs: 15_000 };
 const maxTries = 10;
 /** Nothing that a build waits for takes this long, in milliseconds: neither a download nor an installation. */
 const stepLimitMs = 60 * 60_000;
-/** How often it is tried to take away what could not be taken away, in milliseconds. */
-const leftoverMs = 10 * 60_000;
 
 /** Looks at one template: does the next step of its build, or of clearing up after it, until nothing is left to do. */
 export class TemplateBuilder {
@@ -111,8 +107,8 @@ export class TemplateBuilder {
         return next.ms;
       case "fail":
         return row.state === "building"
-          ? await this.#giveUp(row, operation, next.name, next.failure)
-          : await this.#leave(row, operation, next.failure);
+          ? await this.#deps.endings.giveUp(row, operation, next.name, next.failure)
+          : await this.#deps.endings.leave(row, operation, next.failure);
       case "step":
         return await this.#step(row, operation, next);
       default:
@@ -125,18 +121,21 @@ export class TemplateBuilder {
     operation: OperationRow | undefined,
     { step, name }: Extract<BuildPlan, { kind: "step" }>,
   ): Promise<"go on" | undefined> {
-    if (step === "forget") return await this.#forget(row, operation);
+    if (step === "forget") return await this.#deps.endings.forget(row, operation);
     if (isClearing(step)) {
       await clearingActions[step](this.#deps, row);
       return "go on";
     }
     // A build whose operation has ended is wanted by nobody.
     if (!operation) {
-      await this.#discard(row, null);
+      await this.#deps.endings.discard(row, null);
       return "go on";
     }
     if (name) await this.#deps.journal.step(operation, name);
-    if (step === "adopt") return await this.#adopt(row, operation);
+    if (step === "adopt") {
+      await converted(this.#deps, row);
+      return await this.#deps.endings.adopt(row, operation);
+    }
     await this.#interruptible(row, (signal) => {
       const deps = { ...this.#deps, tasks: this.#deps.tasksUntil(signal) };
       return buildingActions[step](deps, row, operation, signal);
@@ -160,30 +159,13 @@ export class TemplateBuilder {
     }
   }
 
-  /** The template is made: from now on sandboxes are cloned from it. */
-  async #adopt(row: TemplateRow, operation: OperationRow): Promise<undefined> {
-    const { db, templates, journal, finder, log } = this.#deps;
-    await converted(this.#deps, row);
-    await journal.log(operation, "adopt", "berth", `new sandboxes are cloned from the template ${row.vmid}`);
-    const ready = { state: "ready" as const, state_since: this.#now(), look_at: null, task: null, attempts: 0 };
-    // Together: nobody would look at a template again whose operation had not ended.
-    await inTransaction(db, async ({ trx }) => {
-      await templates.change(row, ready, trx);
-      await journal.succeedIn(trx, operation);
-    });
-    finder.forget();
-    log.info({ templateId: row.id, vmid: row.vmid, version: row.version }, "a template is built");
-  }
-
   async #afterError(row: TemplateRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
     const { failure, tries } = judge(error);
     const { templates, journal, clock, log } = this.#deps;
     const attempts = row.attempts + 1;
     try {
       const operation = row.operation_id === null ? undefined : await journal.open(row.operation_id);
-      if (
-        attempts >= Math.min(tries, isTaskFailure(error) ? 1 : tries === Number.POSITIVE_INFINITY ? tries : maxTries)
-      ) {
+      if (attempts >= triesOf(error, tries)) {
         const next = { kind: "fail" as const, name, failure };
         const again = await this.#carryOut(row, operation, next);
         return again === "go on" ? 0 : again;
@@ -196,65 +178,6 @@ export class TemplateBuilder {
       log.error({ templateId: row.id, err: databaseError }, "a failed step could not be written down");
       return retryBackoff.maxMs;
     }
-  }
-
-  /** The build has failed; its operation ends when what it has made is gone. */
-  async #giveUp(
-    row: TemplateRow,
-    operation: OperationRow | undefined,
-    name: StepName | undefined,
-    failure: Failure,
-  ): Promise<"go on"> {
-    const step = name ?? runningStep(operation)?.name;
-    if (operation && step) {
-      const taking = row.vmid === null ? "" : ` Taking ${containerOf(row)} away again.`;
-      await this.#deps.journal.step(operation, stepOf(step), `${failure.message}${taking}`);
-    }
-    await this.#discard(row, failure);
-    return "go on";
-  }
-
-  #discard(row: TemplateRow, failure: Failure | null): Promise<void> {
-    return this.#deps.templates.change(row, {
-      state: "discarding",
-      state_since: this.#now(),
-      error: failure && JSON.stringify(failure),
-      attempts: 0,
-      look_at: this.#now(),
-    });
-  }
-
-  /** Nothing of the build is left: its operation ends, and then its row goes. */
-  async #forget(row: TemplateRow, operation: OperationRow | undefined): Promise<undefined> {
-    if (operation) await this.#end(operation, row.error);
-    await this.#deps.templates.remove(row.id);
-  }
-
-  /** What the build has made could not be taken away: its operation ends all the same, and it is tried now and then. */
-  async #leave(row: TemplateRow, operation: OperationRow | undefined, why: Failure): Promise<number> {
-    if (operation) {
-      const cause = row.error ?? { code: "cancelled", message: "The build was cancelled." };
-      await this.#deps.journal.fail(operation, undefined, {
-        code: cause.code,
-        message: `${cause.message} And ${containerOf(row)} could not be taken away again: ${why.message}`,
-        hint: [cause.hint, why.hint].filter((hint) => hint !== undefined).join(" "),
-      });
-    }
-    await this.#deps.templates.change(row, {
-      attempts: 0,
-      state_since: this.#now(),
-      look_at: new Date(this.#deps.clock.now() + leftoverMs),
-    });
-    return leftoverMs;
-  }
-
-  async #end(operation: OperationRow, failure: Failure | null): Promise<void> {
-    if (failure) await this.#deps.journal.fail(operation, undefined, failure);
-    else await this.#deps.journal.cancel(operation);
-  }
-
-  #now(): Date {
-    return new Date(this.#deps.clock.now());
   }
 }
 
@@ -284,15 +207,13 @@ function wantedOf(row: TemplateRow, operation: OperationRow | undefined): Wanted
   };
 }
 
-function runningStep(operation: OperationRow | undefined) {
-  return operation?.steps.find((step) => step.state === "running");
-}
-
 function isClearing(step: BuildingAction | ClearingAction | "adopt"): step is ClearingAction {
   return Object.hasOwn(clearingActions, step);
 }
 
-/** A task that failed for a reason of its own fails again; a call that was refused for one may not. */
-function isTaskFailure(error: unknown): boolean {
-  return isProxmoxError(error, "other") && error.status === undefined;
+/** How often a step is tried: fewer times than one of a sandbox, but for a Proxmox that is away altogether. */
+function triesOf(error: unknown, tries: number): number {
+  // A task that failed for a reason of its own fails again; a call that was refused for one may not.
+  if (isProxmoxError(error, "other") && error.status === undefined) return 1;
+  return tries === Number.POSITIVE_INFINITY ? tries : Math.min(tries, maxTries);
 }

@@ -11,6 +11,7 @@ import { WorkLoop } from "../sandboxes/work-loop.ts";
 import type { Database } from "../store/tables.ts";
 import { TemplateBuilder } from "./builder.ts";
 import { ContentsFinder } from "./contents.ts";
+import { BuildEndings } from "./endings.ts";
 import { TemplateFinder } from "./finder.ts";
 import type { TemplateRow } from "./record.ts";
 import { Templates } from "./repository.ts";
@@ -60,6 +61,7 @@ export function makeTemplateModule(deps: TemplateModuleDependencies): TemplateMo
     });
   const builder = new TemplateBuilder({
     ...deps,
+    endings: new BuildEndings({ db, templates, journal, finder, clock, log }),
     templates,
     finder,
     contents,
