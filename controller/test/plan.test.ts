@@ -11,6 +11,7 @@ const fresh: Desired = {
   abandonedVmids: [],
   claimedAt: now,
   cloneAsked: false,
+  steps: ["reserve", "clone", "configure", "start", "address", "bootstrap", "agent", "ready"],
   running: undefined,
 };
 const made: Desired = { ...fresh, vmid: 151, configured: true, bootstrapped: true };
@@ -19,6 +20,7 @@ const ours = (more: Partial<Extract<ObservedContainer, { kind: "ours" }>> = {}):
   power: "running",
   lock: undefined,
   address: "10.0.0.2",
+  whole: true,
   ...more,
 });
 const seen = (container: ObservedContainer, more: Partial<Observed> = {}): Observed => ({

@@ -40,19 +40,20 @@ export class FreeIds {
     const taken = new Set([...seen, ...claimed, ...building].map(({ vmid }) => vmid));
     for (let vmid = first; vmid < first + candidates; vmid++) {
       // The list shows only what the token may see; the last word is Proxmox's.
-      if (!taken.has(vmid) && (await this.#isFree(vmid))) return vmid;
+      if (!taken.has(vmid) && (await isIdFree(this.#client, vmid))) return vmid;
     }
     return undefined;
   }
+}
 
-  async #isFree(vmid: number): Promise<boolean> {
-    try {
-      await this.#client.api().cluster.nextid.$get({ vmid });
-      return true;
-    } catch (error) {
-      if (isProxmoxError(error, "invalid")) return false;
-      throw error;
-    }
+/** Whether nothing in the cluster has this id, also nothing that may not be read. It may be taken a moment later. */
+export async function isIdFree(client: ProxmoxClient, vmid: number): Promise<boolean> {
+  try {
+    await client.api().cluster.nextid.$get({ vmid });
+    return true;
+  } catch (error) {
+    if (isProxmoxError(error, "invalid")) return false;
+    throw error;
   }
 }
 

@@ -45,6 +45,12 @@ export class OperationJournal {
       .executeTakeFirst();
   }
 
+  /** Whether an operation has ended by now, such as because something else is wanted. */
+  async hasEnded({ id }: OperationRow): Promise<boolean> {
+    const row = await this.#db.selectFrom("operations").select("finished_at").where("id", "=", id).executeTakeFirst();
+    return row?.finished_at !== null;
+  }
+
   /** Says that a step runs, and what it waits for. Does nothing if that was said before. */
   async step(operation: OperationRow, name: StepName, detail: string | null = null): Promise<void> {
     const steps = stepBegun(operation.steps, name, detail, this.#now());
@@ -101,8 +107,18 @@ export class OperationJournal {
 
   /** Ends the operation at a step that could not be done. */
   async fail(operation: OperationRow, name: StepName | undefined, failure: Failure): Promise<void> {
+    await this.#events.transaction((trx) => this.failIn(trx, operation, name, failure));
+  }
+
+  /** The same inside the caller's transaction. */
+  async failIn(
+    trx: Transaction<Database>,
+    operation: OperationRow,
+    name: StepName | undefined,
+    failure: Failure,
+  ): Promise<void> {
     const steps = failedAt(operation.steps, name, failure, this.#now());
-    await this.#write(operation, { state: "failed", steps, error: failure });
+    await this.#writeIn(trx, operation, { state: "failed", steps, error: failure });
   }
 
   /** Ends the operation as one that is not wanted any more. */

@@ -2,11 +2,14 @@ import type { Failure, Step, StepName } from "@berth/protocol";
 
 /**
  * The steps of an operation when one of them begins or goes on. Those before it that never began were not needed; those
- * that ran have succeeded. Pure.
+ * that ran have succeeded. Work that the operation does not list, such as cloning in a start, counts as its first step.
+ * Pure.
  */
 export function stepBegun(steps: readonly Step[], name: StepName, detail: string | null, now: Date): Step[] {
-  const index = steps.findIndex((step) => step.name === name);
-  if (index < 0) return [...steps];
+  const index = Math.max(
+    0,
+    steps.findIndex((step) => step.name === name),
+  );
   return steps.map((step, at) => {
     if (at < index) return passed(step, now);
     if (at > index)

@@ -6,6 +6,7 @@ import { cloneFacts, cloneTemplate, placeFor } from "./steps/clone.ts";
 import { configure } from "./steps/configure.ts";
 import { type ActionDependencies, place, readyTemplate } from "./steps/dependencies.ts";
 import { deleteAbandoned, destroy } from "./steps/destroy.ts";
+import { beginOn } from "./task-watch.ts";
 
 /** A step: it may be repeated after a kill at any line, and says in `operation`'s log what it did. */
 type Perform = (row: SandboxRow, operation: OperationRow) => Promise<void>;
@@ -28,16 +29,22 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     start: async (row, operation) => {
       // Written first: the boot that follows is the one that was asked for, also if nobody lives to see it.
       await sandboxes.change(row, { boot_done: row.boot_wanted, address: null });
-      await tasks.run(row, operation, "start", () => client.containers.start(place(row)), ["running"]);
+      const at = place(row);
+      const begin = () => beginOn(client, at, "vzstart", () => client.containers.start(at));
+      await tasks.run(row, operation, "start", begin, ["running"]);
     },
     bootstrap: (row, operation) => bootstrap(deps, row, operation),
     shutdown: async (row, operation) => {
-      const begin = () => client.containers.shutdown(place(row), { timeoutSeconds: shutdownSeconds, forceStop: true });
+      const at = place(row);
+      const order = { timeoutSeconds: shutdownSeconds, forceStop: true };
+      const begin = () => beginOn(client, at, "vzshutdown", () => client.containers.shutdown(at, order));
       await tasks.run(row, operation, "stop", begin, ["not_running"]);
       deps.dropLink(row.id);
     },
     kill: async (row, operation) => {
-      await tasks.run(row, operation, "stop", () => client.containers.stop(place(row)), ["not_running"]);
+      const at = place(row);
+      const begin = () => beginOn(client, at, "vzstop", () => client.containers.stop(at));
+      await tasks.run(row, operation, "stop", begin, ["not_running"]);
       deps.dropLink(row.id);
     },
     delete: async (row, operation) => {

@@ -73,6 +73,16 @@ export class Claims {
       .execute();
   }
 
+  /** All ids for which a clone call was made whose end was not seen. */
+  asked(sandboxId: string) {
+    return this.#db
+      .selectFrom("claims")
+      .selectAll()
+      .where("sandbox_id", "=", sandboxId)
+      .where("asked", "=", true)
+      .execute();
+  }
+
   /** The claim on the id that a sandbox holds. */
   held(sandboxId: string) {
     return this.#db

@@ -1,13 +1,16 @@
 import type { Failure } from "@berth/protocol";
 import { isProxmoxError } from "@berth/proxmox";
 
+/** Whether trying again may help: never, for some minutes, or as long as it takes. */
+export type Retry = boolean | "patiently";
+
 /** A step failed for a reason that is known: what it is, and whether trying again may help. */
 export class StepFailure extends Error {
   override readonly name = "StepFailure";
   readonly failure: Failure;
-  readonly retry: boolean;
+  readonly retry: Retry;
 
-  constructor(failure: Failure, options: { retry: boolean; cause?: unknown }) {
+  constructor(failure: Failure, options: { retry: Retry; cause?: unknown }) {
     super(failure.message, { cause: options.cause });
     this.failure = failure;
     this.retry = options.retry;
@@ -34,10 +37,10 @@ const few = 4;
 
 /** Judges the error of a step. */
 export function judge(error: unknown): Verdict {
-  if (error instanceof StepFailure) return { failure: error.failure, tries: error.retry ? several : 1 };
+  if (error instanceof StepFailure) return { failure: error.failure, tries: triesOfStep(error.retry) };
   if (isProxmoxError(error)) {
     return {
-      failure: { code: `proxmox_${error.kind}`, message: error.message, hint: error.hint },
+      failure: { code: `proxmox_${error.kind}`, message: error.message, hint: `${error.hint} Then try again.` },
       tries: triesOf(error.kind),
     };
   }
@@ -50,6 +53,11 @@ export function judge(error: unknown): Verdict {
     },
     tries: few,
   };
+}
+
+function triesOfStep(retry: Retry): number {
+  if (retry === "patiently") return patient;
+  return retry ? several : 1;
 }
 
 function triesOf(kind: string): number {

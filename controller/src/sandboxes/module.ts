@@ -82,6 +82,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     client,
     journal,
     note: (row, task) => sandboxes.change(row, { task: task && JSON.stringify(task) }),
+    clock,
     signal: stopping.signal,
   });
   const view = new ClusterView({ client, clock });

@@ -1,6 +1,7 @@
 import { type Clock, Gate } from "@berth/base";
 import { type ContainerConfig, type ContainerRef, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
 import type { ClusterView } from "../cluster/cluster-view.ts";
+import { isIdFree } from "../cluster/free-ids.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { readOwner } from "../fleet/ownership.ts";
 import type { ObservedContainer } from "./plan.ts";
@@ -113,13 +114,14 @@ export class Observer {
     const status = await client.containers.status(at);
     const lock = config.lock ?? status.lock;
     const power = status.running ? "running" : "stopped";
+    const whole = config.rootfs !== undefined;
     if (!status.running || wanted === "known") {
-      return { container: { kind: "ours", power, lock, address: row.address ?? undefined }, node: at.node };
+      return { container: { kind: "ours", power, lock, address: row.address ?? undefined, whole }, node: at.node };
     }
     const cards = cardsOf(config);
     const address = typeof wanted === "object" ? wanted.found : await this.#address(at, cards);
     this.#doubtful.delete(row.id);
-    const sighting: Sighting = { container: { kind: "ours", power, lock, address }, node: at.node };
+    const sighting: Sighting = { container: { kind: "ours", power, lock, address, whole }, node: at.node };
     if (wanted === "awaited" && address === undefined && lock === undefined) {
       this.#awaited.set(row.id, { seenAt: this.#deps.clock.now(), at, sighting, cards });
     }
@@ -160,7 +162,9 @@ export class Observer {
     try {
       return await this.#deps.client.containers.config(at);
     } catch (error) {
-      if (isProxmoxError(error, "forbidden")) return "hidden";
+      // Where the rights come from a pool, this is also the answer for what does not exist.
+      if (isProxmoxError(error, "forbidden"))
+        return (await isIdFree(this.#deps.client, at.vmid)) ? undefined : "hidden";
       if (isProxmoxError(error, "missing")) return undefined;
       throw error;
     }

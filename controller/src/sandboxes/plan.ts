@@ -15,6 +15,8 @@ export interface Desired {
   readonly claimedAt: number;
   /** A clone call for the id was made, or was about to be when the controller died, and its end was not seen. */
   readonly cloneAsked: boolean;
+  /** What the present operation lists; work that it does not list counts as the first. */
+  readonly steps: readonly string[];
   /** The step of the present operation that runs, and since when, in milliseconds. */
   readonly running: { readonly name: string; readonly since: number } | undefined;
 }
@@ -22,13 +24,17 @@ export interface Desired {
 /** What Proxmox says of the container at the sandbox's vmid. */
 export type ObservedContainer =
   | { kind: "none" }
-  /**
-   * It may not be read. Where the rights come from a pool, that is Proxmox's answer for what does not exist as well as
-   * for a clone on its way, which joins its pool only when it is done.
-   */
+  /** It is there, and may not be read: somebody else's, or a clone on its way, which joins its pool when it is done. */
   | { kind: "hidden" }
   | { kind: "foreign"; reason: string }
-  | { kind: "ours"; power: "running" | "stopped"; lock: string | undefined; address: string | undefined };
+  | {
+      kind: "ours";
+      power: "running" | "stopped";
+      lock: string | undefined;
+      address: string | undefined;
+      /** It has a disk: the clone that made it came to its end. */
+      whole: boolean;
+    };
 
 export interface Observed {
   readonly container: ObservedContainer;
@@ -94,7 +100,7 @@ function planPresent(desired: Desired, observed: Observed, now: number, state: S
   switch (container.kind) {
     case "none":
     case "hidden":
-      if (desired.configured) return { kind: "fail", name: "start", failure: containerGone(desired.vmid) };
+      if (desired.configured) return { kind: "fail", name: "start", failure: unreadable(desired.vmid, container.kind) };
       // The call takes the id or is refused, so it may be made again: what is on its way answers "exists".
       if (container.kind === "none" || now - desired.claimedAt <= hiddenLimitMs) {
         return { kind: "step", step: "clone", name: "clone", state };
@@ -118,8 +124,11 @@ function planOurs(
 ): Plan {
   const step = (action: Action, name: StepName): Plan => ({ kind: "step", step: action, name, state });
   if (container.lock !== undefined) {
-    return waitForLock(desired, container.lock, desired.configured ? "start" : "clone", state, now);
+    const name = !desired.configured ? "clone" : desired.power === "stopped" ? "stop" : "start";
+    return waitForLock(desired, container.lock, name, state, now);
   }
+  // Half a clone whose worker was killed, and which somebody has unlocked.
+  if (!desired.configured && !container.whole) return step("delete", "clone");
   if (!desired.configured) return step("configure", "configure");
   if (desired.power === "stopped") {
     return container.power === "running" ? step("shutdown", "stop") : { kind: "settled", state: "stopped" };
@@ -144,7 +153,9 @@ function addressPollMs(desired: Desired, now: number): number {
 }
 
 function isLate(desired: Desired, name: StepName, limitMs: number, now: number): boolean {
-  return desired.running?.name === name && now - desired.running.since > limitMs;
+  const { running, steps } = desired;
+  const stands = steps.includes(name) ? name : steps[0];
+  return running !== undefined && running.name === stands && now - running.since > limitMs;
 }
 
 function waitForLock(desired: Desired, lock: string, name: StepName, state: SandboxState, now: number): Plan {
@@ -160,8 +171,13 @@ function planDestroyed(desired: Desired, observed: Observed, now: number): Plan 
     if (container.power === "running") return { kind: "step", step: "kill", name: "stop", state };
     return { kind: "step", step: "delete", name: "delete", state };
   }
-  const mayBeComing = container.kind === "hidden" && desired.cloneAsked && now - desired.claimedAt <= hiddenLimitMs;
-  if (mayBeComing) return { kind: "wait", name: "delete", state, ms: pollMs, detail: "waiting for the clone to end" };
+  // An id that was only claimed may be somebody else's by now.
+  if (desired.vmid !== null && container.kind === "hidden" && (desired.cloneAsked || desired.configured)) {
+    const failure = desired.configured ? unreadable(desired.vmid, "hidden") : cloneLeft(desired.vmid);
+    if (isLate(desired, "delete", lockLimitMs, now)) return { kind: "fail", name: "delete", failure };
+    const detail = desired.configured ? "its container may not be read" : "waiting for the clone to end";
+    return { kind: "wait", name: "delete", state, ms: 4 * pollMs, detail };
+  }
   if (desired.abandonedVmids.length > 0) return { kind: "step", step: "delete-abandoned", name: "delete", state };
   return { kind: "step", step: "forget", name: "forget", state };
 }
@@ -190,15 +206,31 @@ function lockLeft(vmid: number | null, lock: string): Failure {
   return {
     code: "container_locked",
     message: `Proxmox has held the lock "${lock}" on the container ${vmid} for three minutes: its worker may have crashed.`,
-    hint: `If no task works on it, run on its Proxmox host: pct unlock ${vmid}`,
+    hint: `If no task works on it, run on its Proxmox host: pct unlock ${vmid} (then try again).`,
   };
 }
 
-function containerGone(vmid: number): Failure {
+function unreadable(vmid: number, how: "none" | "hidden"): Failure {
+  if (how === "none") {
+    return {
+      code: "container_missing",
+      message: `The container ${vmid} is gone from Proxmox.`,
+      hint: "Restore it from a backup under the same id and press Start, or delete the sandbox.",
+    };
+  }
   return {
-    code: "container_missing",
-    message: `The container ${vmid} is gone from Proxmox, or Berth may not read it any more.`,
-    hint: "If it was deleted, restore it from a backup under the same id and press Start, or delete the sandbox; if it was moved out of the pool, give the token VM.Audit on it.",
+    code: "container_hidden",
+    message: `The container ${vmid} is there, and Berth may not read it.`,
+    hint: `Put it back into Berth's pool, or give the token VM.Audit and the rest of its rights on /vms/${vmid}; then try again.`,
+  };
+}
+
+/** Half a clone whose worker was killed belongs to no pool yet, so it cannot be read, unlocked nor removed by a token. */
+export function cloneLeft(vmid: number): Failure {
+  return {
+    code: "clone_left",
+    message: `A worker of Proxmox seems to have been killed while it made the container ${vmid}.`,
+    hint: `On its Proxmox host, if pct config ${vmid} shows the lock "create" and no task works on it: pct unlock ${vmid}; pct destroy ${vmid} (then try again).`,
   };
 }
 

@@ -2,6 +2,7 @@ import { backoffMs, type Clock } from "@berth/base";
 import type { SandboxState, StepName } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import type { UnitOfWork } from "../http/context.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { insertOperation, type OperationRow } from "../operations/record.ts";
 import type { Database } from "../store/tables.ts";
@@ -108,6 +109,7 @@ export class Reconciler {
       abandonedVmids: abandoned.map(({ vmid }) => vmid),
       claimedAt: claim?.created_at.getTime() ?? 0,
       cloneAsked: claim?.asked ?? false,
+      steps: operation?.steps.map(({ name }) => name) ?? [],
       running: running?.startedAt ? { name: running.name, since: Date.parse(running.startedAt) } : undefined,
     };
   }
@@ -130,11 +132,12 @@ export class Reconciler {
     operation: OperationRow | undefined,
     next: Plan,
   ): Promise<number | undefined | "go on"> {
-    const { sandboxes, journal } = this.#deps;
+    const { journal } = this.#deps;
     switch (next.kind) {
       case "settled":
-        await sandboxes.change(row, { state: next.state, error: null, attempts: 0, look_at: null });
-        if (operation) await journal.succeed(operation);
+        await this.#rest(row, { state: next.state, error: null }, async ({ trx }) => {
+          if (operation) await journal.succeedIn(trx, operation);
+        });
         return undefined;
       case "wait":
         if (row.state === "failed" && !operation) return undefined;
@@ -157,7 +160,8 @@ export class Reconciler {
     await this.#underWay(row, next.state);
     await journal.step(operation, next.name);
     if (next.step === "follow-task") {
-      await tasks.follow(row, operation);
+      const makes = next.name === "clone" || next.name === "configure" || next.name === "start";
+      await tasks.follow(row, operation, { unwanted: makes && row.desired === "destroyed" });
       if (next.name === "clone") await this.#deps.claims.noteAsked(row.id, false);
     } else await actions[next.step](row, operation);
     // The next look asks for the operation anew: a forget has ended it together with the row.
@@ -197,10 +201,29 @@ export class Reconciler {
       if (operation && name) await journal.step(operation, name, `${failure.message} Trying again.`);
       return waitMs;
     } catch (databaseError) {
+      if (databaseError instanceof Superseded) return 0;
       // The database is away: the row still says that there is work, and is looked at again.
       this.#deps.log.error({ sandboxId: row.id, err: databaseError }, "a failed step could not be written down");
       return retryBackoff.maxMs;
     }
+  }
+
+  /**
+   * Nothing is left to do: the row says so in the transaction that ends the operation, since nobody would look again at
+   * what is left of one of them. Throws `Superseded` if something else has been wished for meanwhile.
+   */
+  async #rest(
+    row: SandboxRow,
+    change: { state: SandboxState; error: string | null },
+    end: (work: UnitOfWork) => Promise<void>,
+  ): Promise<void> {
+    const { db, sandboxes } = this.#deps;
+    await inTransaction(db, async (work) => {
+      const now = await sandboxes.lock(work, row.id);
+      if (now?.desired !== row.desired || now.boot_wanted !== row.boot_wanted) throw new Superseded();
+      await end(work);
+      await sandboxes.changeIn(work, row, { ...change, attempts: 0, look_at: null });
+    });
   }
 
   async #fail(
@@ -209,13 +232,9 @@ export class Reconciler {
     name: StepName | undefined,
     failure: { code: string; message: string; hint?: string },
   ): Promise<void> {
-    await this.#deps.sandboxes.change(row, {
-      state: "failed",
-      error: JSON.stringify(failure),
-      attempts: 0,
-      look_at: null,
+    await this.#rest(row, { state: "failed", error: JSON.stringify(failure) }, async ({ trx }) => {
+      if (operation) await this.#deps.journal.failIn(trx, operation, name, failure);
     });
-    if (operation) await this.#deps.journal.fail(operation, name, failure);
     this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
   }
 }

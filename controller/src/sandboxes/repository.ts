@@ -50,6 +50,11 @@ export class Sandboxes {
     return rows.map(({ id }) => id);
   }
 
+  /** The row as it is now, held until the transaction ends, so that those who want it take turns. */
+  lock({ trx }: UnitOfWork, id: string): Promise<SandboxRow | undefined> {
+    return trx.selectFrom("sandboxes").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
+  }
+
   /** Changes a row and brings the given copy up to date; tells of it if the outside can see the change. */
   async change(row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
     await inTransaction(this.#db, (work) => this.changeIn(work, row, patch));

@@ -71,7 +71,8 @@ export class SandboxService {
 
   /** Wants a sandbox started, stopped, restarted or destroyed; what was under way is given up for it. */
   async want(work: UnitOfWork, sandbox: SandboxRow, kind: Exclude<SandboxOperationKind, "create">): Promise<Operation> {
-    const row = await lock(work, sandbox);
+    const row = await this.#deps.sandboxes.lock(work, sandbox.id);
+    if (!row) throw new BerthError("not_found", `There is no sandbox ${sandbox.name}.`);
     if (row.desired === "destroyed" && kind !== "destroy") {
       throw new BerthError("conflict", `The sandbox "${row.name}" is being destroyed.`);
     }
@@ -112,13 +113,6 @@ export class SandboxService {
     work.afterCommit(() => this.#deps.wake(row.id));
     return presentOperation(operation);
   }
-}
-
-/** The row as it is now, held until the transaction ends, so that two wishes take turns. */
-async function lock({ trx }: UnitOfWork, sandbox: SandboxRow): Promise<SandboxRow> {
-  const row = await trx.selectFrom("sandboxes").selectAll().where("id", "=", sandbox.id).forUpdate().executeTakeFirst();
-  if (!row) throw new BerthError("not_found", `There is no sandbox ${sandbox.name}.`);
-  return row;
 }
 
 function transitionOf(kind: SandboxOperationKind, row: SandboxRow): string {

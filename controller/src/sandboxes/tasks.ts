@@ -1,16 +1,26 @@
-import { SerialQueue } from "@berth/base";
+import { type Clock, SerialQueue } from "@berth/base";
 import { operationSteps, type StepName } from "@berth/protocol";
 import { isProxmoxError, type ProxmoxClient, type ProxmoxFailureKind } from "@berth/proxmox";
 import type { OperationJournal } from "../operations/journal.ts";
 import type { OperationRow } from "../operations/record.ts";
 import type { NotedTask } from "../store/tables.ts";
+import { TaskWatch } from "./task-watch.ts";
 
 export interface TaskRunnerDependencies<Row> {
   client: ProxmoxClient;
   journal: OperationJournal;
   /** Writes the task down in the row, and in the copy that is given. */
   note(row: Row, task: NotedTask | null): Promise<void>;
+  clock: Clock;
   signal: AbortSignal;
+}
+
+/** How a task is followed. */
+export interface FollowOptions {
+  /** Failures of the task that say that what is wanted is so already. */
+  alreadyThere?: readonly ProxmoxFailureKind[];
+  /** What the task makes is not wanted any more: it is stopped if it does not end soon. */
+  unwanted?: boolean;
 }
 
 /** Runs Proxmox tasks: begins them, writes their id down in a row, follows their log, and tells how they ended. */
@@ -37,7 +47,7 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
     if (upid === undefined) return;
     const logged = await this.#deps.journal.proxmoxLines(operation, step);
     await this.#deps.note(row, { upid, step, logged });
-    await this.follow(row, operation, alreadyThere);
+    await this.follow(row, operation, { alreadyThere });
   }
 
   /** The same, one at a time among those that run alone. */
@@ -46,16 +56,18 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
   }
 
   /** Waits for the end of the task that is written down in a row, after a restart too. */
-  async follow(row: Row, operation: OperationRow, alreadyThere: readonly ProxmoxFailureKind[] = []): Promise<void> {
-    const { client, journal, note, signal } = this.#deps;
+  async follow(row: Row, operation: OperationRow, options: FollowOptions = {}): Promise<void> {
+    const { client, clock, journal, note, signal } = this.#deps;
+    const { alreadyThere = [], unwanted = false } = options;
     const task = row.task;
     if (!task) return;
     const step = stepOf(task.step);
     // Lines of this task that were written down before a restart are not written again.
     const known = (await journal.proxmoxLines(operation, step)) - task.logged;
+    const watch = new TaskWatch({ client, journal, clock, operation, step, upid: task.upid, unwanted });
     try {
       const result = await client.tasks.wait(task.upid, {
-        signal,
+        signal: AbortSignal.any([signal, watch.signal]),
         onLog: (line, number) => (number > known ? journal.log(operation, step, "proxmox", line) : undefined),
       });
       await note(row, null);
@@ -64,6 +76,8 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
       // A task that Proxmox does not know any more has ended; what it did is seen by looking.
       if (isProxmoxError(error, "invalid")) await note(row, null);
       else throw error;
+    } finally {
+      watch.end();
     }
   }
 

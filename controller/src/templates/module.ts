@@ -57,6 +57,7 @@ export function makeTemplateModule(deps: TemplateModuleDependencies): TemplateMo
       client,
       journal,
       note: (row, task) => templates.change(row, { task: task && JSON.stringify(task) }),
+      clock,
       signal,
     });
   const builder = new TemplateBuilder({

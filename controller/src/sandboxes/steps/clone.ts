@@ -1,4 +1,5 @@
-import { isProxmoxError } from "@berth/proxmox";
+import { isProxmoxError, type ProxmoxError } from "@berth/proxmox";
+import { isIdFree } from "../../cluster/free-ids.ts";
 import { describeOwner } from "../../fleet/ownership.ts";
 import type { OperationRow } from "../../operations/record.ts";
 import type { TemplateFacts } from "../../templates/finder.ts";
@@ -54,6 +55,7 @@ export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, o
     await askForClone(deps, row, operation, begin(false));
   } catch (error) {
     if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
+    if (isProxmoxError(error, "locked")) throw await templateLocked(deps, row, template, error);
     if (!isLinkedCloneRefused(error)) throw error;
     await askForClone(deps, row, operation, begin(true));
   }
@@ -78,6 +80,8 @@ async function askForClone(
   operation: OperationRow,
   begin: () => Promise<string>,
 ): Promise<void> {
+  // A refusal says nothing of an earlier call whose end was not seen.
+  const askedBefore = (await claims.held(row.id))?.asked ?? false;
   const whenItsTurnComes = async () => {
     // It may have waited long, and nobody may want it any more.
     if ((await sandboxes.find(row.id))?.desired === "destroyed") throw new Superseded();
@@ -87,10 +91,38 @@ async function askForClone(
   try {
     await tasks.runAlone(row, operation, "clone", whenItsTurnComes);
   } catch (error) {
-    if (isProxmoxError(error) && !error.mayHaveActed) await claims.noteAsked(row.id, false);
+    if (isProxmoxError(error) && !error.mayHaveActed) await claims.noteAsked(row.id, askedBefore);
     throw error;
   }
   await claims.noteAsked(row.id, false);
+}
+
+/**
+ * Clones of one template exclude each other, so its lock is mostly somebody's work. One that stays while no task is seen
+ * was left by a worker that was killed, together with what that was making.
+ */
+async function templateLocked(
+  deps: ActionDependencies,
+  row: SandboxRow,
+  { node, vmid }: TemplateFacts,
+  cause: ProxmoxError<"locked">,
+): Promise<StepFailure> {
+  const working = await deps.client.tasks.list(node, { vmid, source: "active" });
+  const message = `Proxmox holds the lock "${cause.failure.lock}" on the template ${vmid}.`;
+  if (working.length > 0) {
+    return new StepFailure(
+      { code: "template_locked", message, hint: "A task works on it: Berth waits for its end." },
+      { retry: "patiently", cause },
+    );
+  }
+  const left: number[] = [];
+  for (const claim of await deps.claims.asked(row.id)) {
+    if (!(await isIdFree(deps.client, claim.vmid))) left.push(claim.vmid);
+  }
+  const commands = [`pct unlock ${vmid}`, ...left.map((one) => `pct unlock ${one}; pct destroy ${one}`)].join("; ");
+  const half = left.length === 0 ? "" : ` and pct config ${left.join(", ")} shows the lock "create"`;
+  const hint = `If no task works on it${half}, run on the Proxmox host ${node}: ${commands} (then try again).`;
+  return new StepFailure({ code: "template_locked", message, hint }, { retry: true, cause });
 }
 
 function isLinkedCloneRefused(error: unknown): boolean {

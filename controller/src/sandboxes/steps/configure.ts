@@ -2,10 +2,13 @@ import { type ContainerConfig, formatPropertyString } from "@berth/proxmox";
 import { gibOf } from "../../cluster/sizes.ts";
 import type { OperationRow } from "../../operations/record.ts";
 import type { SandboxRow } from "../record.ts";
+import { beginOn } from "../task-watch.ts";
 import { type ActionDependencies, place } from "./dependencies.ts";
 
 /** Gives a fresh clone its size and its network. */
 export async function configure(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
+  // It was found here, whatever was seen of the call that made it.
+  await deps.claims.noteAsked(row.id, false);
   const at = place(row);
   const config = await deps.client.containers.config(at);
   await deps.client.containers.configure(at, {
@@ -17,7 +20,8 @@ export async function configure(deps: ActionDependencies, row: SandboxRow, opera
   });
   const disk = gibOf(config.rootfs?.size) ?? 0;
   if (row.disk_gib > disk) {
-    const begin = () => deps.client.containers.resize(at, { disk: "rootfs", size: `${row.disk_gib}G` });
+    const order = { disk: "rootfs", size: `${row.disk_gib}G` } as const;
+    const begin = () => beginOn(deps.client, at, "resize", () => deps.client.containers.resize(at, order));
     await deps.tasks.run(row, operation, "configure", begin, []);
   }
   const size = `${row.cores} cores, ${row.memory_mib} MiB of memory, ${row.disk_gib} GiB of disk`;

@@ -1,8 +1,12 @@
 import type { StepName } from "@berth/protocol";
 import { type ContainerRef, isProxmoxError } from "@berth/proxmox";
+import { isIdFree } from "../../cluster/free-ids.ts";
 import { readOwner } from "../../fleet/ownership.ts";
 import type { OperationRow } from "../../operations/record.ts";
+import { StepFailure } from "../failures.ts";
+import { cloneLeft } from "../plan.ts";
 import type { SandboxRow } from "../record.ts";
+import { beginOn } from "../task-watch.ts";
 import type { ActionDependencies } from "./dependencies.ts";
 
 /** Destroys a container that is stopped, with its disks. */
@@ -12,9 +16,8 @@ export async function destroy(
   at: ContainerRef,
   operation: OperationRow,
 ): Promise<void> {
-  await deps.tasks.run(row, operation, "delete", () => deps.client.containers.destroy(at, { purge: true }), [
-    "missing",
-  ]);
+  const begin = () => beginOn(deps.client, at, "vzdestroy", () => deps.client.containers.destroy(at, { purge: true }));
+  await deps.tasks.run(row, operation, "delete", begin, ["missing"]);
 }
 
 /** A container at an id that was given up is removed only if it says, signed, that it is this sandbox's. */
@@ -31,12 +34,16 @@ export async function deleteAbandoned(
       if (owner.kind === "ours" && owner.sandboxId === row.id) {
         const status = await deps.client.containers.status(at);
         const name: StepName = "delete";
-        if (status.running)
-          await deps.tasks.run(row, operation, name, () => deps.client.containers.stop(at), ["not_running"]);
+        const begin = () => beginOn(deps.client, at, "vzstop", () => deps.client.containers.stop(at));
+        if (status.running) await deps.tasks.run(row, operation, name, begin, ["not_running"]);
         await destroy(deps, row, at, operation);
       }
     } catch (error) {
       if (!isProxmoxError(error, "missing", "forbidden")) throw error;
+      // What was asked for and cannot be read may be half a clone of ours.
+      if (claim.asked && isProxmoxError(error, "forbidden") && !(await isIdFree(deps.client, claim.vmid))) {
+        throw new StepFailure(cloneLeft(claim.vmid), { retry: true, cause: error });
+      }
     }
     await deps.claims.release(claim.vmid);
   }

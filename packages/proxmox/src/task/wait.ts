@@ -17,7 +17,10 @@ export interface WaitOptions {
   /** Ends the waiting, not the task; rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
-  /** Longest wait between two looks. The first are shorter: many tasks end within a second. Default 500. */
+  /**
+   * Longest wait between two looks. The first are shorter: many tasks end within a second. Those at a task that runs for
+   * long are up to ten times as far apart. Default 500.
+   */
   readonly pollMs?: number | undefined;
   /** How often the log is read while the task runs; the rest is read when it has ended. Default 400. */
   readonly logEveryMs?: number | undefined;
@@ -50,8 +53,9 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
   const logEveryMs = options.logEveryMs ?? 400;
   const log = new LogFollower(source, upid, options);
   let waitMs = Math.min(FIRST_POLL_MS, pollMs);
-  let heardAt = clock.now();
-  let logReadAt = heardAt;
+  const begunAt = clock.now();
+  let heardAt = begunAt;
+  let logReadAt = begunAt;
   while (true) {
     options.signal?.throwIfAborted();
     try {
@@ -67,7 +71,8 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
       if (!isHiccup(error) || clock.now() - heardAt >= graceMs) throw error;
     }
     await clock.sleep(waitMs, options.signal);
-    waitMs = Math.min(pollMs, Math.ceil(waitMs * 1.5));
+    const longestMs = Math.min(10 * pollMs, Math.max(pollMs, (clock.now() - begunAt) / 60));
+    waitMs = Math.min(longestMs, Math.ceil(waitMs * 1.5));
   }
 }
 
