@@ -1,6 +1,13 @@
 export type { BackendKind, MachineService } from "./backend/backend.ts";
 export type { BackendChoice } from "./backend/choice.ts";
 export {
+  type BootedGuest,
+  MemoryBackend,
+  type MemoryBackendOptions,
+  type MemoryGuest,
+} from "./backend/memory/memory-backend.ts";
+export { subnetOf } from "./backend/process/subnet.ts";
+export {
   type EmulatorOptions,
   type MakeBackend,
   type RunningEmulator,

@@ -1,0 +1,72 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseJson } from "@berth/protocol";
+import type { ProxmoxClient } from "@berth/proxmox";
+import type { Kysely } from "kysely";
+import Type from "typebox";
+import { Value } from "typebox/value";
+import type { SandboxRow } from "../../src/sandboxes/record.ts";
+import type { Database } from "../../src/store/tables.ts";
+import { templateVmid } from "./world/places.ts";
+
+const configSchema = Type.Object({ values: Type.Record(Type.String(), Type.String()) });
+
+/** A container as Proxmox keeps it, whoever may see it. */
+export interface ContainerFacts {
+  readonly vmid: number;
+  readonly lock: string | undefined;
+  /** Undefined: the controller's token may not see it. */
+  readonly running: boolean | undefined;
+}
+
+/** All there is in the database and in Proxmox that a flow may change. */
+export interface Facts {
+  readonly sandboxes: readonly SandboxRow[];
+  readonly claims: readonly { vmid: number; sandbox_id: string; state: string; asked: boolean }[];
+  /** Operations that have not ended. */
+  readonly underWay: readonly { kind: string; state: string }[];
+  readonly containers: readonly ContainerFacts[];
+  readonly templateLock: string | undefined;
+  /** Types of tasks that run. */
+  readonly runningTasks: readonly string[];
+}
+
+export interface FactSources {
+  readonly db: Kysely<Database>;
+  readonly client: ProxmoxClient;
+  /** The emulator's data folder. */
+  readonly proxmoxDir: string;
+  /** Wraps what is asked of the database. */
+  during<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export async function gatherFacts({ db, client, proxmoxDir, during }: FactSources): Promise<Facts> {
+  const [sandboxes, claims, underWay] = await during(() =>
+    Promise.all([
+      db.selectFrom("sandboxes").selectAll().execute(),
+      db.selectFrom("claims").select(["vmid", "sandbox_id", "state", "asked"]).execute(),
+      db.selectFrom("operations").select(["kind", "state"]).where("finished_at", "is", null).execute(),
+    ]),
+  );
+  const seen = new Map((await client.cluster.containers()).map((one) => [one.vmid, one.status === "running"]));
+  const folder = join(proxmoxDir, "containers");
+  const vmids = (await readdir(folder)).map(Number);
+  const all = await Promise.all(
+    vmids.map(async (vmid) => ({ vmid, lock: await lockOf(folder, vmid), running: seen.get(vmid) })),
+  );
+  const { node = "pve" } = (await client.cluster.nodes())[0] ?? {};
+  const running = await client.tasks.list(node, { source: "active" });
+  return {
+    sandboxes,
+    claims,
+    underWay,
+    containers: all.filter(({ vmid }) => vmid !== templateVmid),
+    templateLock: all.find(({ vmid }) => vmid === templateVmid)?.lock,
+    runningTasks: running.map(({ type }) => type),
+  };
+}
+
+async function lockOf(folder: string, vmid: number): Promise<string | undefined> {
+  const text = await readFile(join(folder, String(vmid), "config.json"), "utf8");
+  return Value.Parse(configSchema, parseJson(text)).values.lock;
+}

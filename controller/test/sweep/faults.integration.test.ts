@@ -1,0 +1,23 @@
+import { afterAll, describe, it } from "vitest";
+import { type FaultCase, faultCases, playFault } from "./faults.ts";
+import { flows } from "./flows.ts";
+import { KeptWorlds } from "./kept-world.ts";
+import { callsAmong, pointsOf } from "./points.ts";
+import { select, selectionOf } from "./selection.ts";
+
+const selection = selectionOf(process.env);
+const kept = new KeptWorlds(3);
+const cases: FaultCase[] = [];
+for (const flow of flows) {
+  await kept.run(async (world) => {
+    cases.push(...faultCases(flow, callsAmong(await pointsOf(world, flow))));
+  });
+}
+
+describe(`a Proxmox that fails, with the seed ${selection.seed}`, () => {
+  afterAll(() => kept.close());
+
+  it.concurrent.each(select(cases, selection))("does no lasting harm: $name", async (one) => {
+    await kept.run((world) => playFault(world, one));
+  });
+});

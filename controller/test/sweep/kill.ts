@@ -1,0 +1,52 @@
+import type { Operation } from "@berth/protocol";
+import { expect } from "vitest";
+import { bring, ended, type Flow } from "./flows.ts";
+import { expectOneIdentity, expectSettled } from "./invariants.ts";
+import type { Point } from "./world/lifeline.ts";
+import type { World } from "./world/world.ts";
+
+/** A controller that is killed at one point of a flow. */
+export interface KillCase {
+  readonly name: string;
+  readonly flow: Flow;
+  readonly point: Point;
+}
+
+export function killCases(flow: Flow, points: readonly Point[]): KillCase[] {
+  return points.map((point) => ({ name: `${flow.name}: ${point}`, flow, point }));
+}
+
+/**
+ * Plays a flow whose controller is killed at the point, has another one go on, and asserts that all ends well. Answers
+ * whether the point was reached: a poll may come once less than in the run that was recorded.
+ */
+export async function playKill(world: World, { flow, point }: KillCase): Promise<boolean> {
+  await bring(world, flow.from);
+  const before = await world.lastOperation();
+  const { lifeline } = world.controller;
+  lifeline.countAnew();
+  world.onPoint = (passed) => passed === point;
+  const begun = await Promise.race([
+    flow.begin(world),
+    world.until("the kill", async () => lifeline.dead || undefined),
+  ]);
+  const end = await world.until("the kill or the end", async () => {
+    if (lifeline.dead) return "killed";
+    return begun !== true && (await world.operation(begun.id)).finishedAt ? "ended" : undefined;
+  });
+  world.onPoint = () => false;
+  if (end === "killed") await world.restart();
+  const operation = begun === true ? await world.lastOperation() : begun;
+  await expectDone(world, flow, operation?.id === before?.id ? undefined : operation);
+  return end === "killed";
+}
+
+/** A wish that was killed before it was written down never was one. */
+async function expectDone(world: World, flow: Flow, operation: Operation | undefined): Promise<void> {
+  if (!operation) return;
+  const { state, error } = await ended(world, operation);
+  expect(state, JSON.stringify(error)).toBe("succeeded");
+  const facts = await expectSettled(world, flow.to);
+  expectOneIdentity(facts, (vmid) => world.root(vmid));
+  expect(world.disks()).toEqual(facts.containers.map(({ vmid }) => vmid));
+}

@@ -1,0 +1,202 @@
+import { randomUUID } from "node:crypto";
+import { Agent } from "node:https";
+import type { Clock } from "@berth/base";
+import { sshFingerprint } from "@berth/base/node";
+import {
+  type AgentConfig,
+  agentConfigSchema,
+  bootstrapRequestSchema,
+  bootstrapSubsystem,
+  guestPaths,
+  parseJson,
+} from "@berth/protocol";
+import {
+  agentInterface,
+  agentLinkPath,
+  CallFailure,
+  controllerInterface,
+  linkVersion,
+  Multiplexer,
+  Peer,
+} from "@berth/protocol/link";
+import type { BootedGuest, MemoryGuest } from "@berth/pve-emulator";
+import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
+import { Value } from "typebox/value";
+import { WebSocket } from "ws";
+
+/** Where a stand-in's sshd listens, and whom it knows. */
+export const guestSsh = { port: 2222, user: "root" } as const;
+
+/** How soon an agent that lost its controller dials again, in milliseconds. */
+const redialMs = 250;
+
+/**
+ * Stands in for what runs in a container: an SSH server with the container's host key that carries out the bootstrap,
+ * and, once it is bootstrapped, an agent that dials the controller and says hello. All of it over real connections.
+ */
+export async function bootGuest(guest: MemoryGuest, clock: Clock): Promise<BootedGuest> {
+  const running = new RunningGuest(guest, clock);
+  await running.listen();
+  running.startAgent();
+  return running;
+}
+
+class RunningGuest implements BootedGuest {
+  readonly #guest: MemoryGuest;
+  readonly #clock: Clock;
+  readonly #over = new AbortController();
+  readonly #connections = new Set<Connection>();
+  readonly #bootId = randomUUID();
+  #server: ssh2.Server | undefined;
+  #socket: WebSocket | undefined;
+  #dialling = false;
+
+  constructor(guest: MemoryGuest, clock: Clock) {
+    this.#guest = guest;
+    this.#clock = clock;
+  }
+
+  /** Listens with the host key as it is now. */
+  async listen(): Promise<void> {
+    const hostKey = this.#guest.root.get(guestPaths.sshHostKey) ?? "";
+    const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection) => this.#serve(connection));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(guestSsh.port, this.#guest.address, resolve);
+    });
+  }
+
+  kill(): void {
+    this.#over.abort();
+    this.#server?.close();
+    for (const connection of this.#connections) connection.end();
+    this.#socket?.terminate();
+  }
+
+  /** Dials the controller for as long as the container runs, if it is bootstrapped. */
+  startAgent(): void {
+    if (this.#dialling || this.#config() === undefined) return;
+    this.#dialling = true;
+    void this.#keepLink();
+  }
+
+  #serve(connection: Connection): void {
+    this.#connections.add(connection);
+    connection.once("close", () => this.#connections.delete(connection));
+    connection.on("error", () => {});
+    withoutDelay(connection);
+    connection.on("authentication", (context) => this.#authenticate(context));
+    connection.on("session", (accept) => {
+      accept().on("subsystem", (acceptChannel, reject, { name }) => {
+        if (name === bootstrapSubsystem) void this.#bootstrap(acceptChannel());
+        else reject();
+      });
+    });
+  }
+
+  #authenticate(context: AuthContext): void {
+    if (context.method !== "publickey") {
+      context.reject(["publickey"]);
+      return;
+    }
+    const known = (this.#guest.root.get(guestPaths.authorizedKeys) ?? "").split("\n").some((line) => {
+      const key = ssh2.utils.parseKey(line);
+      if (key instanceof Error || !key.getPublicSSH().equals(context.key.data)) return false;
+      const { blob, signature, hashAlgo } = context;
+      return !signature || !blob || key.verify(blob, signature, hashAlgo) === true;
+    });
+    if (known && context.username === guestSsh.user) context.accept();
+    else context.reject();
+  }
+
+  /** The bootstrap as the agent's own does it: every step says how things are to be, so it can be repeated. */
+  async #bootstrap(channel: ServerChannel): Promise<void> {
+    const request = parseJson(await readAll(channel));
+    if (this.#over.signal.aborted || !Value.Check(bootstrapRequestSchema, request)) return void channel.end();
+    const { root } = this.#guest;
+    const machineId = root.get(guestPaths.machineId) ?? "";
+    root.set(guestPaths.authorizedKeys, request.authorizedKeys.join("\n"));
+    root.set(guestPaths.sshHostKey, request.hostKey.privateKey);
+    this.#server?.close();
+    await this.listen();
+    root.set(guestPaths.agentConfig, JSON.stringify({ ...request.agent, machineId }));
+    this.#socket?.terminate();
+    this.startAgent();
+    const blob = Buffer.from(request.hostKey.publicKey.split(" ")[1] ?? "", "base64");
+    const result = { machineId, hostKeyFingerprint: sshFingerprint(blob), agentVersion: "stand-in" };
+    channel.end(`${JSON.stringify(result)}\n`);
+  }
+
+  async #keepLink(): Promise<void> {
+    while (!this.#over.signal.aborted) {
+      const config = this.#config();
+      if (config) await this.#dial(config);
+      await this.#clock.sleep(redialMs, this.#over.signal).catch(() => {});
+    }
+  }
+
+  #config(): AgentConfig | undefined {
+    const config = parseJson(this.#guest.root.get(guestPaths.agentConfig) ?? "");
+    return Value.Check(agentConfigSchema, config) ? config : undefined;
+  }
+
+  /** One link, from the dial to its end. */
+  #dial(config: AgentConfig): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = new WebSocket(`${config.controllerUrl}${agentLinkPath}`, {
+        agent: new Agent({ ca: config.controllerCertificate, checkServerIdentity: () => undefined }),
+        localAddress: this.#guest.address,
+        headers: { authorization: `Bearer ${config.sandboxId}:${config.secret}` },
+        perMessageDeflate: false,
+      });
+      this.#socket = socket;
+      socket.binaryType = "nodebuffer";
+      socket.on("error", () => {});
+      socket.once("close", () => resolve());
+      const link: Multiplexer = new Multiplexer({
+        side: "dialler",
+        send: (frame) => socket.send(frame, { binary: true }),
+        onControl: (message) => peer.receive(message),
+      });
+      const peer = new Peer({
+        local: agentInterface,
+        remote: controllerInterface,
+        handlers: noTerminals,
+        send: (message) => link.sendControl(message),
+      });
+      socket.on("message", (data: Buffer) => link.receive(data));
+      socket.once("close", () => peer.close());
+      const { machineId } = config;
+      const hello = { linkVersion, agentVersion: "stand-in", bootId: this.#bootId, machineId, terminals: [] };
+      socket.once("open", () => void peer.call("hello", hello).catch(() => socket.terminate()));
+    });
+  }
+}
+
+/** Small messages go out at once, as OpenSSH's do. The types do not know that a server's connections can do this too. */
+function withoutDelay(connection: Connection & { setNoDelay?: (noDelay: boolean) => void }): void {
+  connection.setNoDelay?.(true);
+}
+
+/** Everything up to the end of the input; the channel stays open for the answer. */
+function readAll(channel: ServerChannel): Promise<string> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    channel.on("data", (chunk: Buffer) => chunks.push(chunk));
+    channel.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+  });
+}
+
+const none = () => Promise.reject(new CallFailure("not_found", "a stand-in has no terminals"));
+
+/** The stand-in has no terminals. */
+const noTerminals = {
+  setEnvironment: async () => null,
+  listTerminals: async () => [],
+  ensureTerminal: none,
+  removeTerminal: async () => null,
+  input: none,
+  resize: none,
+  screen: none,
+};

@@ -1,0 +1,236 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Scope } from "@berth/base";
+import type { Operation } from "@berth/protocol";
+import { ProxmoxClient } from "@berth/proxmox";
+import { MemoryBackend, type RunningEmulator, startEmulator, subnetOf } from "@berth/pve-emulator";
+import { type TestDatabase, testDatabase } from "@berth/testkit";
+import { type FleetKeys, loadFleetKeys } from "../../../src/fleet/keys.ts";
+import { presentOperation } from "../../../src/operations/record.ts";
+import { connect, type Store } from "../../../src/store/connect.ts";
+import { migrate } from "../../../src/store/migrate.ts";
+import { inTransaction } from "../../../src/store/transaction.ts";
+import { type Facts, gatherFacts } from "../facts.ts";
+import { type SweepController, startController } from "./controller.ts";
+import { bootGuest, guestSsh } from "./guest.ts";
+import type { Point } from "./lifeline.ts";
+import { templateVmid } from "./places.ts";
+import { QuietClock } from "./quiet-clock.ts";
+
+const ownerId = "usr_sweep";
+/** Longest that anything may take, in milliseconds of the world's clock and of the machine's. */
+const limits = { clockMs: 4 * 3_600_000, realMs: 40_000 } as const;
+/** Between two looks at what is waited for: the longer it takes, the longer, within these. */
+const pollMs = { first: 100, last: 10_000 } as const;
+
+/**
+ * A controller, its database, and a Proxmox with its containers, all in this process and on a clock of their own. What
+ * they say to each other goes over real connections; PostgreSQL is real.
+ */
+export class World {
+  readonly clock = new QuietClock();
+  readonly #scope = new Scope();
+  #folder = "";
+  #database: TestDatabase | undefined;
+  #store: Store | undefined;
+  #keys: FleetKeys | undefined;
+  #emulator: RunningEmulator | undefined;
+  #backend: MemoryBackend | undefined;
+  #client: ProxmoxClient | undefined;
+  #controller: SweepController | undefined;
+  #agentPort = 0;
+  /** What hears of every point that the controller passes; answers whether it is to die there. */
+  onPoint: (point: Point) => boolean = () => false;
+
+  static async open(): Promise<World> {
+    const world = new World();
+    try {
+      await world.#start();
+      return world;
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  get store(): Store {
+    return present(this.#store);
+  }
+
+  get controller(): SweepController {
+    return present(this.#controller);
+  }
+
+  get emulator(): RunningEmulator {
+    return present(this.#emulator);
+  }
+
+  get keys(): FleetKeys {
+    return present(this.#keys);
+  }
+
+  /** Asks the world's Proxmox, as the controller's token, for the test. */
+  get client(): ProxmoxClient {
+    return present(this.#client);
+  }
+
+  /** The files of a container. */
+  root(vmid: number): ReadonlyMap<string, string> {
+    return present(this.#backend).disks.root(vmid);
+  }
+
+  /** Kills the controller and starts another one in its place. */
+  async restart(): Promise<void> {
+    await this.#controller?.kill();
+    await this.#startController();
+  }
+
+  /** Everything there is, to be compared with what there should be. */
+  facts(): Promise<Facts> {
+    const { store, client, clock } = this;
+    return gatherFacts({
+      db: store.db,
+      client,
+      proxmoxDir: join(this.#folder, "proxmox"),
+      during: (work) => clock.during(work),
+    });
+  }
+
+  /** Containers whose disk is there. */
+  disks(): readonly number[] {
+    return present(this.#backend)
+      .disks.vmids()
+      .filter((vmid) => vmid !== templateVmid);
+  }
+
+  /** Asks the controller for a new sandbox. */
+  create(): Promise<Operation> {
+    return this.#wish(async (work) => {
+      const { operation } = await this.controller.fleet.service.create(work, ownerId, { cores: 2, diskGiB: 4 });
+      return operation;
+    });
+  }
+
+  /** Asks the controller something about the one sandbox. */
+  want(kind: "start" | "stop" | "restart" | "destroy"): Promise<Operation> {
+    return this.#wish(async (work) => {
+      const row = await this.sandbox();
+      if (!row) throw new Error(`there is no sandbox to ${kind}`);
+      return this.controller.fleet.service.want(work, row, kind);
+    });
+  }
+
+  /** The one sandbox, if there is one. */
+  async sandbox() {
+    const rows = await this.clock.during(() => this.store.db.selectFrom("sandboxes").selectAll().execute());
+    if (rows.length > 1) throw new Error(`${rows.length} sandboxes where one is enough`);
+    return rows[0];
+  }
+
+  async operation(id: string): Promise<Operation> {
+    const row = await this.clock.during(() =>
+      this.store.db.selectFrom("operations").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
+    );
+    return presentOperation(row);
+  }
+
+  /** The last operation that was wished for. */
+  async lastOperation(): Promise<Operation | undefined> {
+    const row = await this.clock.during(() =>
+      this.store.db.selectFrom("operations").selectAll().orderBy("created_at", "desc").limit(1).executeTakeFirst(),
+    );
+    return row && presentOperation(row);
+  }
+
+  /** Repeats a check, by the world's clock, until it answers something; throws when that takes too long. */
+  async until<T>(what: string, check: () => T | undefined | Promise<T | undefined>): Promise<T> {
+    const begunAt = this.clock.now();
+    const realEnd = performance.now() + limits.realMs;
+    for (;;) {
+      const answer = await check();
+      if (answer !== undefined) return answer;
+      const waitedMs = this.clock.now() - begunAt;
+      if (waitedMs > limits.clockMs) throw new Error(`${what}: not within ${limits.clockMs / 60_000} minutes`);
+      if (performance.now() > realEnd) throw new Error(`${what}: not within ${limits.realMs} real milliseconds`);
+      await this.clock.sleep(Math.min(pollMs.last, Math.max(pollMs.first, waitedMs / 20)));
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#controller?.kill();
+    await this.#scope.dispose().finally(() => this.clock.stop());
+  }
+
+  async #wish(
+    wish: (work: Parameters<Parameters<typeof inTransaction>[1]>[0]) => Promise<Operation>,
+  ): Promise<Operation> {
+    const { db } = this.controller.database;
+    return inTransaction(db, wish);
+  }
+
+  async #start(): Promise<void> {
+    const { clock } = this;
+    // Where files cost nothing, if there is such a place.
+    this.#folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "berth-sweep-"));
+    this.#scope.add(() => rm(this.#folder, { recursive: true, force: true }));
+    await this.#openStore();
+    this.#keys = await loadFleetKeys(this.#folder);
+    const dataDir = join(this.#folder, "proxmox");
+    const ssh = { sshPort: guestSsh.port, sshUser: guestSsh.user };
+    this.#emulator = await startEmulator({
+      dataDir,
+      clock,
+      backend: ({ tokenSecret }) => {
+        const boot = (guest: Parameters<typeof bootGuest>[0]) => bootGuest(guest, clock);
+        this.#backend = new MemoryBackend({ clock, tokenSecret, subnet: subnetOf(dataDir), ...ssh, boot });
+        return this.#backend;
+      },
+    });
+    this.#scope.own(this.#emulator);
+    this.#client = this.#scope.own(clientOf(this.#emulator, clock));
+    await this.#startController();
+  }
+
+  async #openStore(): Promise<void> {
+    this.#database = await testDatabase({ schema: "controller", migrate: migrateAt });
+    const { url } = this.#database;
+    this.#scope.add(() => this.#database?.dispose());
+    this.#store = await connect({ url, maxConnections: 2 });
+    this.#scope.add(() => this.#store?.close());
+    await this.#store.db
+      .insertInto("users")
+      .values({ id: ownerId, username: "sweep", password_hash: null, role: "admin" })
+      .execute();
+  }
+
+  async #startController(): Promise<void> {
+    const place = {
+      databaseUrl: present(this.#database).url,
+      emulator: this.emulator,
+      clock: this.clock,
+      keys: this.keys,
+      agentPort: this.#agentPort,
+    };
+    this.#controller = await startController(place, (point) => this.onPoint(point));
+    this.#agentPort = this.#controller.agentPort;
+  }
+}
+
+function clientOf({ url, token, fingerprint }: RunningEmulator, clock: QuietClock): ProxmoxClient {
+  const [id = "", secret = ""] = token.split("=");
+  const trust = { kind: "fingerprint", fingerprints: [fingerprint] } as const;
+  return new ProxmoxClient({ urls: [url], credentials: { kind: "token", id, secret }, trust, clock });
+}
+
+async function migrateAt(url: string): Promise<void> {
+  const store = await connect({ url });
+  await migrate(store.db);
+  await store.close();
+}
+
+function present<T>(part: T | undefined): T {
+  if (part === undefined) throw new Error("the world is not open");
+  return part;
+}
