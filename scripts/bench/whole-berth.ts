@@ -25,3 +25,8 @@ export async function ownBerth({ scope }: BenchContext, options: Partial<BerthOp
   scope.add(() => berth.dispose());
   return berth;
 }
+
+/** What containers of the bundled Proxmox can be on this machine; those that are slower to make come last. */
+export function possibleBackends(): readonly ("process" | "lxc")[] {
+  return process.getuid?.() === 0 && existsSync("/usr/bin/lxc-start") ? ["process", "lxc"] : ["process"];
+}

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import type { Scope } from "@berth/base";
 import { parseJson } from "@berth/protocol";
-import { normaliseFingerprint, ProxmoxClient, parseApiToken } from "@berth/proxmox";
+import { type ContainerRef, normaliseFingerprint, ProxmoxClient, parseApiToken } from "@berth/proxmox";
 import type { Berth } from "@berth/testkit";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
@@ -13,12 +15,17 @@ const factsSchema = Type.Object({
   node: Type.String(),
   pool: Type.String(),
   token: Type.String(),
+  backend: Type.Enum(["lxc", "process"]),
 });
 
 const templateVmid = 150;
 const firstVmid = 90_000;
 /** Closer looks than the controller's: what is measured is the work, not the waiting for its end. */
 const pollMs = 5;
+const addressPollMs = 20;
+const bannerPollMs = 20;
+const bannerTimeoutMs = 5_000;
+const bootTimeoutMs = 120_000;
 
 /** The Proxmox of a Berth that runs, used with nothing around it. */
 export class BareProxmox {
@@ -44,24 +51,105 @@ export class BareProxmox {
   }
 
   /**
-   * Clones the template, starts the clone and destroys it. Answers the milliseconds until the start had ended, which
-   * on the process backend is when sshd has answered.
+   * Clones the template, starts the clone, and destroys it once it has an address. Answers the milliseconds until each
+   * of these was done, one after the other: together they are what no program around Proxmox can do without.
    */
-  async cloneAndStart(): Promise<number> {
-    const { node, pool } = this.#facts;
-    const { containers } = this.#client;
-    this.#nextVmid += 1;
-    const at = { node, vmid: this.#nextVmid };
+  async cloneAndStart(): Promise<{ readonly cloneMs: number; readonly startMs: number; readonly addressMs: number }> {
+    const at = this.#nextPlace();
     const begun = performance.now();
-    await this.#task(containers.clone({ node, vmid: templateVmid }, { newId: at.vmid, hostname: "bare", pool }));
-    await this.#task(containers.start(at));
+    try {
+      await this.#clone(at);
+      const cloned = performance.now();
+      await this.#task(this.#client.containers.start(at));
+      const started = performance.now();
+      await this.#address(at);
+      const addressed = performance.now();
+      return { cloneMs: cloned - begun, startMs: started - cloned, addressMs: addressed - started };
+    } finally {
+      await this.#remove(at);
+    }
+  }
+
+  /**
+   * Clones so often, one after the other, since the template is locked meanwhile; starts each clone as soon as it is
+   * there, and waits until the last one's sshd has said its first word. Answers the milliseconds, and the clones, which
+   * are there until `removeAll`.
+   */
+  async bringUp(count: number): Promise<{ readonly ms: number; removeAll(): Promise<void> }> {
+    const places: ContainerRef[] = [];
+    const booting: Promise<void>[] = [];
+    const begun = performance.now();
+    for (let made = 0; made < count; made += 1) {
+      const at = this.#nextPlace();
+      places.push(at);
+      await this.#clone(at);
+      const booted = this.#boot(at);
+      booted.catch(() => {});
+      booting.push(booted);
+    }
+    await Promise.all(booting);
     const ms = performance.now() - begun;
-    await this.#task(containers.destroy(at, { force: true, purge: true }));
-    return ms;
+    return {
+      ms,
+      removeAll: async () => {
+        for (const at of places) await this.#remove(at);
+      },
+    };
+  }
+
+  async #boot(at: ContainerRef): Promise<void> {
+    await this.#task(this.#client.containers.start(at));
+    await sshBanner(await this.#address(at), this.#facts.backend === "lxc" ? 22 : 2222);
+  }
+
+  #clone(at: ContainerRef): Promise<void> {
+    const { node, pool } = this.#facts;
+    const options = { newId: at.vmid, hostname: `bare-${at.vmid}`, pool };
+    return this.#task(this.#client.containers.clone({ node, vmid: templateVmid }, options));
+  }
+
+  #nextPlace(): ContainerRef {
+    this.#nextVmid += 1;
+    return { node: this.#facts.node, vmid: this.#nextVmid };
+  }
+
+  async #address(at: ContainerRef): Promise<string> {
+    for (const deadline = performance.now() + bootTimeoutMs; performance.now() < deadline; ) {
+      const addresses = await this.#client.containers.addresses(at);
+      const found = addresses.find(({ interface: name, family }) => name === "eth0" && family === 4);
+      if (found) return found.address;
+      await wait(addressPollMs);
+    }
+    throw new Error(`the container ${at.vmid} got no address`);
+  }
+
+  #remove(at: ContainerRef): Promise<void> {
+    return this.#task(this.#client.containers.destroy(at, { force: true, purge: true }));
   }
 
   async #task(begin: Promise<string>): Promise<void> {
     const result = await this.#client.tasks.wait(await begin, { pollMs });
     if (!result.ok) throw new Error(`a task of the bundled Proxmox failed: ${result.exitStatus}`);
   }
+}
+
+/** Waits until an SSH server says what it is. */
+async function sshBanner(host: string, port: number): Promise<void> {
+  for (const deadline = performance.now() + bootTimeoutMs; performance.now() < deadline; ) {
+    if (await saysSsh(host, port)) return;
+    await wait(bannerPollMs);
+  }
+  throw new Error(`no SSH server at ${host}:${port}`);
+}
+
+function saysSsh(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: bannerTimeoutMs });
+    const settle = (says: boolean) => {
+      socket.destroy();
+      resolve(says);
+    };
+    socket.once("data", (bytes) => settle(bytes.toString("latin1").startsWith("SSH-")));
+    for (const event of ["error", "timeout", "close"]) socket.once(event, () => settle(false));
+  });
 }
