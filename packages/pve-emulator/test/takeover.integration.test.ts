@@ -63,7 +63,7 @@ describe("an emulator of a data folder", () => {
 
     const second = await ensure();
     const again = await ApiClient.open(second, directory.path);
-    const { url: _first, pid: _pid, stop: _stop, ...facts } = first;
+    const { url: _first, pid: _pid, stop: _stop, allowMachinePorts: _allow, ...facts } = first;
     expect(second).toMatchObject(facts);
     const after = await again.must("GET", `${again.container(201)}/status/current`);
     expect(field(after, "pid")).toBe(field(before, "pid"));
@@ -112,7 +112,7 @@ describe("an emulator of a data folder", () => {
   });
 
   it("passes on which ports of the machine containers may reach", async () => {
-    await (await ensure()).allowMachinePorts([7401]);
-    await expect((await ensure()).allowMachinePorts([0])).rejects.toThrow(/400/);
+    await (await ensure()).allowMachinePorts([7401], []);
+    await expect((await ensure()).allowMachinePorts([0], [])).rejects.toThrow(/400/);
   });
 });
