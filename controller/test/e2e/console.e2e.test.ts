@@ -103,7 +103,7 @@ describe("the console", () => {
     await page.waitForScreenText(terminalId, /●\s+ahoy from the stub/, 30_000);
     await page.page.keyboard.type("write made-by-claude.txt by-claude-itself");
     await page.page.keyboard.press("Enter");
-    const path = join(berth.dataDir, "proxmox", "containers", "151", "rootfs", "workspace", "made-by-claude.txt");
+    const path = join(await berth.rootOf({ vmid: 151 }), "workspace", "made-by-claude.txt");
     await eventually(async () => (await readFile(path, "utf8")).includes("by-claude-itself"), {
       timeoutMs: 30_000,
       what: "the file that Claude writes",
