@@ -78,7 +78,7 @@ function containerOf(keys: FleetKeys, sandboxId: string, index: number): ListedC
   const vmid = firstVmid + index;
   const address = `10.77.${Math.floor(index / 250)}.${(index % 250) + 2}`;
   const description = describeOwner(keys, sandboxId, vmid);
-  return { vmid, name: nameOf(index), description, status: "running", address };
+  return { vmid, name: nameOf(index), description, status: "running", node, address };
 }
 
 function nameOf(index: number): string {
@@ -102,15 +102,20 @@ async function insertRows(store: Store, ids: readonly string[], containers: read
   }
 }
 
-async function moduleAt(scope: Scope, { store, keys }: Pick<LargeFleet, "store" | "keys">, port: number) {
+/** A client of a cluster at a port of this machine, which shows the listener's certificate of these keys. */
+export function clientAt(scope: Scope, keys: FleetKeys, port: number): ProxmoxClient {
   const { fingerprint256 } = new X509Certificate(keys.listener.certificate);
-  const client = scope.own(
+  return scope.own(
     new ProxmoxClient({
       urls: [`https://127.0.0.1:${port}`],
       credentials: { kind: "token", id: "berth@pve!t", secret: "00000000-0000-4000-8000-000000000000" },
       trust: { kind: "fingerprint", fingerprints: [normaliseFingerprint(fingerprint256)] },
     }),
   );
+}
+
+async function moduleAt(scope: Scope, { store, keys }: Pick<LargeFleet, "store" | "keys">, port: number) {
+  const client = clientAt(scope, keys, port);
   const events = new EventLog({ db: store.db, pool: store.pool });
   const templates = new Templates(store.db);
   const links = new PretendedLinks();

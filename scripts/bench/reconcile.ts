@@ -33,7 +33,7 @@ export const reconcile: Benchmark = {
   async run(context) {
     const fleet = await makeLargeFleet(context.scope, known);
     const { cluster, port } = await ClusterProcess.start(context.scope, {
-      ...{ node: fleet.node, containers: fleet.containers },
+      ...{ nodes: [fleet.node], containers: fleet.containers },
       ...fleet.keys.listener,
     });
     const { module, links } = await fleet.moduleAt(port);

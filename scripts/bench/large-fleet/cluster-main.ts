@@ -19,7 +19,7 @@ async function main(): Promise<void> {
   });
   process.on("message", (order) => {
     if (!Value.Check(orderSchema, order)) throw new Error("an order has another form");
-    if (order.kind === "stop-containers") for (const vmid of order.vmids) cluster.setStatus(vmid, "stopped");
+    if (order.kind === "stop-containers") for (const vmid of order.vmids) cluster.change(vmid, { status: "stopped" });
     if (order.kind === "end-tasks") cluster.endTasks();
     if (order.kind === "tell-calls") tell({ kind: "calls", calls: calls.splice(0) });
   });

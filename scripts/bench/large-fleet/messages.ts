@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 
 /** What the cluster's process is started with, as a file. */
 export const clusterSchema = Type.Object({
-  node: Type.String(),
+  nodes: Type.Array(Type.String()),
   certificate: Type.String(),
   privateKey: Type.String(),
   containers: Type.Array(
@@ -11,6 +11,7 @@ export const clusterSchema = Type.Object({
       name: Type.String(),
       description: Type.String(),
       status: Type.Enum(["running", "stopped"]),
+      node: Type.String(),
       address: Type.String(),
     }),
   ),
@@ -25,7 +26,7 @@ export const orderSchema = Type.Union([
 export type Order = Static<typeof orderSchema>;
 
 const callSchema = Type.Object({
-  kind: Type.Enum(["list", "config", "status", "interfaces", "act", "task", "other"]),
+  kind: Type.Enum(["list", "nodes", "config", "status", "interfaces", "act", "task", "missing", "other"]),
   vmid: Type.Union([Type.Integer(), Type.Undefined()]),
 });
 

@@ -8,12 +8,24 @@ export interface ListedContainer {
   readonly name: string;
   readonly description: string;
   readonly status: "running" | "stopped";
+  /** Where it is. */
+  readonly node: string;
   /** IPv4, shown while it runs. */
   readonly address: string;
 }
 
 /** What is asked of a `ClusterServer`, by kind. */
-export type CallKind = "list" | "config" | "status" | "interfaces" | "act" | "task" | "other";
+export type CallKind =
+  | "list"
+  | "nodes"
+  | "config"
+  | "status"
+  | "interfaces"
+  | "act"
+  | "task"
+  /** Of a container that is not there. */
+  | "missing"
+  | "other";
 
 /** One call as the server saw it. */
 export interface SeenCall {
@@ -23,7 +35,7 @@ export interface SeenCall {
 }
 
 export interface ClusterServerOptions {
-  readonly node: string;
+  readonly nodes: readonly string[];
   /** PEM. */
   readonly certificate: string;
   readonly privateKey: string;
@@ -42,6 +54,8 @@ export class ClusterServer {
   readonly #containers: Map<number, ListedContainer>;
   /** By id: the container that a start is for. */
   readonly #tasks = new Map<string, number>();
+  /** What the list shows instead of the present state. */
+  #staleList: readonly object[] | undefined;
 
   private constructor(options: ClusterServerOptions) {
     this.#options = options;
@@ -63,14 +77,23 @@ export class ClusterServer {
   }
 
   /** Changes a container behind everybody's back. */
-  setStatus(vmid: number, status: ListedContainer["status"]): void {
+  change(vmid: number, change: Partial<Omit<ListedContainer, "vmid">>): void {
     const container = this.#containers.get(vmid);
-    if (container) this.#containers.set(vmid, { ...container, status });
+    if (container) this.#containers.set(vmid, { ...container, ...change });
+  }
+
+  remove(vmid: number): void {
+    this.#containers.delete(vmid);
+  }
+
+  /** From now on the list shows what is now, whatever happens. */
+  freezeList(): void {
+    this.#staleList = this.#list();
   }
 
   /** All tasks end well, and have done what they were for. */
   endTasks(): void {
-    for (const vmid of this.#tasks.values()) this.setStatus(vmid, "running");
+    for (const vmid of this.#tasks.values()) this.change(vmid, { status: "running" });
     this.#tasks.clear();
   }
 
@@ -84,26 +107,30 @@ export class ClusterServer {
     const path = url.pathname.replace(/^\/api2\/json/, "");
     const { call, data } = this.#handle(request.method ?? "GET", path);
     this.#options.onCall?.(call);
-    const body = JSON.stringify(data === undefined ? { data: null } : data);
-    const status = data === undefined ? 501 : 200;
-    response.writeHead(status, { "content-type": "application/json;charset=UTF-8" }).end(body);
+    if (data !== undefined) {
+      response.writeHead(200, { "content-type": "application/json;charset=UTF-8" }).end(JSON.stringify(data));
+    } else if (call.kind === "missing") {
+      response
+        .writeHead(500, `Configuration file 'nodes/${path.split("/")[2]}/lxc/${call.vmid}.conf' does not exist`)
+        .end();
+    } else response.writeHead(501, `Method '${request.method} ${path}' not implemented`).end();
   }
 
   #handle(method: string, path: string): { call: SeenCall; data: object | undefined } {
-    const { node } = this.#options;
     if (path === "/cluster/resources") {
-      return {
-        call: { kind: "list", vmid: undefined },
-        data: { data: [...this.#containers.values()].map(this.#entry) },
-      };
+      return { call: { kind: "list", vmid: undefined }, data: { data: this.#staleList ?? this.#list() } };
     }
-    if (path === "/nodes") return { call: other, data: { data: [{ node, status: "online", type: "node" }] } };
+    if (path === "/nodes") {
+      const nodes = this.#options.nodes.map((node) => ({ node, status: "online", type: "node" }));
+      return { call: { kind: "nodes", vmid: undefined }, data: { data: nodes } };
+    }
     const [, upid, part] = /^\/nodes\/[^/]+\/tasks\/([^/]+)\/(status|log)$/.exec(path) ?? [];
     if (upid !== undefined) return { call: { kind: "task", vmid: undefined }, data: this.#task(upid, part) };
-    const [, id, what] = /^\/nodes\/[^/]+\/lxc\/(\d+)\/(.+)$/.exec(path) ?? [];
+    const [, node, id, what] = /^\/nodes\/([^/]+)\/lxc\/(\d+)\/(.+)$/.exec(path) ?? [];
+    if (what === undefined) return { call: { kind: "other", vmid: undefined }, data: undefined };
     const container = this.#containers.get(Number(id));
-    if (!container || what === undefined) return { call: other, data: undefined };
-    return this.#about(container, method, what);
+    if (container?.node === node && container) return this.#about(container, method, what);
+    return { call: { kind: "missing", vmid: Number(id) }, data: undefined };
   }
 
   #about(container: ListedContainer, method: string, what: string): { call: SeenCall; data: object | undefined } {
@@ -115,13 +142,13 @@ export class ClusterServer {
       return as("status", { status: container.status, vmid, name: container.name, uptime: running ? 60 : 0 });
     }
     if (method === "GET" && what === "interfaces") return as("interfaces", running ? interfaces(container) : null);
-    if (method === "POST" && what === "status/start") return as("act", this.#begin(vmid));
+    if (method === "POST" && what === "status/start") return as("act", this.#begin(container));
     return { call: { kind: "other", vmid }, data: undefined };
   }
 
-  #begin(vmid: number): string {
+  #begin({ vmid, node }: ListedContainer): string {
     const number = (this.#tasks.size + 1).toString(16).padStart(8, "0").toUpperCase();
-    const upid = `UPID:${this.#options.node}:${number}:00000001:65000000:vzstart:${vmid}:berth@pve!t:`;
+    const upid = `UPID:${node}:${number}:00000001:65000000:vzstart:${vmid}:berth@pve!t:`;
     this.#tasks.set(upid, vmid);
     return upid;
   }
@@ -134,13 +161,9 @@ export class ClusterServer {
     };
   }
 
-  /** With everything that PVE says of a container in this list. */
-  #entry = ({ vmid, name, status }: ListedContainer) => ({
-    ...{ id: `lxc/${vmid}`, type: "lxc", node: this.#options.node, vmid, name, status, template: 0, tags: "berth" },
-    ...{ cpu: 0.0012, maxcpu: 2, mem: 61_865_984, maxmem: 2_147_483_648, disk: 734_003_200, maxdisk: 8_589_934_592 },
-    ...{ netin: 1_234_567, netout: 7_654_321, diskread: 104_857_600, diskwrite: 52_428_800, uptime: 86_400 },
-    ...{ pool: "sandboxes" },
-  });
+  #list(): object[] {
+    return [...this.#containers.values()].map(entry);
+  }
 
   #config({ vmid, name, description }: ListedContainer) {
     return {
@@ -153,7 +176,15 @@ export class ClusterServer {
   }
 }
 
-const other: SeenCall = { kind: "other", vmid: undefined };
+/** With everything that PVE says of a container in its list. */
+function entry({ vmid, name, status, node }: ListedContainer) {
+  return {
+    ...{ id: `lxc/${vmid}`, type: "lxc", node, vmid, name, status, template: 0, tags: "berth" },
+    ...{ cpu: 0.0012, maxcpu: 2, mem: 61_865_984, maxmem: 2_147_483_648, disk: 734_003_200, maxdisk: 8_589_934_592 },
+    ...{ netin: 1_234_567, netout: 7_654_321, diskread: 104_857_600, diskwrite: 52_428_800, uptime: 86_400 },
+    ...{ pool: "sandboxes" },
+  };
+}
 
 function hex(byte: number): string {
   return (byte & 255).toString(16).padStart(2, "0").toUpperCase();
