@@ -1,7 +1,6 @@
 export { DebianBaseMissing, type DebianBaseOptions, debianBase } from "./base/debian-base.ts";
 export { CommandFailed } from "./command.ts";
 export { payloadArchive, unpackCommand } from "./payload/archive.ts";
-export { type LayOutOptions, layOut } from "./payload/lay-out.ts";
 export { templatePaths } from "./payload/paths.ts";
 export {
   assemblePayload,
@@ -23,7 +22,6 @@ export {
   type TemplateFacts,
   templateFactsSchema,
 } from "./provision/progress.ts";
-export { type ProvisionBelowOptions, provisionBelow } from "./provision/provision-below.ts";
 export { provisionScript } from "./provision/provision-script.ts";
 export { templateVersion } from "./template-version.ts";
 export { type Unit, unitFile, unitLink, unitPath, units } from "./units.ts";

@@ -110,7 +110,7 @@ export async function findClaude(): Promise<string | undefined> {
 
 /**
  * Lays out what a container of processes has, below a folder that stands for its root: the programs of this machine are
- * linked, and nothing of a system is there. `layOut` is what a real container gets.
+ * linked, and nothing of a system is there. `payloadArchive` is what a real container gets.
  */
 export async function assemblePayload(root: string, payload: Payload, user: string): Promise<void> {
   const programs = join(root, guestPaths.programs);

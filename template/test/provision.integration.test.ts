@@ -10,7 +10,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   debianBase,
   findPayload,
-  layOut,
   parseProvisionLine,
   templateFactsSchema,
   templatePaths,
@@ -18,6 +17,7 @@ import {
   units,
 } from "../src/index.ts";
 import { describeTree } from "./support/tree.ts";
+import { unpackPayload } from "./support/unpack.ts";
 
 const run = promisify(execFile);
 const keys = bundledTemplateKeys("a secret");
@@ -30,9 +30,9 @@ let said: readonly string[];
 const inRoot = (...words: readonly string[]) => execFileSync("chroot", [root, ...words], { encoding: "utf8" });
 
 /** In a network of its own, with nothing in it: whatever is missing cannot be fetched. */
-async function provision(times: number): Promise<readonly string[]> {
+async function provision(): Promise<readonly string[]> {
   const program = join(import.meta.dirname, "support/provision-root.ts");
-  const words = [process.execPath, program, root, String(times), keys.host.privateKey, keys.client.publicKey];
+  const words = [process.execPath, program, root, keys.host.privateKey, keys.client.publicKey];
   const { stdout } = await run("unshare", ["--net", "--", ...words], { maxBuffer: 16 * 1024 * 1024 });
   return stdout.split("\n");
 }
@@ -51,8 +51,8 @@ describe.skipIf(!canBuild)("a Debian that is provisioned without a network", () 
     await writeFile(join(root, "etc/ssh/ssh_host_rsa_key"), "Debian's own");
     await writeFile(join(root, "etc/machine-id"), `${"a".repeat(32)}\n`);
     // Claude's third of a gigabyte is nothing to test here.
-    await layOut(root, { ...(await findPayload()), claude: undefined });
-    said = await provision(1);
+    await unpackPayload({ ...(await findPayload()), claude: undefined }, root);
+    said = await provision();
   }, 600_000);
 
   afterAll(async () => {
@@ -134,7 +134,7 @@ describe.skipIf(!canBuild)("a Debian that is provisioned without a network", () 
     // When it was made is another time, and dpkg's tools keep the file before the last change.
     const without = ["berth/template.json", "passwd-", "shadow-", "group-", "gshadow-"];
     const before = await describeTree(join(root, "etc"), without);
-    await provision(1);
+    await provision();
     expect(await describeTree(join(root, "etc"), without)).toEqual(before);
   });
 });
