@@ -63,7 +63,9 @@ describe("the plan of a template's build", () => {
   });
 
   it("makes the call again that may not have acted: the id is taken once or refused", () => {
-    expect(planBuild({ ...reserved, askedAt: now }, seen({ kind: "hidden" }), now)).toMatchObject({ step: "create" });
+    expect(planBuild({ ...reserved, askedAt: now }, seen({ kind: "hidden", begun: false }), now)).toMatchObject({
+      step: "create",
+    });
     // Its answer was lost and it did act: the step finds its task.
     expect(planBuild({ ...reserved, askedAt: now }, seen(ours()), now)).toMatchObject({ step: "create" });
   });
@@ -78,7 +80,7 @@ describe("the plan of a template's build", () => {
   });
 
   it("fails when what it has made is gone or somebody else's", () => {
-    for (const container of [none, { kind: "hidden" }, { kind: "foreign" }] as const) {
+    for (const container of [none, { kind: "hidden", begun: true }, { kind: "foreign" }] as const) {
       expect(planBuild(sent, seen(container), now)).toMatchObject({
         kind: "fail",
         failure: { code: "container_missing" },
@@ -120,10 +122,14 @@ describe("the plan of a build that is not wanted any more", () => {
     expect(planBuild({ ...reserved, ...gone }, seen({ kind: "foreign" }), now)).toMatchObject({ step: "forget" });
   });
 
-  it("waits a minute whether something comes of a call whose answer was lost", () => {
-    const asked = (ms: number): WantedTemplate => ({ ...reserved, ...gone, askedAt: now - ms });
-    expect(planBuild(asked(59_000), seen({ kind: "hidden" }), now)).toMatchObject({ kind: "wait" });
-    expect(planBuild(asked(61_000), seen({ kind: "hidden" }), now)).toMatchObject({ step: "forget" });
+  it("waits half a minute what comes of a call, and explains what a worker that was killed has left", () => {
+    const asked = (ms: number): WantedTemplate => ({ ...reserved, ...gone, askedAt: now - ms, since: now - ms });
+    const hidden = (begun: boolean) => seen({ kind: "hidden", begun });
+    expect(planBuild(asked(29_000), hidden(false), now)).toMatchObject({ kind: "wait" });
+    expect(planBuild(asked(31_000), hidden(false), now)).toMatchObject({ step: "forget" });
+    expect(planBuild(asked(29_000), hidden(true), now)).toMatchObject({ kind: "wait" });
+    const failed = planBuild(asked(31_000), hidden(true), now);
+    expect(failed).toMatchObject({ kind: "fail", failure: { hint: expect.stringContaining("pct unlock 150") } });
   });
 
   it("gives up at a lock that stays, and says how to clear it", () => {

@@ -1,5 +1,7 @@
 import { type ContainerAddress, type ContainerConfig, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import { isIdFree } from "../cluster/free-ids.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
+import { findCreation } from "./creation.ts";
 import { readTemplateMark } from "./mark.ts";
 import type { ObservedBuild } from "./plan.ts";
 import type { TemplateRow } from "./record.ts";
@@ -14,11 +16,15 @@ export async function observeBuild(deps: ObserveBuildDependencies, row: Template
   if (row.vmid === null || row.node === null) return { kind: "none" };
   const at = { node: row.node, vmid: row.vmid };
   const config = await readConfig(deps.client, at);
-  if (config === "none" || config === "hidden") return { kind: config };
+  if (config === "none") return { kind: "none" };
+  if (config === "forbidden") {
+    // Where rights come from a pool, that is the answer for what is not there, too.
+    return (await isIdFree(deps.client, row.vmid)) ? { kind: "none" } : hidden(deps, row);
+  }
   const mark = readTemplateMark(deps.keys, config.description, row.vmid);
   if (mark.kind !== "ours" || mark.statement.id !== row.id) {
     // While it is made, its configuration is a lock and nothing else.
-    return config.lock === "create" ? { kind: "hidden", lock: config.lock } : { kind: "foreign" };
+    return config.lock === "create" ? hidden(deps, row) : { kind: "foreign" };
   }
   const status = await deps.client.containers.status(at);
   return {
@@ -30,14 +36,19 @@ export async function observeBuild(deps: ObserveBuildDependencies, row: Template
   };
 }
 
+async function hidden({ client }: ObserveBuildDependencies, row: TemplateRow): Promise<ObservedBuild> {
+  const begun = row.asked_at !== null && (await findCreation(client, row, row.asked_at)) !== undefined;
+  return { kind: "hidden", begun };
+}
+
 async function readConfig(
   client: ProxmoxClient,
   at: { node: string; vmid: number },
-): Promise<ContainerConfig | "none" | "hidden"> {
+): Promise<ContainerConfig | "none" | "forbidden"> {
   try {
     return await client.containers.config(at);
   } catch (error) {
-    if (isProxmoxError(error, "forbidden")) return "hidden";
+    if (isProxmoxError(error, "forbidden")) return "forbidden";
     if (isProxmoxError(error, "missing")) return "none";
     throw error;
   }

@@ -26,10 +26,10 @@ export interface WantedTemplate {
 export type ObservedBuild =
   | { kind: "none" }
   /**
-   * It may not be read: where rights come from a pool, that is the answer for what is not there, or not yet ready. Or
-   * it is being made, and does not say yet what it is to be.
+   * Something has the id and does not say what it is: it may not be read, or it is still being made. `begun`: a task of
+   * this build's began to make it, and did not end by taking it away again.
    */
-  | { kind: "hidden"; lock?: "create" }
+  | { kind: "hidden"; begun: boolean }
   | { kind: "foreign" }
   | { kind: "ours"; running: boolean; template: boolean; lock: string | undefined; address: string | undefined };
 
@@ -66,8 +66,8 @@ export type BuildPlan =
 
 const addressLimitMs = 120_000;
 const lockLimitMs = 180_000;
-/** How long what may not be read may be ours on its way. */
-const hiddenLimitMs = 60_000;
+/** How long what cannot be read may be ours on its way, or on its way out. */
+const hiddenLimitMs = 30_000;
 const pollMs = 500;
 
 /** The next step of a build. Pure, so that a controller that was killed anywhere goes on by asking again. */
@@ -126,13 +126,12 @@ function planGone(wanted: WantedTemplate, { task, container }: Observed, now: nu
     case "foreign":
       return step("forget", undefined);
     case "hidden":
-      if (wanted.askedAt !== undefined && container.lock !== undefined && waited > lockLimitMs) {
-        return { kind: "fail", name: undefined, failure: lockLeft(wanted.vmid, container.lock) };
-      }
-      // A call that was made just now may have made something that cannot be read yet.
       if (wanted.askedAt === undefined) return step("forget", undefined);
-      if (container.lock === undefined && now - wanted.askedAt > hiddenLimitMs) return step("forget", undefined);
-      return { kind: "wait", name: undefined, ms: 4 * pollMs, detail: "waiting whether a container comes of it" };
+      if (waited <= hiddenLimitMs) {
+        return { kind: "wait", name: undefined, ms: 4 * pollMs, detail: "waiting what comes of a call" };
+      }
+      if (!container.begun) return step("forget", undefined);
+      return { kind: "fail", name: undefined, failure: lockLeft(wanted.vmid, "create") };
     case "ours":
       if (container.lock !== undefined) {
         if (waited > lockLimitMs)
@@ -156,7 +155,7 @@ const noAddress: Failure = {
 function lockLeft(vmid: number | null, lock: string): Failure {
   return {
     code: "container_locked",
-    message: `Proxmox has held the lock "${lock}" on the container ${vmid} for three minutes: its worker may have crashed.`,
+    message: `Proxmox has held the lock "${lock}" on the container ${vmid} for long: its worker may have crashed.`,
     hint: `If no task works on it, run on its Proxmox host: pct unlock ${vmid} && pct destroy ${vmid}; then build again.`,
   };
 }

@@ -1,6 +1,7 @@
 import { formatPropertyString, isProxmoxError } from "@berth/proxmox";
 import { maxIdCandidates } from "../../cluster/free-ids.ts";
 import { StepFailure } from "../../sandboxes/failures.ts";
+import { findCreation, isCleanedUp } from "../creation.ts";
 import { describeTemplate, templateHostname } from "../mark.ts";
 import type { TemplateRow } from "../record.ts";
 import { type BuildDependencies, type BuildStep, placeOf } from "./dependencies.ts";
@@ -37,7 +38,7 @@ export const create: BuildStep = async (deps, row, operation) => {
   const at = placeOf(row);
   // The time of the first call stays: it is the one whose answer may have been lost.
   if (row.asked_at !== null) {
-    const upid = await findCreation(deps, row, row.asked_at);
+    const upid = await findCreation(deps.client, row, row.asked_at);
     if (upid !== undefined) {
       await noteMaking(deps, row, () => deps.tasks.run(row, operation, "create", async () => upid, []));
       return;
@@ -66,35 +67,21 @@ export async function noteMaking(
     await templates.change(row, { made: true });
   } catch (error) {
     const refused = isProxmoxError(error) && !error.mayHaveActed;
-    const undone = isProxmoxError(error, "other") && cleanedUp.test(error.failure.detail);
+    const undone = isProxmoxError(error, "other") && isCleanedUp(error.failure.detail);
     if (refused || undone) await templates.change(row, { asked_at: null });
     throw error;
   }
 }
 
-/** Proxmox says this when it has taken the container away again; of a worker that was killed it says nothing. */
-const cleanedUp = /^unable to create CT \d+/;
-
 async function settleExisting(deps: BuildDependencies, row: TemplateRow): Promise<void> {
   const { vmid } = placeOf(row);
-  if (row.asked_at && (await findCreation(deps, row, row.asked_at)) !== undefined) return;
+  if (row.asked_at && (await findCreation(deps.client, row, row.asked_at)) !== undefined) return;
   await deps.templates.change(row, { vmid: null, asked_at: null });
   if (row.wanted.vmid === undefined) return;
   throw new StepFailure(
     { code: "no_free_vmid", message: `The id ${vmid} is taken.`, hint: "Build with another id." },
     { retry: false },
   );
-}
-
-/** The clocks of two machines differ a little. */
-const clockSkewMs = 60_000;
-
-/** The task of a call whose answer was lost; undefined: it did not act. */
-async function findCreation(deps: BuildDependencies, row: TemplateRow, since: Date): Promise<string | undefined> {
-  const { node, vmid } = placeOf(row);
-  const sinceSeconds = Math.floor((since.getTime() - clockSkewMs) / 1000);
-  const listed = await deps.client.tasks.list(node, { vmid, type: "vzcreate", source: "all", sinceSeconds });
-  return listed.find(({ exitStatus }) => exitStatus === undefined || !cleanedUp.test(exitStatus))?.upid;
 }
 
 function options(deps: BuildDependencies, row: TemplateRow) {
