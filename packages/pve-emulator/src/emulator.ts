@@ -164,10 +164,10 @@ async function openBackend(options: EmulatorOptions, place: BackendPlace): Promi
     return { backend: choice({ dataDir, tokenSecret, clock }), base: options.baseArchive };
   }
   const payload = options.payload ? { payload: options.payload } : {};
-  if ((await chooseBackend(dataDir, choice, report)) === "process") {
+  const base = options.baseArchive ?? cachedBase;
+  if ((await chooseBackend(dataDir, { choice, base, report })) === "process") {
     return { backend: new ProcessBackend({ dataDir, tokenSecret, ...payload }), base: options.baseArchive };
   }
-  const base = options.baseArchive ?? cachedBase;
   const isolated = options.isolated ?? false;
   const lxc = { dataDir, bridge: site.bridge, isolated, tokenSecret, base, ...payload, report };
   return { backend: await openLxcBackend(lxc), base };

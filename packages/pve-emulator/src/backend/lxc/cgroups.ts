@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "@berth/base";
@@ -28,20 +28,28 @@ function settingsOf({ memoryMiB, swapMiB, cores }: ResourceLimits): Setting[] {
   if (cgroupVersion() === 2) {
     return [
       ["memory", "memory.max", String(memory)],
-      ["memory", "memory.swap.max", String(swap)],
+      ...(countsSwap() ? [["memory", "memory.swap.max", String(swap)] as const] : []),
       ["cpu", "cpu.max", `${quotaUs ?? "max"} ${cpuPeriodUs}`],
       ["pids", "pids.max", String(maxProcesses)],
     ];
   }
-  const counted = existsSync(join(root, "memory/memory.memsw.limit_in_bytes"));
   return [
     ["memory", "memory.limit_in_bytes", String(memory)],
-    // Memory and swap together, and never below the former. Kernels may count no swap.
-    ...(counted ? [["memory", "memory.memsw.limit_in_bytes", String(memory + swap)] as const] : []),
+    // Memory and swap together, and never below the former.
+    ...(countsSwap() ? [["memory", "memory.memsw.limit_in_bytes", String(memory + swap)] as const] : []),
     ["cpu", "cpu.cfs_period_us", String(cpuPeriodUs)],
     ["cpu", "cpu.cfs_quota_us", String(quotaUs ?? -1)],
     ["pids", "pids.max", String(maxProcesses)],
   ];
+}
+
+/** Whether the kernel counts who uses swap: it may have been told at its start not to. */
+function countsSwap(): boolean {
+  if (cgroupVersion() === 1) return existsSync(join(root, "memory/memory.memsw.limit_in_bytes"));
+  // The root group has no limits; any other one shows which there are.
+  const groups = readdirSync(root).map((name) => join(root, name));
+  const limited = groups.find((group) => existsSync(join(group, "memory.max")));
+  return limited === undefined || existsSync(join(limited, "memory.swap.max"));
 }
 
 /** The keys of a container's configuration that set its limits. */

@@ -54,15 +54,10 @@ export function idMapKeys({ first, count }: IdRange): RawLxcKey[] {
 }
 
 /**
- * The start of a command that runs its rest as the containers' root, with no rights on anything of the machine's. Give
- * it `mapperEnvironment`.
+ * The start of a command that runs its rest as the containers' root, with no rights on anything of the machine's. Run
+ * it, as `lxc-start` too, with a PATH that has no /usr/bin: if LXC finds a `newuidmap`, it wants the range to be root's
+ * in /etc/subuid, though root needs nobody's leave; otherwise it maps by itself.
  */
 export function asContainerRoot({ first, count }: IdRange): readonly string[] {
   return ["/usr/bin/lxc-usernsexec", "-m", `u:0:${first}:${count}`, "-m", `g:0:${first}:${count}`, "--"];
 }
-
-/**
- * Where LXC looks for `newuidmap`: if it finds one, it wants the range to be root's in /etc/subuid, though root needs
- * nobody's leave. Without /usr/bin it finds none, and maps by itself.
- */
-export const mapperEnvironment = { PATH: "/usr/sbin:/sbin" } as const;

@@ -195,13 +195,14 @@ export class LxcBackend implements ContainerBackend {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#watch);
     const all = new Set([...this.#running.keys(), ...this.#starting.keys()]);
-    await Promise.all(
+    const ends = await Promise.allSettled(
       [...all].map(async (vmid) => {
         if (!(await this.shutdown(vmid, farewellMs)) || this.#starting.has(vmid)) await this.kill(vmid);
       }),
     );
     await Promise.all(this.#ending.values());
     await this.#options.network[Symbol.asyncDispose]();
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
   async #start(vmid: number, settings: StartSettings, signal: AbortSignal): Promise<void> {
@@ -302,7 +303,9 @@ export class LxcBackend implements ContainerBackend {
 
 function lxcStart(name: string, { config, log }: ContainerPaths): string {
   const files = `-f ${quote(config)} -o ${quote(log)} -l INFO`;
-  return `PATH=/usr/sbin:/sbin exec /usr/bin/lxc-start -P ${lxcPath} -n ${name} ${files} -d\n`;
+  // AppArmor's profile goes there.
+  return `mkdir ${lxcPath}/${name}
+PATH=/usr/sbin:/sbin exec /usr/bin/lxc-start -P ${lxcPath} -n ${name} ${files} -d\n`;
 }
 
 /** Asks systemd to halt. Early in its boot it does not listen yet, and is asked again. */

@@ -15,15 +15,27 @@ export interface LxcProcesses {
 }
 
 const pollMs = 5;
+const maxQuestions = 10;
+const questionPauseMs = 100;
 
 /** The processes of a container, if it runs. */
 export async function findLxcProcesses(name: string): Promise<LxcProcesses | undefined> {
   const monitors = (await processesOf("monitor", name)).filter((pid) => titleOf(pid).includes(`[lxc monitor]`));
   const monitor = monitors[0] === undefined ? undefined : identifyProcess(monitors[0]);
   if (!monitor) return undefined;
-  const pid = await run("lxc-info", ["-P", lxcPath, "-n", name, "-p", "-H"]).then(Number, () => 0);
-  const init = pid > 0 ? identifyProcess(pid) : undefined;
+  const init = await initOf(name, monitor);
   return init && { monitor, init, startedAtMs: startOf(init) };
+}
+
+/** Asks the monitor, which may be busy: a container must not be taken for dead because of that. */
+async function initOf(name: string, monitor: ProcessIdentity): Promise<ProcessIdentity | undefined> {
+  for (let attempt = 0; attempt < maxQuestions && isRunning(monitor); attempt += 1) {
+    if (attempt > 0) await systemClock.sleep(questionPauseMs);
+    const pid = await run("lxc-info", ["-P", lxcPath, "-n", name, "-p", "-H"]).then(Number, () => 0);
+    const init = pid > 0 ? identifyProcess(pid) : undefined;
+    if (init) return init;
+  }
+  return undefined;
 }
 
 /** Resolves with whether a process has ended within this time; false too when the wait was aborted. */
