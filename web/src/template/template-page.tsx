@@ -134,7 +134,7 @@ function BuildCall({ template, busy, onBuild, onChoose }: BuildCallProps) {
       <p>{reasonToBuild(template)}</p>
       <div className="build-buttons">
         <Button look={missing || template.outdated ? "primary" : "plain"} busy={busy} onClick={onBuild}>
-          {missing ? "Build the template" : "Rebuild"}
+          {missing ? "Build the template" : template.version === null ? "Build one" : "Rebuild"}
         </Button>
         <Button look="quiet" disabled={busy} onClick={onChoose}>
           Choose where…
@@ -150,6 +150,9 @@ function reasonToBuild(template: Template): string {
   }
   if (template.outdated) {
     return "A newer Berth puts newer programs into it. The new one is built beside this one; sandboxes that are there stay as they are, and new ones are cloned from the new one as soon as it is proven.";
+  }
+  if (template.version === null) {
+    return "A build makes one beside it, from Debian’s own container template; sandboxes that are there stay as they are, and new ones are cloned from the new one as soon as it is proven.";
   }
   return "It is what this Berth would build. A rebuild takes in Debian’s updates; sandboxes that are there stay as they are.";
 }
