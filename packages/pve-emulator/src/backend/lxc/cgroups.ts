@@ -58,20 +58,19 @@ export function limitKeys(limits: ResourceLimits): RawLxcKey[] {
   return settingsOf(limits).map(([, file, value]) => [`${family}.${file}`, value]);
 }
 
-/**
- * Changes the limits of a container that runs. One that it exceeds already is refused by kernels of version 1: then the
- * old one stays until the next start.
- */
+/** Changes the limits of a container that runs. Throws when one cannot be had, as when it uses more memory already. */
 export async function changeLimits(name: string, limits: ResourceLimits): Promise<void> {
-  const settings = settingsOf(limits);
-  const write = ([controller, file, value]: Setting) =>
-    writeFile(join(groupPath(controller, `lxc.payload.${name}`), file), value);
-  // Up goes the sum of memory and swap first, down the memory: whichever was refused works in the second round.
+  const write = async ([controller, file, value]: Setting) => {
+    await writeFile(join(groupPath(controller, `lxc.payload.${name}`), file), value);
+  };
+  // Memory may never exceed the sum of memory and swap: what is refused on the way up works in the second round.
   const refused: Setting[] = [];
-  for (const setting of settings) await write(setting).catch(() => refused.push(setting));
-  for (const setting of refused) await write(setting).catch(() => {});
-  for (const setting of settings.filter(([controller]) => controller === "memory"))
-    await write(setting).catch(() => {});
+  for (const setting of settingsOf(limits)) await write(setting).catch(() => refused.push(setting));
+  for (const setting of refused) {
+    await write(setting).catch((cause: unknown) => {
+      throw new Error(`${setting[1]} cannot become ${setting[2]} now: ${String(cause)}`, { cause });
+    });
+  }
 }
 
 export interface GroupUsage {

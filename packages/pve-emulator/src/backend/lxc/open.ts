@@ -1,16 +1,10 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { debianBase, type PayloadSources } from "@berth/template";
+import { cacheDir } from "../../environment.ts";
 import type { BaseArchive } from "../../storage/archives.ts";
 import { idRangeOf } from "./id-range.ts";
 import { LxcBackend } from "./lxc-backend.ts";
 import { LxcDisks } from "./lxc-disks.ts";
 import { openContainerNetwork } from "./network/open.ts";
-
-/** Where things are kept that many data folders use. */
-function cacheDir(): string {
-  return process.env.BERTH_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "berth");
-}
 
 /** Debian, made once a machine. */
 export const cachedBase: BaseArchive = ({ report, signal }) => debianBase({ cacheDir: cacheDir(), report, signal });

@@ -6,6 +6,7 @@
 //   SIGTERM  shuts the container down
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { identifyProcess } from "@berth/base/node";
 import { BoundedLog } from "./bounded-log.ts";
@@ -76,7 +77,7 @@ function startIfDue(service: Service): void {
   const wrapped = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--", ...service.argv] : service.argv;
   const [command = "", ...args] = wrapped;
   const startedAt = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: process.env.HOME ?? "/" });
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: homedir() });
   service.child = child;
   child.stdout?.on("data", (bytes: Buffer) => service.log.write(bytes));
   child.stderr?.on("data", (bytes: Buffer) => service.log.write(bytes));

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { delimiter } from "node:path";
 import { text } from "node:stream/consumers";
+import { searchPath } from "../../../environment.ts";
 
 /** A program that refused, with what it said. */
 export class CommandFailed extends Error {
@@ -12,7 +12,7 @@ export class CommandFailed extends Error {
 /** The environment of programs that set up networks: they are where only root's own shells look. */
 export const commandEnvironment: Readonly<Record<string, string>> = {
   LC_ALL: "C",
-  PATH: [process.env.PATH, "/usr/sbin", "/sbin", "/usr/bin", "/bin"].filter(Boolean).join(delimiter),
+  PATH: searchPath,
 };
 
 /** Runs a program and answers what it printed. Throws `CommandFailed`, or ENOENT where there is no such program. */
