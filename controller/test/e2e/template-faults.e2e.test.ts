@@ -110,6 +110,19 @@ describe.runIf(process.env.BERTH_TEST_BACKEND === "lxc")("a template's build on 
     buildMs,
   );
 
+  it("names the privilege that the token lacks, on what, and the commands that grant it", async () => {
+    const reason = "Permission check failed (/pool/berth, VM.Allocate)";
+    await faults("POST", { method: "POST", path: "/lxc$", fault: { kind: "status", status: 403, reason } });
+    expect(await built()).toMatchObject({
+      state: "failed",
+      error: {
+        message: expect.stringContaining("lacks the privilege VM.Allocate on /pool/berth"),
+        hint: expect.stringContaining("pveum acl modify /pool/berth"),
+      },
+    });
+    expect(await containers()).toEqual(before);
+  });
+
   it(
     "names what it cannot take away, and the commands that do",
     async () => {
