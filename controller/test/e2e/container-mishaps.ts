@@ -31,14 +31,6 @@ export class ContainerMishaps {
     await this.#inNetwork("nft", `table inet ${cutTable} {}\ndelete table inet ${cutTable}`);
   }
 
-  async freeze(sandbox: Sandbox): Promise<void> {
-    await run("lxc-freeze", this.#names(sandbox));
-  }
-
-  async thaw(sandbox: Sandbox): Promise<void> {
-    await run("lxc-unfreeze", this.#names(sandbox));
-  }
-
   /** Runs a command as root inside. */
   async inside(sandbox: Sandbox, ...argv: string[]): Promise<string> {
     const { stdout } = await run("lxc-attach", [...this.#names(sandbox), "--clear-env", "--", ...argv]);

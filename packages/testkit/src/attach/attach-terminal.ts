@@ -181,7 +181,9 @@ export class AttachedTerminal {
     const message = parseServerMessage(text);
     if (!message) throw new Error(`not a message of the attach protocol: ${text.slice(0, 200)}`);
     if (this.#snapshotPending) throw new Error(`"${message.type}" came where a snapshot was due`);
-    if (!this.#live && message.type !== "attached") throw new Error(`"${message.type}" came first: ${text}`);
+    // Why it cannot be attached now may come instead, before the close.
+    const opens = message.type === "attached" || message.type === "error";
+    if (!this.#live && !opens) throw new Error(`"${message.type}" came first: ${text}`);
     switch (message.type) {
       case "attached":
         this.#onAttached(message);
