@@ -64,7 +64,10 @@ done
     await run("unshare", ["--mount", "--propagation", "private", "--", "/bin/sh", "-c", script]);
     return undefined;
   } catch (error) {
-    if (error instanceof CommandFailed) return error.message.replace(/^unshare: /, "");
+    if (error instanceof CommandFailed) {
+      const said = error.message.replace(/^unshare: /, "").replace(/: $/, "");
+      return said.replace(/^unshare failed/, "this process may make no mount namespaces");
+    }
     throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
