@@ -24,6 +24,10 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // Hours long as a whole: only `npm run sweep` runs it.
+      ...(process.env.SWEEP_BACKEND
+        ? [{ test: { name: "sweep", include: named("sweep"), testTimeout: 300_000, hookTimeout: 300_000 } }]
+        : []),
     ],
   },
 });

@@ -102,6 +102,24 @@ describe("the plan of a sandbox that is to run", () => {
     expect(late.kind === "fail" && late.failure.hint).toContain("pct unlock 151");
   });
 
+  it("counts the waiting for a lock also in work that does not list the step that waits", () => {
+    const steps = ["stop"];
+    const waiting = { ...made, power: "stopped" as const, steps, running: { name: "stop", since: now - 200_000 } };
+    expect(plan(waiting, seen(ours({ lock: "backup" })), now)).toMatchObject({ kind: "fail", name: "stop" });
+    const cloning = {
+      ...fresh,
+      vmid: 151,
+      steps: ["start", "address"],
+      running: { name: "start", since: now - 200_000 },
+    };
+    expect(plan(cloning, seen(ours({ lock: "create" })), now)).toMatchObject({ kind: "fail", name: "clone" });
+  });
+
+  it("removes half a clone that somebody has unlocked, to make it anew", () => {
+    const half = ours({ power: "stopped", whole: false });
+    expect(plan({ ...fresh, vmid: 151 }, seen(half), now)).toMatchObject({ step: "delete", name: "clone" });
+  });
+
   it("fails with a cure when no address or no agent comes", () => {
     const addressless = { ...made, bootstrapped: false, running: { name: "address", since: now } };
     expect(plan(addressless, seen(ours({ address: undefined })), now + 121_000)).toMatchObject({
@@ -172,6 +190,19 @@ describe("the plan of a sandbox that is to be destroyed", () => {
     const early = { ...fresh, vmid: 151, power: "destroyed" as const, cloneAsked: true };
     expect(plan(early, seen({ kind: "hidden" }), now)).toMatchObject({ kind: "wait" });
     expect(plan({ ...early, cloneAsked: false }, seen({ kind: "hidden" }), now)).toMatchObject({ step: "forget" });
+  });
+
+  it("does not forget a container that is there and cannot be read, and says what to do about it", () => {
+    const late = { name: "delete", since: now - 200_000 };
+    const steps = ["stop", "delete", "forget"];
+    const unseen = { ...doomed, steps, running: late };
+    expect(plan(unseen, seen({ kind: "hidden" }), now)).toMatchObject({
+      kind: "fail",
+      failure: { code: "container_hidden" },
+    });
+    const half = plan({ ...unseen, configured: false, cloneAsked: true }, seen({ kind: "hidden" }), now);
+    expect(half).toMatchObject({ kind: "fail", failure: { code: "clone_left" } });
+    expect(half.kind === "fail" && half.failure.hint).toContain("pct unlock 151; pct destroy 151");
   });
 
   it("removes abandoned containers before it forgets", () => {

@@ -1,4 +1,6 @@
 import type { Operation } from "@berth/protocol";
+import type { ProxmoxClient } from "@berth/proxmox";
+import type { FaultRule, PctCommand } from "@berth/pve-emulator";
 import type { Facts } from "./facts.ts";
 
 /** How it stands with the one sandbox of a world. */
@@ -12,6 +14,21 @@ export interface FlowWorld {
   facts(): Promise<Facts>;
   /** Repeats a check until it answers something; throws when that takes too long. */
   until<T>(what: string, check: () => Promise<T | undefined>): Promise<T>;
+}
+
+/** A world whose Proxmox can be made to fail. */
+export interface FaultyWorld extends FlowWorld {
+  /** Asks Proxmox as the controller's token, for the test. */
+  readonly client: ProxmoxClient;
+  readonly faults: {
+    add(rule: FaultRule): Promise<void>;
+    clear(): Promise<void>;
+  };
+  /** Does what root does on the host. */
+  pct(command: PctCommand): Promise<void>;
+  sleep(ms: number): Promise<void>;
+  /** Asserts what this world alone can see of a container that should be there. */
+  expectIntact(facts: Facts): void;
 }
 
 /** A piece of work that must come to its end whatever befalls it. Add one here, and every sweep includes it. */

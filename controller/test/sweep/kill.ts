@@ -1,7 +1,7 @@
 import type { Operation } from "@berth/protocol";
 import { expect } from "vitest";
 import { bring, ended, type Flow } from "./flows.ts";
-import { expectOneIdentity, expectSettled } from "./invariants.ts";
+import { expectSettled } from "./invariants.ts";
 import type { Point } from "./world/lifeline.ts";
 import type { World } from "./world/world.ts";
 
@@ -46,7 +46,5 @@ async function expectDone(world: World, flow: Flow, operation: Operation | undef
   if (!operation) return;
   const { state, error } = await ended(world, operation);
   expect(state, JSON.stringify(error)).toBe("succeeded");
-  const facts = await expectSettled(world, flow.to);
-  expectOneIdentity(facts, (vmid) => world.root(vmid));
-  expect(world.disks()).toEqual(facts.containers.map(({ vmid }) => vmid));
+  world.expectIntact(await expectSettled(world, flow.to));
 }

@@ -19,15 +19,36 @@ export async function pointsOf(world: World, flow: Flow): Promise<Point[]> {
   await ended(world, await flow.begin(world));
   world.onPoint = () => false;
   await expectSettled(world, flow.to);
+  return withoutRepetition(points);
+}
+
+/** Without those that are mere polling. */
+export function withoutRepetition(points: readonly Point[]): Point[] {
   return points.filter((point) => !/ GET /.test(point) || numberOf(point) <= maxReads);
 }
 
 /** The calls of Proxmox among them, once each: `GET /nodes/pve/lxc/{vmid}/config` and which of them. */
-export function callsAmong(points: readonly Point[]): { method: string; path: string; number: number }[] {
+export function callsAmong(points: readonly Point[]): ProxmoxCall[] {
   return points.flatMap((point) => {
-    const match = /^before (\S+) (\S+) #(\d+)$/.exec(point);
-    return match ? [{ method: match[1] ?? "", path: match[2] ?? "", number: Number(match[3]) }] : [];
+    const call = callAt(point);
+    return call?.when === "before" ? [call] : [];
   });
+}
+
+/** A call of Proxmox's in a flow. */
+export interface ProxmoxCall {
+  readonly method: string;
+  readonly path: string;
+  /** Which of the flow's calls of this kind: 1 is the first. */
+  readonly number: number;
+}
+
+/** The call that a point comes before or after; undefined for other points. */
+export function callAt(point: Point): (ProxmoxCall & { when: "before" | "after" }) | undefined {
+  const match = /^(before|after) ([A-Z]+) (\S+) #(\d+)$/.exec(point);
+  if (!match) return undefined;
+  const [, when, method = "", path = "", number] = match;
+  return { when: when === "before" ? when : "after", method, path, number: Number(number) };
 }
 
 function numberOf(point: Point): number {

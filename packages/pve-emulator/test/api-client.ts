@@ -138,6 +138,7 @@ export class ApiClient {
         (response) => {
           let text = "";
           response.setEncoding("utf8");
+          response.once("error", reject);
           response.on("data", (chunk: string) => {
             text += chunk;
           });

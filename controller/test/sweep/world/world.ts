@@ -5,14 +5,24 @@ import { join } from "node:path";
 import { Scope } from "@berth/base";
 import type { Operation } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
-import { MemoryBackend, type RunningEmulator, startEmulator, subnetOf } from "@berth/pve-emulator";
+import {
+  type FaultRule,
+  MemoryBackend,
+  type PctCommand,
+  type RunningEmulator,
+  startEmulator,
+  subnetOf,
+} from "@berth/pve-emulator";
 import { type TestDatabase, testDatabase } from "@berth/testkit";
+import { expect } from "vitest";
 import { type FleetKeys, loadFleetKeys } from "../../../src/fleet/keys.ts";
 import { presentOperation } from "../../../src/operations/record.ts";
 import { connect, type Store } from "../../../src/store/connect.ts";
 import { migrate } from "../../../src/store/migrate.ts";
 import { inTransaction } from "../../../src/store/transaction.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
+import type { FaultyWorld } from "../flows.ts";
+import { expectOneIdentity } from "../invariants.ts";
 import { type SweepController, startController } from "./controller.ts";
 import { bootGuest, guestSsh } from "./guest.ts";
 import type { Point } from "./lifeline.ts";
@@ -29,7 +39,7 @@ const pollMs = { first: 100, last: 10_000 } as const;
  * A controller, its database, and a Proxmox with its containers, all in this process and on a clock of their own. What
  * they say to each other goes over real connections; PostgreSQL is real.
  */
-export class World {
+export class World implements FaultyWorld {
   readonly clock = new QuietClock();
   readonly #scope = new Scope();
   #folder = "";
@@ -76,11 +86,6 @@ export class World {
     return present(this.#client);
   }
 
-  /** The files of a container. */
-  root(vmid: number): ReadonlyMap<string, string> {
-    return present(this.#backend).disks.root(vmid);
-  }
-
   /** Kills the controller and starts another one in its place. */
   async restart(): Promise<void> {
     await this.#controller?.kill();
@@ -98,11 +103,28 @@ export class World {
     });
   }
 
-  /** Containers whose disk is there. */
-  disks(): readonly number[] {
-    return present(this.#backend)
-      .disks.vmids()
-      .filter((vmid) => vmid !== templateVmid);
+  get faults() {
+    const { faults } = this.emulator.control;
+    return {
+      add: async (rule: FaultRule) => void faults.add(rule),
+      clear: async () => faults.clear(),
+    };
+  }
+
+  pct(command: PctCommand): Promise<void> {
+    return this.emulator.control.pct(command);
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.clock.sleep(ms);
+  }
+
+  /** Asserts that the disks are those of the containers, and their contents what the database knows. */
+  expectIntact(facts: Facts): void {
+    const { disks } = present(this.#backend);
+    const others = disks.vmids().filter((vmid) => vmid !== templateVmid);
+    expect(others).toEqual(facts.containers.map(({ vmid }) => vmid));
+    expectOneIdentity(facts, (vmid) => disks.root(vmid));
   }
 
   /** Asks the controller for a new sandbox. */

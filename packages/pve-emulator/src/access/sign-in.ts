@@ -78,6 +78,12 @@ export class SignIn {
   }
 }
 
+/** Who a call says that it is from, believed or not: `user@realm`, `user@realm!token`, or nothing. */
+export function claimedCaller(headers: IncomingHttpHeaders): string {
+  const token = /^PVEAPIToken[= ]([^=:]+)/.exec(headers.authorization ?? "")?.[1];
+  return token ?? /^PVE:([^:]+):/.exec(cookie(headers.cookie, "PVEAuthCookie") ?? "")?.[1] ?? "";
+}
+
 function stamp(nowMs: number): string {
   return Math.floor(nowMs / 1000)
     .toString(16)

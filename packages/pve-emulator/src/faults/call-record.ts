@@ -13,6 +13,8 @@ export interface RecordedCall {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
+  /** Who says that he makes it: `user@realm`, `user@realm!token`, or nothing. */
+  readonly caller: string;
   /** What befell it. */
   readonly fault: Fault | null;
   /** The status of its answer, also if that was lost on its way; null while, or if ever, it was not handled. */
@@ -29,12 +31,12 @@ export class CallRecord {
     this.#clock = clock;
   }
 
-  begin(method: string, target: string, fault: Fault | undefined): RecordedCall {
+  begin(call: Pick<RecordedCall, "method" | "target" | "caller">, fault: Fault | undefined): RecordedCall {
     this.#count += 1;
-    const call = { number: this.#count, atMs: this.#clock.now(), method, target, fault: fault ?? null, status: null };
-    this.#calls.push(call);
+    const recorded = { ...call, number: this.#count, atMs: this.#clock.now(), fault: fault ?? null, status: null };
+    this.#calls.push(recorded);
     if (this.#calls.length > 2 * maxCalls) this.#calls = this.#calls.slice(-maxCalls);
-    return call;
+    return recorded;
   }
 
   /** The calls after this number, the oldest first. */

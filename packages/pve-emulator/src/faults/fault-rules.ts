@@ -58,11 +58,11 @@ export class FaultRules {
   }
 
   /** The fault that befalls this call: of the first rule that fits, lets no more through and is not used up. */
-  take(method: string, target: string): Mishap | undefined {
+  take(method: string, target: string, caller: string): Mishap | undefined {
     const found = this.#rules.find((active) => {
       const { rule, pattern, release } = active;
       if (release.signal.aborted || (rule.method !== undefined && rule.method !== method)) return false;
-      if (!pattern.test(target)) return false;
+      if (!pattern.test(target) || (rule.caller !== undefined && rule.caller !== caller)) return false;
       active.seen += 1;
       return active.seen > (rule.skip ?? 0) && (rule.times === undefined || active.hits < rule.times);
     });

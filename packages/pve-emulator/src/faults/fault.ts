@@ -41,6 +41,8 @@ export const faultRuleSchema = Type.Object(
     method: Type.Optional(Type.String({ pattern: "^[A-Z]+$" })),
     /** Regular expression on the path and query, `/api2/json` included. */
     path: Type.String({ minLength: 1, maxLength: 1000 }),
+    /** Only calls of this user, `user@realm` or `user@realm!token`. */
+    caller: Type.Optional(Type.String()),
     fault: faultSchema,
     /** How many calls that fit are let through first. */
     skip: Type.Optional(Type.Integer({ minimum: 0 })),

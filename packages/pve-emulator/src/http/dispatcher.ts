@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "@berth/base";
 import type { Caller } from "../access/caller.ts";
 import type { Rights } from "../access/rights.ts";
-import type { SignIn } from "../access/sign-in.ts";
+import { claimedCaller, type SignIn } from "../access/sign-in.ts";
 import { befallAfter, befallBefore } from "../faults/befall.ts";
 import type { Mishap } from "../faults/fault-rules.ts";
 import { type FaultsControl, handleFaultsRequest, isForFaults } from "../faults/faults-endpoint.ts";
@@ -41,8 +41,10 @@ export class Dispatcher {
       sendAnswer(response, await handleFaultsRequest(request, control, signIn));
       return;
     }
-    const mishap = control.faults.take(request.method ?? "", target);
-    const call = control.calls.begin(request.method ?? "", target, mishap?.fault);
+    const method = request.method ?? "";
+    const caller = claimedCaller(request.headers);
+    const mishap = control.faults.take(method, target, caller);
+    const call = control.calls.begin({ method, target, caller }, mishap?.fault);
     if (mishap && (await befallBefore(mishap, { request, response }, clock))) return;
     let answer = await (mishap ? withTaskFault(mishap, () => this.#answer(request)) : this.#answer(request));
     call.status = answer.status;
@@ -64,8 +66,7 @@ export class Dispatcher {
 
   #aged({ fault, ruleId }: Mishap, request: IncomingMessage, present: Answer): Answer {
     if (fault.kind !== "stale") return present;
-    const { authorization = "", cookie = "" } = request.headers;
-    return this.#stale.exchange(ruleId, `${authorization} ${cookie}`, request.url ?? "", present, fault.ms);
+    return this.#stale.exchange(ruleId, claimedCaller(request.headers), request.url ?? "", present, fault.ms);
   }
 
   async #call(request: IncomingMessage): Promise<unknown> {

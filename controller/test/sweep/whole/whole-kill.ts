@@ -1,0 +1,62 @@
+import type { Operation } from "@berth/protocol";
+import { expect } from "vitest";
+import { bring, ended, type Flow } from "../flows.ts";
+import { expectSettled } from "../invariants.ts";
+import type { KillCase } from "../kill.ts";
+import { callAt, withoutRepetition } from "../points.ts";
+import type { Point } from "../world/lifeline.ts";
+import { normalisePath, patternOf } from "../world/places.ts";
+import type { WholeWorld } from "./whole-world.ts";
+
+/** Calls that readiness and the fleet's watch make by themselves. */
+const notOfFlows = new Set(["GET /version"]);
+
+/** Runs a flow unharmed; answers the points at which its controller can be killed: calls of Proxmox's, and steps. */
+export async function wholePointsOf(world: WholeWorld, flow: Flow): Promise<Point[]> {
+  await bring(world, flow.from);
+  await expectSettled(world, flow.from);
+  const before = (await world.proxmox.callsSince(0)).at(-1)?.number ?? 0;
+  const operation = await ended(world, await flow.begin(world));
+  const calls = await world.proxmox.callsSince(before);
+  const counts = new Map<string, number>();
+  const points = calls.flatMap(({ method, target }) => {
+    const place = `${method} ${normalisePath(target)}`;
+    if (notOfFlows.has(place)) return [];
+    const count = (counts.get(place) ?? 0) + 1;
+    counts.set(place, count);
+    return [`before ${place} #${count}`, `after ${place} #${count}`];
+  });
+  await expectSettled(world, flow.to);
+  const steps = operation.steps.filter(({ state }) => state === "succeeded").map(({ name }) => `step ${name}`);
+  return [...withoutRepetition(points), ...steps];
+}
+
+/** Plays a flow whose controller is killed with SIGKILL; answers whether the point was reached. */
+export async function playWholeKill(world: WholeWorld, { flow, point }: KillCase): Promise<boolean> {
+  await bring(world, flow.from);
+  const reached = await watchFor(world, point);
+  const operation = await flow.begin(world);
+  const end = await world.until("the kill or the end", async () => {
+    const now = await world.operation(operation.id);
+    if (await reached(now)) return "killed";
+    return now.finishedAt === null ? undefined : "ended";
+  });
+  // What is held is let go only when nobody is there any more who made the call.
+  if (end === "killed") await world.restart(() => world.proxmox.clearFaults());
+  await world.proxmox.clearFaults();
+  const { state, error } = await ended(world, operation);
+  expect(state, JSON.stringify(error)).toBe("succeeded");
+  await expectSettled(world, flow.to);
+  return end === "killed";
+}
+
+/** Has Proxmox hold the call of a point; answers what tells whether the point is reached. */
+async function watchFor(world: WholeWorld, point: Point): Promise<(now: Operation) => Promise<boolean>> {
+  const call = callAt(point);
+  if (!call)
+    return async ({ steps }) => steps.some(({ name, state }) => `step ${name}` === point && state === "running");
+  const { method, path, number, when } = call;
+  const rule = { method, path: patternOf(path), fault: { kind: "hold", when }, skip: number - 1, times: 1 } as const;
+  const id = await world.proxmox.addFault(rule);
+  return async () => (await world.proxmox.hitsOf(id)) > 0;
+}

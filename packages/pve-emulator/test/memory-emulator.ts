@@ -1,0 +1,19 @@
+import { type Clock, systemClock } from "@berth/base";
+import { MemoryBackend, type RunningEmulator, startEmulator, subnetOf } from "../src/index.ts";
+
+/** An emulator whose containers exist in memory alone, with nothing in them. */
+export function startMemoryEmulator(dataDir: string, clock: Clock = systemClock): Promise<RunningEmulator> {
+  return startEmulator({
+    dataDir,
+    clock,
+    backend: ({ tokenSecret }) =>
+      new MemoryBackend({
+        clock,
+        tokenSecret,
+        subnet: subnetOf(dataDir),
+        sshPort: 2222,
+        sshUser: "root",
+        boot: async () => ({ kill: () => {} }),
+      }),
+  });
+}
