@@ -12,8 +12,8 @@ const changing = 10;
 /** How often it is seen whether everything that a list has set off is decided and begun. */
 const pollMs = 100;
 const passTimeoutMs = 10_000;
-/** Calls that it takes to look at a changing sandbox and to begin what its change wants. */
-const callsOfALook = 3;
+/** Calls that it may take to look at a changing sandbox and to begin what its change wants. */
+const maxCalls = 3;
 /** From the list until nothing of its pass is left to do. */
 const restMs = 2_500;
 const warmUps = 2;
@@ -89,7 +89,7 @@ class FleetBench {
     for (const deadline = performance.now() + passTimeoutMs; performance.now() < deadline; ) {
       await wait(pollMs);
       calls.push(...(await this.#cluster.calls()));
-      if (vmids.every((vmid) => about(calls, vmid) >= callsOfALook)) return calls;
+      if (isDone(calls, vmids)) return calls;
     }
     throw new Error("a pass did not end");
   }
@@ -110,6 +110,13 @@ class FleetBench {
       .execute();
     if (open.length > 0) throw new Error(`${open.length} sandboxes did not settle`);
   }
+}
+
+/** Those that stopped are being started, and those that lost their agent have told their address. */
+function isDone(calls: readonly Partial<SeenCall>[], vmids: readonly number[]): boolean {
+  return vmids.every((vmid) =>
+    calls.some((call) => call.vmid === vmid && ["act", "interfaces"].includes(call.kind ?? "")),
+  );
 }
 
 function about(calls: readonly Partial<SeenCall>[], vmid: number): number {
@@ -138,7 +145,7 @@ function measurements(passes: readonly Pass[]): Measurement[] {
       name: "calls for a changing sandbox, the most",
       unit: "calls",
       value: Math.max(...most),
-      goal: { kind: "value", atMost: callsOfALook },
+      goal: { kind: "value", atMost: maxCalls },
       // What is asked of tasks that run is no part of the pass: they are followed until they end.
       details: { runs: most, task: count("task"), act: count("act") },
     },

@@ -28,6 +28,9 @@ interface Awaited {
   readonly cards: ReadonlySet<string>;
 }
 
+/** What of its address: nothing, or to be asked for, once or until it comes; or what was found just now. */
+type Wanted = "known" | "doubtful" | "awaited" | { readonly found: string };
+
 /** How long a container that waits for its address is asked for nothing else, in milliseconds. */
 const trustAwaitedMs = 2_000;
 /**
@@ -68,8 +71,8 @@ export class Observer {
   }
 
   /**
-   * Looks at the container at a sandbox's vmid: two calls, three while its address is needed, one while that is waited
-   * for. More only for a container that is not where it was. Throws a ProxmoxError when Proxmox cannot be asked.
+   * Looks at the container at a sandbox's vmid: two calls, at most three while its address is needed, one while that is
+   * waited for. More only for a container that is not where it was. Throws a ProxmoxError when Proxmox cannot be asked.
    */
   look(row: SandboxRow, needsAddress: boolean): Promise<Sighting> {
     const { vmid, node } = row;
@@ -95,12 +98,8 @@ export class Observer {
     return this.#deps.clock.now() - seenAt > trustAwaitedMs;
   }
 
-  async #lookAtAll(
-    row: SandboxRow,
-    lastAt: ContainerRef,
-    wanted: "known" | "doubtful" | "awaited" | { readonly found: string },
-  ): Promise<Sighting> {
-    const { client, keys } = this.#deps;
+  async #lookAtAll(row: SandboxRow, lastAt: ContainerRef, wanted: Wanted): Promise<Sighting> {
+    const { keys } = this.#deps;
     const found = await this.#locate(row, lastAt);
     if (found === "none" || found === "hidden") return { container: { kind: found }, node: undefined };
     const { at, config } = found;
@@ -111,21 +110,36 @@ export class Observer {
       const reason = owner.kind === "foreign" ? owner.reason : "its description does not name this sandbox";
       return { container: { kind: "foreign", reason }, node: at.node };
     }
-    const status = await client.containers.status(at);
-    const lock = config.lock ?? status.lock;
-    const power = status.running ? "running" : "stopped";
+    const { running, lock, address } = await this.#power(at, config, wanted);
+    if (running && wanted !== "known") this.#doubtful.delete(row.id);
+    const known = running && wanted !== "known" ? address : (row.address ?? undefined);
     const whole = config.rootfs !== undefined;
-    if (!status.running || wanted === "known") {
-      return { container: { kind: "ours", power, lock, address: row.address ?? undefined, whole }, node: at.node };
-    }
-    const cards = cardsOf(config);
-    const address = typeof wanted === "object" ? wanted.found : await this.#address(at, cards);
-    this.#doubtful.delete(row.id);
-    const sighting: Sighting = { container: { kind: "ours", power, lock, address, whole }, node: at.node };
-    if (wanted === "awaited" && address === undefined && lock === undefined) {
-      this.#awaited.set(row.id, { seenAt: this.#deps.clock.now(), at, sighting, cards });
+    const power = running ? "running" : "stopped";
+    const sighting: Sighting = { container: { kind: "ours", power, lock, address: known, whole }, node: at.node };
+    if (running && wanted === "awaited" && address === undefined && lock === undefined) {
+      this.#awaited.set(row.id, { seenAt: this.#deps.clock.now(), at, sighting, cards: cardsOf(config) });
     }
     return sighting;
+  }
+
+  /**
+   * Whether a container runs, and its address if that is wanted. One that has an address runs, so the list's word, right
+   * or wrong, decides which of the two is asked first.
+   */
+  async #power(
+    at: ContainerRef,
+    config: ContainerConfig,
+    wanted: Wanted,
+  ): Promise<{ running: boolean; lock: string | undefined; address: string | undefined }> {
+    const ask = () => this.#address(at, cardsOf(config));
+    if (typeof wanted === "object") return { running: true, lock: config.lock, address: wanted.found };
+    const asksFirst = wanted !== "known" && this.#deps.view.lastSeen(at.vmid)?.status === "running";
+    const early = asksFirst ? await ask() : undefined;
+    if (early !== undefined) return { running: true, lock: config.lock, address: early };
+    const status = await this.#deps.client.containers.status(at);
+    const lock = config.lock ?? status.lock;
+    const late = status.running && wanted !== "known" && !asksFirst ? await ask() : undefined;
+    return { running: status.running, lock, address: late };
   }
 
   /**
