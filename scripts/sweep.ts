@@ -34,7 +34,7 @@ function readEnvironment(): Record<string, string> | "help" {
   if (only !== undefined) new RegExp(only);
   return {
     SWEEP_BACKEND: backend,
-    SWEEP_FRACTION: String(share),
+    SWEEP_WHOLE: String(share),
     ...(seed === undefined ? {} : { SWEEP_SEED: seed }),
     ...(only === undefined ? {} : { SWEEP_ONLY: only }),
   };

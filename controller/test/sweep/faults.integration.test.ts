@@ -5,7 +5,7 @@ import { KeptWorlds } from "./kept-world.ts";
 import { callsAmong, pointsOf } from "./points.ts";
 import { select, selectionOf } from "./selection.ts";
 
-const selection = selectionOf(process.env);
+const selection = selectionOf(process.env, "SWEEP_FRACTION");
 const kept = new KeptWorlds(3);
 const cases: FaultCase[] = [];
 for (const flow of flows) {

@@ -5,7 +5,7 @@ import { type KillCase, killCases, playKill } from "./kill.ts";
 import { pointsOf } from "./points.ts";
 import { select, selectionOf } from "./selection.ts";
 
-const selection = selectionOf(process.env);
+const selection = selectionOf(process.env, "SWEEP_FRACTION");
 const kept = new KeptWorlds(3);
 const cases: KillCase[] = [];
 for (const flow of flows) {

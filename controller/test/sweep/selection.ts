@@ -1,17 +1,21 @@
 import { createHash } from "node:crypto";
 
-/** Which cases run: `SWEEP_ONLY` is a regular expression on their names, `SWEEP_FRACTION` a share of them by `SWEEP_SEED`. */
+/** Which cases of a sweep run. */
 export interface Selection {
+  /** `SWEEP_ONLY`: those whose name fits. */
   readonly only: RegExp | undefined;
+  /** A share of them, chosen by the seed. */
   readonly fraction: number;
+  /** `SWEEP_SEED`; today's date by default. */
   readonly seed: string;
 }
 
-export function selectionOf(environment: NodeJS.ProcessEnv): Selection {
-  const { SWEEP_ONLY: only, SWEEP_FRACTION: fraction, SWEEP_SEED: seed } = environment;
+/** Reads the selection; the share is `SWEEP_FRACTION` in process, and `SWEEP_WHOLE` for the sweep of processes. */
+export function selectionOf(environment: NodeJS.ProcessEnv, share: "SWEEP_FRACTION" | "SWEEP_WHOLE"): Selection {
+  const { SWEEP_ONLY: only, SWEEP_SEED: seed } = environment;
   return {
     only: only ? new RegExp(only) : undefined,
-    fraction: fraction ? Number(fraction) : 1,
+    fraction: Number(environment[share] ?? 1),
     seed: seed ?? new Date().toISOString().slice(0, 10),
   };
 }

@@ -7,7 +7,7 @@ import { select, selectionOf } from "../selection.ts";
 import { playWholeKill, wholePointsOf } from "./whole-kill.ts";
 import { WholeWorld } from "./whole-world.ts";
 
-const selection = selectionOf(process.env);
+const selection = selectionOf(process.env, "SWEEP_WHOLE");
 const backend = process.env.SWEEP_BACKEND ?? "process";
 
 let kept: WholeWorld | undefined;
