@@ -19,6 +19,7 @@ import { CommandFailed, run } from "./command.ts";
 import { ContainerPaths } from "./container-paths.ts";
 import { untilDetached } from "./disk-image.ts";
 import { guestFilesOf, packGuestFiles } from "./guest-files.ts";
+import { halt } from "./halt.ts";
 import type { IdRange } from "./id-range.ts";
 import { interfacesIn } from "./interfaces.ts";
 import { raiseKernelQuotas } from "./kernel-quotas.ts";
@@ -26,7 +27,8 @@ import { lxcConfig } from "./lxc-config.ts";
 import type { LxcDisks } from "./lxc-disks.ts";
 import { containerName, prefixOf, vmidOf } from "./names.ts";
 import type { ContainerNetwork } from "./network/container-network.ts";
-import { blocks, findLxcProcesses, type LxcProcesses, signalProcess, untilEnded } from "./running-container.ts";
+import { postStopHook } from "./post-stop.ts";
+import { findLxcProcesses, type LxcProcesses, signalProcess, untilEnded } from "./running-container.ts";
 import { reasonOf } from "./start-failure.ts";
 import { inMountedDisk, lxcPath, mountedImage, quote } from "./start-script.ts";
 import { StartsGate } from "./starts-gate.ts";
@@ -36,10 +38,6 @@ const watchMs = 200;
 const farewellMs = 8000;
 /** How long LXC may take to clean up after a container's end before it is done without it. */
 const cleanUpMs = 5000;
-/** SIGRTMIN+3, by which systemd halts. */
-const haltSignal = 37;
-const haltRetryMs = 1000;
-const listenPollMs = 20;
 
 interface Running {
   readonly processes: LxcProcesses;
@@ -308,30 +306,7 @@ function lxcStart(name: string, { config, log }: ContainerPaths): string {
 PATH=/usr/sbin:/sbin exec /usr/bin/lxc-start -P ${lxcPath} -n ${name} ${files} -d\n`;
 }
 
-/** Asks systemd to halt. Early in its boot it does not listen yet, and is asked again. */
-async function halt({ init, monitor }: LxcProcesses, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs;
-  while (performance.now() < deadline && !signal?.aborted) {
-    const listens = blocks(init.pid, haltSignal);
-    if (listens) signalProcess(init, haltSignal);
-    const wait = Math.min(listens ? haltRetryMs : listenPollMs, deadline - performance.now());
-    if (await untilEnded(monitor, wait, signal)) return true;
-  }
-  return !isRunning(monitor);
-}
-
 /** Lets the file system of a container be written again, if it was frozen. */
 async function thaw(monitor: number): Promise<void> {
   await run("nsenter", ["-t", String(monitor), "-m", "--", "fsfreeze", "-u", mountedImage]).catch(() => {});
 }
-
-/**
- * Told by LXC's monitor why a container has ended, this leaves the word beside its configuration. Its failure keeps LXC
- * from starting the container again by itself: a reboot must apply what is pending, as Proxmox VE does.
- */
-const postStopHook = `#!/bin/sh
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-folder=$(dirname "$LXC_CONFIG_FILE")
-echo "$LXC_TARGET" >"$folder/ended"
-[ "$LXC_TARGET" != reboot ]
-`;

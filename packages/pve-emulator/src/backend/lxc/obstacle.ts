@@ -65,7 +65,7 @@ done
     return undefined;
   } catch (error) {
     if (error instanceof CommandFailed) {
-      const said = error.message.replace(/^unshare: /, "").replace(/: $/, "");
+      const said = error.message.replace(/^(?:unshare: )+/, "").replace(/: $/, "");
       return said.replace(/^unshare failed/, "this process may make no mount namespaces");
     }
     throw error;
