@@ -23,6 +23,8 @@ export interface Sighting {
 /** A container of ours that runs and has no address yet. */
 interface Awaited {
   readonly seenAt: number;
+  /** When it was last asked for its address. */
+  readonly askedAt: number;
   readonly at: ContainerRef;
   readonly sighting: Sighting;
   readonly cards: ReadonlySet<string>;
@@ -33,11 +35,18 @@ type Wanted = "known" | "doubtful" | "awaited" | { readonly found: string };
 
 /** How long a container that waits for its address is asked for nothing else, in milliseconds. */
 const trustAwaitedMs = 2_000;
+/** By how much a timer may be early, or a look late, without missing its turn. */
+const turnSlackMs = 30;
 /**
  * Looks at containers of one node at a time. Its API has three workers: more at once would only wait there, each on a
  * connection that is made for it. One node that hangs keeps no other waiting.
  */
 const looksPerNode = 4;
+/**
+ * How many may be asked for their address in a second. To ask runs a program on the node, just while all that wait need
+ * its processors to boot.
+ */
+const askedPerSecond = 32;
 /** How old the list of nodes may be when a container is looked for on all of them, in milliseconds. */
 const nodesAgeMs = 10_000;
 
@@ -88,10 +97,21 @@ export class Observer {
     if (!awaited || !needsAddress || awaited.at.vmid !== lastAt.vmid || this.#isOld(awaited)) {
       return this.#lookAtAll(row, lastAt, needsAddress ? "awaited" : this.#doubtful.has(row.id) ? "doubtful" : "known");
     }
+    const askedAt = this.#deps.clock.now();
+    if (askedAt - awaited.askedAt < this.#turnMs()) {
+      this.#awaited.set(row.id, awaited);
+      return awaited.sighting;
+    }
     const address = await this.#address(awaited.at, awaited.cards);
     if (address !== undefined) return this.#lookAtAll(row, lastAt, { found: address });
-    this.#awaited.set(row.id, awaited);
+    this.#awaited.set(row.id, { ...awaited, askedAt });
     return awaited.sighting;
+  }
+
+  /** How long one that waits is not asked again: a few may as often as they are looked at. */
+  #turnMs(): number {
+    const waiting = this.#awaited.size + 1;
+    return waiting <= 4 ? 0 : Math.min((waiting * 1_000) / askedPerSecond, trustAwaitedMs) - turnSlackMs;
   }
 
   #isOld({ seenAt }: Awaited): boolean {
@@ -117,7 +137,8 @@ export class Observer {
     const power = running ? "running" : "stopped";
     const sighting: Sighting = { container: { kind: "ours", power, lock, address: known, whole }, node: at.node };
     if (running && wanted === "awaited" && address === undefined && lock === undefined) {
-      this.#awaited.set(row.id, { seenAt: this.#deps.clock.now(), at, sighting, cards: cardsOf(config) });
+      const now = this.#deps.clock.now();
+      this.#awaited.set(row.id, { seenAt: now, askedAt: now, at, sighting, cards: cardsOf(config) });
     }
     return sighting;
   }

@@ -22,8 +22,9 @@ const templateVmid = 150;
 const firstVmid = 90_000;
 /** Closer looks than the controller's: what is measured is the work, not the waiting for its end. */
 const pollMs = 5;
-const addressPollMs = 20;
-const bannerPollMs = 20;
+/** To ask runs a program on the node: a script that asked more often would slow its own containers down. */
+const addressPollMs = 100;
+const bannerPollMs = 50;
 const bannerTimeoutMs = 5_000;
 const bootTimeoutMs = 120_000;
 
