@@ -3,6 +3,20 @@ import { defineConfig } from "vitest/config";
 const roots = ["packages/*", "controller", "agent", "web", "template", "scripts/check", "scripts/bench"];
 const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
 
+function endToEnd(name: string, backend: "lxc" | "process", exclude: string[]) {
+  return {
+    test: {
+      name,
+      include: named("e2e.test"),
+      exclude,
+      env: { BERTH_TEST_BACKEND: backend },
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
+      fileParallelism: false,
+    },
+  };
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -15,15 +29,9 @@ export default defineConfig({
         },
       },
       { test: { name: "integration", include: named("integration.test"), testTimeout: 60_000, hookTimeout: 60_000 } },
-      {
-        test: {
-          name: "e2e",
-          include: named("e2e.test"),
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
-        },
-      },
+      // The whole of Berth, on containers of LXC and on processes. Some of it is about one of them alone.
+      endToEnd("e2e", "lxc", named("process.e2e.test")),
+      endToEnd("e2e-process", "process", named("lxc.e2e.test")),
       // Hours long as a whole: only `npm run sweep` runs it.
       ...(process.env.SWEEP_BACKEND
         ? [{ test: { name: "sweep", include: named("sweep"), testTimeout: 300_000, hookTimeout: 300_000 } }]

@@ -18,7 +18,7 @@ import { freezeFor, SshUser, unitProperty, untilRuns } from "./real-sandbox.ts";
 
 const size = { cols: 100, rows: 30 };
 
-describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("clones of template 150 with systemd", () => {
+describe("clones of template 150 with systemd", () => {
   let berth: Berth;
   let ssh: SshUser;
   let stub: MessagesStub;

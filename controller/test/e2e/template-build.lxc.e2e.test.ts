@@ -1,114 +1,14 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  buildTemplate,
-  Client,
-  cancelOperation,
-  getOperation,
-  getSandbox,
-  getTemplate,
-  login,
-  type Operation,
-  type Sandbox,
-} from "@berth/protocol";
-import { normaliseFingerprint, ProxmoxClient } from "@berth/proxmox";
+import { Client, cancelOperation, getSandbox, getTemplate, login, type Sandbox } from "@berth/protocol";
 import { eventually } from "@berth/testkit";
-import Type from "typebox";
-import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadFleetKeys } from "../../src/fleet/keys.ts";
 import { describeTemplate, readTemplateMark } from "../../src/templates/mark.ts";
 import { type Berth, startBerth } from "./berth.ts";
+import { buildEnded, buildMs, containers, proxmoxOf, reaches, startBuild } from "./template-builds.ts";
 
-const onLxc = process.env.BERTH_TEST_BACKEND === "lxc";
-/** A build sends half a gigabyte and boots twice; other tests run beside it. */
-const buildMs = 240_000;
-
-/** The containers that the bundled Proxmox has, templates among them. */
-async function containers(berth: Berth): Promise<number[]> {
-  const names = await readdir(join(berth.dataDir, "proxmox", "containers"));
-  return names
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .sort((a, b) => a - b);
-}
-
-async function build(berth: Berth): Promise<Operation> {
-  return (await berth.client.call(buildTemplate, { body: {} })).operation;
-}
-
-function operationOf(berth: Berth, id: string): Promise<Operation> {
-  return berth.client.call(getOperation, { params: { id } });
-}
-
-function ended(berth: Berth, { id }: Operation): Promise<Operation> {
-  return eventually(
-    async () => {
-      const seen = await operationOf(berth, id);
-      return seen.finishedAt ? seen : undefined;
-    },
-    { timeoutMs: buildMs, intervalMs: 100, what: "the end of the build" },
-  );
-}
-
-/** Waits until a step of the operation runs, or is past. */
-function reaches(berth: Berth, { id }: Operation, step: string): Promise<unknown> {
-  return eventually(
-    async () => {
-      const seen = await operationOf(berth, id);
-      if (seen.state === "failed") throw new Error(`the build failed: ${JSON.stringify(seen.error)}`);
-      return seen.steps.some(({ name, state }) => name === step && state !== "pending");
-    },
-    { timeoutMs: buildMs, intervalMs: 20, what: `the step ${step}` },
-  );
-}
-
-/** The bundled Proxmox, with the controller's own token. */
-async function proxmoxOf(berth: Berth): Promise<ProxmoxClient> {
-  const text = await readFile(join(berth.dataDir, "proxmox", "emulator.json"), "utf8");
-  const { url, token, fingerprint } = Value.Parse(emulatorFacts, JSON.parse(text));
-  const [id = "", secret = ""] = token.split("=");
-  return new ProxmoxClient({
-    urls: [url],
-    credentials: { kind: "token", id, secret },
-    trust: { kind: "fingerprint", fingerprints: [normaliseFingerprint(fingerprint)] },
-  });
-}
-
-const emulatorFacts = Type.Object({ url: Type.String(), token: Type.String(), fingerprint: Type.String() });
-
-describe.runIf(!onLxc)("a template's build where containers are processes", () => {
-  let berth: Berth;
-  beforeAll(async () => {
-    berth = await startBerth();
-  });
-  afterAll(() => berth.dispose());
-
-  it("fails with the cause and the cure, and leaves nothing", async () => {
-    const before = await containers(berth);
-    const operation = await ended(berth, await build(berth));
-    expect(operation).toMatchObject({
-      state: "failed",
-      sandboxId: null,
-      error: { message: expect.stringContaining("process"), hint: expect.any(String) },
-    });
-    expect(await containers(berth)).toEqual(before);
-    const template = await berth.client.call(getTemplate, {});
-    expect(template).toMatchObject({ vmid: 150, state: "ready", build: null, lastBuild: operation.id, templates: [] });
-  });
-
-  it("answers a repeated call with the same operation, and another one with a conflict while it runs", async () => {
-    const key = { idempotencyKey: "the same" };
-    const first = await berth.client.call(buildTemplate, { body: {} }, key);
-    const again = await berth.client.call(buildTemplate, { body: {} }, key);
-    expect(again.operation.id).toBe(first.operation.id);
-    const seen = await operationOf(berth, first.operation.id);
-    if (!seen.finishedAt) await expect(build(berth)).rejects.toMatchObject({ code: "conflict" });
-    await ended(berth, first.operation);
-  });
-});
-
-describe.runIf(onLxc)("a template's build", () => {
+describe("a template's build", () => {
   let berth: Berth;
   let old: Sandbox;
   beforeAll(async () => {
@@ -121,11 +21,11 @@ describe.runIf(onLxc)("a template's build", () => {
 
   it("that is cancelled leaves nothing, and nothing is changed", async () => {
     const before = await containers(berth);
-    const operation = await build(berth);
-    await expect(build(berth)).rejects.toMatchObject({ code: "conflict" });
+    const operation = await startBuild(berth);
+    await expect(startBuild(berth)).rejects.toMatchObject({ code: "conflict" });
     await reaches(berth, operation, "send");
     await berth.client.call(cancelOperation, { params: { id: operation.id } });
-    expect((await ended(berth, operation)).state).toBe("cancelled");
+    expect((await buildEnded(berth, operation)).state).toBe("cancelled");
     expect(await containers(berth)).toEqual(before);
     expect(await template()).toMatchObject({ vmid: 150, build: null, templates: [] });
   });
@@ -134,13 +34,13 @@ describe.runIf(onLxc)("a template's build", () => {
     "goes on wherever the controller is killed, and makes one template, from which sandboxes are cloned then",
     async () => {
       const before = await containers(berth);
-      const operation = await build(berth);
+      const operation = await startBuild(berth);
       for (const step of ["create", "start", "send", "provision", "convert"]) {
         await reaches(berth, operation, step);
         await berth.crash();
         await berth.start();
       }
-      expect(await ended(berth, operation)).toMatchObject({ state: "succeeded", error: null });
+      expect(await buildEnded(berth, operation)).toMatchObject({ state: "succeeded", error: null });
       const made = (await containers(berth)).filter((vmid) => !before.includes(vmid));
       expect(made).toHaveLength(1);
       expect(await template()).toMatchObject({
