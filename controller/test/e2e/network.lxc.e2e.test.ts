@@ -12,7 +12,7 @@ const backMs = 20_000;
 /** How soon Berth notices that a link has died without a word. */
 const noticedMs = 40_000;
 
-describe.skipIf(process.env.BERTH_TEST_BACKEND !== "lxc")("a sandbox that is cut off", { timeout: 300_000 }, () => {
+describe("a sandbox that is cut off", { timeout: 300_000 }, () => {
   let berth: Berth;
   let mishaps: ContainerMishaps;
   let sandbox: Sandbox;
