@@ -1,6 +1,13 @@
 /** `npm run sweep`: kills and faults at every point of every flow, with real processes and real containers. */
 import { spawn } from "node:child_process";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { isRunning, type ProcessIdentity } from "@berth/base/node";
+import Type from "typebox";
+import { Value } from "typebox/value";
 
 const usage = `usage: npm run sweep -- [--backend lxc|process] [--fraction F] [--seed S] [--only REGEX]
 
@@ -51,14 +58,50 @@ function run(command: string, args: readonly string[], environment: Record<strin
   });
 }
 
+const holderSchema = Type.Object({ pid: Type.Integer({ minimum: 1 }), started: Type.String() });
+
+/** Stops the controllers and emulators that an interrupted run has left over folders below this one. */
+async function stopLeftOver(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    // The controller first: it stops what it has started.
+    for (const place of ["data/lock", "data/proxmox/lock"]) {
+      const holder = await holderOf(join(folder, name, place));
+      if (!holder || !isRunning(holder)) continue;
+      process.kill(holder.pid, "SIGTERM");
+      for (let waits = 0; waits < 300 && isRunning(holder); waits += 1) await wait(100);
+    }
+  }
+}
+
+async function holderOf(lock: string): Promise<ProcessIdentity | undefined> {
+  const text = await readFile(lock, "utf8").catch(() => "null");
+  const holder: unknown = JSON.parse(text);
+  return Value.Check(holderSchema, holder) ? holder : undefined;
+}
+
+/** Runs the sweep over folders of its own, and leaves nothing of it, however it ends. */
+async function sweep(environment: Record<string, string>): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "berth-sweep-"));
+  // A root's PostgreSQL runs as a user of its own, which has to pass through.
+  await chmod(folder, 0o711);
+  try {
+    return await run("npx", ["vitest", "run", "--project", "sweep", "--reporter=verbose"], {
+      ...environment,
+      TMPDIR: folder,
+    });
+  } finally {
+    await stopLeftOver(folder);
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
 try {
   const environment = readEnvironment();
   if (environment === "help") {
     process.stdout.write(usage);
   } else {
     const built = await run("npx", ["turbo", "run", "build", "--output-logs=errors-only"], {});
-    process.exitCode =
-      built || (await run("npx", ["vitest", "run", "--project", "sweep", "--reporter=verbose"], environment));
+    process.exitCode = built || (await sweep(environment));
   }
 } catch (error) {
   process.stderr.write(`sweep: ${error instanceof Error ? error.message : String(error)}; try --help\n`);
