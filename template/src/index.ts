@@ -17,6 +17,7 @@ export {
   type ProvisionOptions,
 } from "./provision/options.ts";
 export {
+  describeProvisionLine,
   type ProvisionLine,
   parseProvisionLine,
   type TemplateFacts,

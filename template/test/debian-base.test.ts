@@ -34,14 +34,14 @@ const quiet = { report: () => {} };
 
 describe("the base of a container", () => {
   it("is made once, though several ask at once", async () => {
-    await mmdebstrapThat("echo 'I: running apt' >&2; echo a tarball");
+    await mmdebstrapThat("echo 'I: downloading packages with apt...' >&2; echo a tarball");
     const said: string[] = [];
     const ask = () => debianBase({ cacheDir, report: (line) => said.push(line) });
     const paths = await Promise.all([ask(), ask(), ask()]);
     expect(new Set(paths).size).toBe(1);
     expect(await readFile(join(folder, "runs"), "utf8")).toBe("run\n");
     expect(execFileSync("zstd", ["-dc", paths[0] ?? ""], { encoding: "utf8" })).toBe("a tarball\n");
-    expect(said).toContain("running apt");
+    expect(said).toContain("downloading packages with apt");
     expect(said.some((line) => line.startsWith("waiting for process"))).toBe(true);
   });
 
@@ -65,7 +65,7 @@ describe("the base of a container", () => {
   });
 
   it("stops when it is told to", async () => {
-    await mmdebstrapThat("echo started >&2; sleep 60");
+    await mmdebstrapThat("echo 'berth-note: started' >&2; sleep 60");
     const stop = new AbortController();
     const report = (line: string) => {
       if (line === "started") stop.abort(new Error("enough"));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isErrno } from "@berth/base/node";
 import { CommandFailed, runCommand } from "../command.ts";
 import { withBuildLock } from "./build-lock.ts";
+import { buildProgress } from "./build-progress.ts";
 import { forgetOldBases } from "./old-bases.ts";
 import { type Recipe, recipe } from "./recipe.ts";
 
@@ -52,7 +53,7 @@ async function make(path: string, how: Recipe, options: DebianBaseOptions): Prom
     await writeFile(hook, how.hook, { mode: 0o755 });
     const pipe = 'set -o pipefail; out=$1; shift; mmdebstrap "$@" | zstd -q -T0 -3 -o "$out"';
     await runCommand("bash", ["-c", pipe, "mmdebstrap", `${draft}.tmp`, `--customize-hook=${hook}`, ...how.args], {
-      report: (line) => options.report(line.replace(/^I: /, "")),
+      report: buildProgress(options.report),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     await rename(`${draft}.tmp`, path);

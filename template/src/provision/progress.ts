@@ -24,6 +24,22 @@ export function parseProvisionLine(line: string): ProvisionLine | undefined {
   return line === "berth-done" ? { kind: "done" } : undefined;
 }
 
+/** A line in words for people; undefined for what goes without saying. */
+export function describeProvisionLine(line: ProvisionLine): string | undefined {
+  switch (line.kind) {
+    case "step":
+      return `adding ${line.name}`;
+    case "skipped":
+      return `goes without ${line.name}: ${line.reason}`;
+    case "note":
+      return line.text;
+    case "failed":
+      return `failed: ${line.reason}`;
+    case "done":
+      return undefined;
+  }
+}
+
 /** What a template says of itself, in the file `templatePaths.facts`. */
 export const templateFactsSchema = Type.Object({
   version: Type.String({ maxLength: 64 }),

@@ -4,10 +4,12 @@ import { dirname, join } from "node:path";
 import { bundledTemplateKeys } from "@berth/base/node";
 import { guestPaths } from "@berth/protocol";
 import {
+  describeProvisionLine,
   fetchedParts,
   findPayload,
   type Payload,
   type PayloadSources,
+  parseProvisionLine,
   payloadArchive,
   provisionScript,
   templateVersion,
@@ -154,7 +156,11 @@ exec env PATH=/usr/sbin:/sbin ${asRoot} /usr/bin/unshare --mount --pid --fork --
   try {
     const words = ["--mount", "--propagation", "private", "--", "/bin/sh", "-c", outside, "sh", inside, script];
     const said = await run("unshare", words, { input: payloadArchive(payload) });
-    for (const line of said.split("\n")) if (line.startsWith("berth-skipped: ")) report(line);
+    for (const line of said.split("\n")) {
+      const own = parseProvisionLine(line);
+      const text = own?.kind === "skipped" ? describeProvisionLine(own) : undefined;
+      if (text !== undefined) report(`the template ${text}`);
+    }
   } finally {
     await rm(work, { recursive: true, force: true });
   }
