@@ -7,19 +7,20 @@ import { lxcObstacle } from "../src/backend/lxc/obstacle.ts";
 import { cachedBase, openLxcBackend } from "../src/backend/lxc/open.ts";
 import { ProcessBackend } from "../src/backend/process/process-backend.ts";
 import { payloadFolder } from "./api-client.ts";
-import { describeContract } from "./backend-contract.ts";
+import { type ContractContainer, describeContract, processSubject } from "./backend-contract.ts";
 
 const run = promisify(execFile);
 const tokenSecret = "3d9cc36b-cea4-49e1-9a7f-4398c7e4adb7";
 const payload = { programs: payloadFolder };
 
+const folderOf = ({ dataDir, vmid }: ContractContainer) => join(dataDir, "containers", String(vmid), "rootfs");
+
 describeContract("processes", {
   open: async (dataDir) => new ProcessBackend({ dataDir, tokenSecret, payload }),
-  root: (dataDir, vmid) => join(dataDir, "containers", String(vmid), "rootfs"),
-  async command(dataDir, vmid, [program = "", ...args]) {
-    const root = join(dataDir, "containers", String(vmid), "rootfs");
-    const env = { ...process.env, BERTH_ROOT: root };
-    return (await run(join(root, "usr/bin", program), args, { cwd: root, env })).stdout;
+  ...processSubject(folderOf),
+  command(container, word) {
+    const root = folderOf(container);
+    return run(join(root, "usr/bin", word), { cwd: root, env: { ...process.env, BERTH_ROOT: root } });
   },
 });
 
@@ -38,9 +39,9 @@ if (process.env.BERTH_BACKEND !== "process") {
           payload,
           report: () => {},
         }),
-      root: (_dataDir, _vmid, pid) => `/proc/${pid}/root`,
-      command: async (dataDir, vmid, words) =>
-        (await run("lxc-attach", ["-P", "/var/lib/lxc", "-n", containerName(dataDir, vmid), "--", ...words])).stdout,
+      ...processSubject(({ pid }) => `/proc/${pid}/root`),
+      command: ({ dataDir, vmid }, word) =>
+        run("lxc-attach", ["-P", "/var/lib/lxc", "-n", containerName(dataDir, vmid), "--", word]),
     });
   } else {
     describe("a backend of LXC", () => {

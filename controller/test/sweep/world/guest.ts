@@ -115,7 +115,7 @@ class RunningGuest implements BootedGuest {
     const request = parseJson(await readAll(channel));
     if (this.#over.signal.aborted || !Value.Check(bootstrapRequestSchema, request)) return void channel.end();
     const { root } = this.#guest;
-    const machineId = root.get(guestPaths.machineId) ?? "";
+    const machineId = root.get(guestPaths.machineId)?.trim() ?? "";
     root.set(guestPaths.authorizedKeys, request.authorizedKeys.join("\n"));
     root.set(guestPaths.sshHostKey, request.hostKey.privateKey);
     this.#server?.close();

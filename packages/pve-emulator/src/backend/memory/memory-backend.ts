@@ -1,5 +1,5 @@
 import type { Clock } from "@berth/base";
-import { templateEnvironment } from "@berth/protocol";
+import { guestPaths, templateEnvironment } from "@berth/protocol";
 import type {
   ContainerBackend,
   ContainerInterface,
@@ -22,6 +22,10 @@ export interface MemoryGuest {
   readonly address: string;
   /** Its files, which it may change. */
   readonly root: MemoryRoot;
+  /** Of its init: a number that no other container ever had here, and no process of the machine. */
+  readonly pid: number;
+  /** What runs in it says that it has ended by itself; nothing is killed any more then. */
+  ended(reason: EndReason): void;
 }
 
 /** What runs in a container. */
@@ -82,9 +86,12 @@ export class MemoryBackend implements ContainerBackend {
     const root = this.disks.root(vmid);
     await clock.sleep(times.startMs);
     const address = this.#addressOf(vmid);
-    const guest = await boot({ vmid, hostname: settings.hostname, address, root });
+    root.set(guestPaths.hostname, `${settings.hostname}\n`);
     this.#nextPid += 1;
-    this.#running.set(vmid, { pid: this.#nextPid, startedAtMs: clock.now(), address, guest });
+    const pid = this.#nextPid;
+    const ended = (reason: EndReason) => this.#endedByItself(vmid, pid, reason);
+    const guest = await boot({ vmid, hostname: settings.hostname, address, root, pid, ended });
+    this.#running.set(vmid, { pid, startedAtMs: clock.now(), address, guest });
   }
 
   async applyLimits(): Promise<void> {}
@@ -134,6 +141,12 @@ export class MemoryBackend implements ContainerBackend {
     const running = this.#running.get(vmid);
     this.#running.delete(vmid);
     running?.guest.kill();
+  }
+
+  #endedByItself(vmid: number, pid: number, reason: EndReason): void {
+    if (this.#running.get(vmid)?.pid !== pid) return;
+    this.#running.delete(vmid);
+    this.onEnd?.(vmid, reason);
   }
 
   /** A container keeps its address for life. */

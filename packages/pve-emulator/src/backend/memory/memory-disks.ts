@@ -69,9 +69,9 @@ export class MemoryDisks implements ContainerDisks {
     return gibibyte;
   }
 
-  /** Containers that have a disk. */
+  /** Containers that have a disk, or snapshots of one. */
   vmids(): readonly number[] {
-    return [...this.#roots.keys()];
+    return [...new Set([...this.#roots.keys(), ...this.#snapshots.keys()])];
   }
 
   async snapshots(vmid: number): Promise<readonly string[]> {
@@ -90,7 +90,9 @@ export class MemoryDisks implements ContainerDisks {
 
   async rollBack(vmid: number, name: string): Promise<void> {
     const snapshot = this.#snapshots.get(vmid)?.get(name);
-    if (snapshot) this.#roots.set(vmid, new Map(snapshot));
+    if (!snapshot) throw new Error(`the container ${vmid} has no snapshot ${name}`);
+    await this.#clock.sleep(times.snapshotMs);
+    this.#roots.set(vmid, new Map(snapshot));
   }
 
   async space(): Promise<StorageSpace> {
@@ -99,5 +101,5 @@ export class MemoryDisks implements ContainerDisks {
 }
 
 function withOwnIdentity(root: MemoryRoot): MemoryRoot {
-  return new Map(root).set(guestPaths.machineId, randomBytes(16).toString("hex"));
+  return new Map(root).set(guestPaths.machineId, `${randomBytes(16).toString("hex")}\n`);
 }
