@@ -27,8 +27,9 @@ import { WebSocket } from "ws";
 /** Where a stand-in's sshd listens, and whom it knows. */
 export const guestSsh = { port: 2222, user: "root" } as const;
 
-/** How soon an agent that lost its controller dials again, in milliseconds. */
+/** How soon an agent that lost its controller dials again, and one that was refused, in milliseconds. */
 const redialMs = 250;
+const refusedMs = 45_000;
 
 /**
  * Stands in for what runs in a container: an SSH server with the container's host key that carries out the bootstrap,
@@ -50,6 +51,8 @@ class RunningGuest implements BootedGuest {
   #server: ssh2.Server | undefined;
   #socket: WebSocket | undefined;
   #dialling = false;
+  /** Aborted when the agent has another configuration and is not to wait any longer. */
+  #configured = new AbortController();
 
   constructor(guest: MemoryGuest, clock: Clock) {
     this.#guest = guest;
@@ -122,6 +125,8 @@ class RunningGuest implements BootedGuest {
     await this.listen();
     root.set(guestPaths.agentConfig, JSON.stringify({ ...request.agent, machineId }));
     this.#socket?.terminate();
+    this.#configured.abort();
+    this.#configured = new AbortController();
     this.startAgent();
     const blob = Buffer.from(request.hostKey.publicKey.split(" ")[1] ?? "", "base64");
     const result = { machineId, hostKeyFingerprint: sshFingerprint(blob), agentVersion: "stand-in" };
@@ -131,8 +136,9 @@ class RunningGuest implements BootedGuest {
   async #keepLink(): Promise<void> {
     while (!this.#over.signal.aborted) {
       const config = this.#config();
-      if (config) await this.#dial(config);
-      await this.#clock.sleep(redialMs, this.#over.signal).catch(() => {});
+      const { signal } = this.#configured;
+      const waitMs = config && (await this.#dial(config)) === "refused" ? refusedMs : redialMs;
+      await this.#clock.sleep(waitMs, AbortSignal.any([this.#over.signal, signal])).catch(() => {});
     }
   }
 
@@ -142,7 +148,7 @@ class RunningGuest implements BootedGuest {
   }
 
   /** One link, from the dial to its end. */
-  #dial(config: AgentConfig): Promise<void> {
+  #dial(config: AgentConfig): Promise<"refused" | "over"> {
     return new Promise((resolve) => {
       const socket = new WebSocket(`${config.controllerUrl}${agentLinkPath}`, {
         agent: new Agent({ ca: config.controllerCertificate, checkServerIdentity: () => undefined }),
@@ -153,7 +159,11 @@ class RunningGuest implements BootedGuest {
       this.#socket = socket;
       socket.binaryType = "nodebuffer";
       socket.on("error", () => {});
-      socket.once("close", () => resolve());
+      socket.once("unexpected-response", (call, response) => {
+        resolve(response.statusCode === 401 ? "refused" : "over");
+        call.destroy();
+      });
+      socket.once("close", () => resolve("over"));
       const link: Multiplexer = new Multiplexer({
         side: "dialler",
         send: (frame) => socket.send(frame, { binary: true }),
