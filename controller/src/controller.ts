@@ -70,15 +70,15 @@ interface Parts extends Foundation {
   readonly agents: { port: number };
 }
 
-/** The database's connection that holds the right to work is gone: whoever holds it next goes on. */
+/** A server that the work needs is gone, or the connection that holds the right to work: the next run goes on. */
 export class WorkLost extends Error {
   override readonly name = "WorkLost";
 }
 
 /**
  * Runs the controller until the signal aborts. Throws a `StartError` when something outside keeps it from starting, and
- * `WorkLost` when PostgreSQL went away under it. The embedded servers are stopped with it, except where it is to run
- * again: after `WorkLost`, and when it `resumes` from one. Sandboxes do not suffer for a database.
+ * `WorkLost` when PostgreSQL or the bundled Proxmox went away under it. The embedded servers are stopped with it, except where it is to run
+ * again: after `WorkLost`, and when it `resumes` from one. Sandboxes do not suffer for that.
  */
 export async function runController(signal: AbortSignal, resumes: boolean): Promise<void> {
   const progress = new Progress();
@@ -182,8 +182,13 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve(undefined);
     signal.addEventListener("abort", () => resolve(undefined), { once: true });
   });
-  const lost = await Promise.race([stopped, leadership.lost]);
-  if (lost) throw new WorkLost("the connection to PostgreSQL was lost", { cause: lost });
+  const loss = (message: string) => (cause: Error) => new WorkLost(message, { cause });
+  const lost = await Promise.race([
+    stopped,
+    leadership.lost.then(loss("The connection to PostgreSQL was lost.")),
+    parts.cluster.lost.then(loss("The bundled Proxmox has ended.")),
+  ]);
+  if (lost) throw lost;
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */

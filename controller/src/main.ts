@@ -21,7 +21,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-/** PostgreSQL that went away comes back, by its own supervisor or by our next start: then the work goes on. */
+/** A server that went away comes back, by its own supervisor or by our next start: then the work goes on. */
 async function runUntilStopped(signal: AbortSignal): Promise<void> {
   for (let losses = 0; !signal.aborted; losses += 1) {
     try {

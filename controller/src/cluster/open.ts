@@ -1,6 +1,6 @@
 import type { Clock, Scope } from "@berth/base";
 import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
-import { embeddedProxmox } from "../embedded/emulator.ts";
+import { type EmbeddedProxmox, embeddedProxmox } from "../embedded/emulator.ts";
 import type { Progress } from "../progress.ts";
 import type { Settings } from "../settings/settings.ts";
 import { StartError } from "../settings/start-error.ts";
@@ -19,6 +19,8 @@ export interface Cluster {
   allowAgents(port: number): Promise<void>;
   /** A URL of the settings as containers reach it. */
   fromContainers(url: string): string;
+  /** Resolves when the bundled Proxmox was killed, say: its containers run on, and another start takes them over. */
+  readonly lost: Promise<Error>;
 }
 
 export interface OpenClusterDependencies {
@@ -46,6 +48,7 @@ export async function openCluster(
       agentHost: undefined,
       allowAgents: async () => {},
       fromContainers: (url) => url,
+      lost: new Promise(() => {}),
     };
   }
   const emulator = await embeddedProxmox({
@@ -65,7 +68,19 @@ export async function openCluster(
     agentHost: emulator.hostAddress,
     allowAgents: (port) => emulator.allowAgents(port),
     fromContainers: (url) => emulator.fromContainers(url),
+    lost: lossOf(emulator, scope),
   };
+}
+
+function lossOf(emulator: EmbeddedProxmox, scope: Scope): Promise<Error> {
+  const over = new AbortController();
+  scope.add(() => over.abort());
+  const lost = async () => {
+    await emulator.ended(over.signal);
+    return new Error("the bundled Proxmox has ended");
+  };
+  // Once nobody looks any more it is not lost.
+  return lost().catch(() => new Promise<Error>(() => {}));
 }
 
 const whatContainersAre = {

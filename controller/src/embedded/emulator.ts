@@ -20,6 +20,8 @@ export interface EmbeddedProxmox {
   allowAgents(port: number): Promise<void>;
   /** A URL of the settings as its containers reach it. */
   fromContainers(url: string): string;
+  /** Resolves when it has ended though nobody stopped it. Rejects with the signal's reason. */
+  ended(signal: AbortSignal): Promise<void>;
   /** Stops it with its containers. */
   stop(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
       return emulator.allowMachinePorts([port], services);
     },
     fromContainers: (url) => seenFromContainers(url).url,
+    ended: (signal) => emulator.ended(signal),
     stop: () => emulator.stop(),
   };
 }

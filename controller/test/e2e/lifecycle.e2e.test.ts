@@ -9,11 +9,14 @@ import {
   listTerminals,
   type Operation,
   operationSteps,
+  parseJson,
   restartSandbox,
   startSandbox,
   stopSandbox,
 } from "@berth/protocol";
 import { eventually } from "@berth/testkit";
+import Type from "typebox";
+import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 
@@ -134,15 +137,23 @@ describe("a sandbox's life", () => {
     await berth.ended((await berth.client.call(deleteSandbox, { params: { id: sandbox.id } })).operation.id);
   });
 
-  it("goes on when PostgreSQL was killed, and no process in the sandbox notices", async () => {
+  const servers: Record<string, () => Promise<number>> = {
+    PostgreSQL: async () =>
+      Number((await readFile(join(berth.dataDir, "postgres", "postmaster.pid"), "utf8")).split("\n")[0]),
+    "the bundled Proxmox": async () => {
+      const text = await readFile(join(berth.dataDir, "proxmox", "emulator.json"), "utf8");
+      return Value.Parse(Type.Object({ process: Type.Object({ pid: Type.Integer() }) }), parseJson(text)).process.pid;
+    },
+  };
+  it.each(Object.keys(servers))("goes on when %s was killed, and no process in the sandbox notices", async (name) => {
     const sandbox = await berth.readySandbox({ name: "steady" });
     const processes = async () => (await berth.processesOf(sandbox)).map(({ pid }) => pid).sort();
     const before = await processes();
-    const [pid] = (await readFile(join(berth.dataDir, "postgres", "postmaster.pid"), "utf8")).split("\n");
-    process.kill(Number(pid), "SIGKILL");
+    const pid = (await servers[name]?.()) ?? 0;
+    process.kill(pid, "SIGKILL");
     await eventually(async () => (await fetch(`${berth.url}/readyz`).catch(() => undefined))?.status !== 200, {
       timeoutMs: 10_000,
-      what: "the loss of the database",
+      what: `the loss of ${name}`,
     });
     const back = async () => {
       const { agent, state } = await berth.client.call(getSandbox, { params: { id: sandbox.id } });

@@ -22,6 +22,8 @@ type Published = Static<typeof publishedSchema>;
 const silenceTimeoutMs = 90_000;
 const stopTimeoutMs = 20_000;
 const pollMs = 10;
+/** How soon an end that nobody asked for is noticed. */
+const watchMs = 500;
 
 export interface EnsureOptions {
   readonly dataDir: string;
@@ -38,6 +40,8 @@ export interface EnsuredEmulator extends EmulatorFacts {
   readonly pid: number;
   /** Lets its containers reach these TCP ports of `hostAddress`, and no others of this machine; services appear there. */
   allowMachinePorts(ports: readonly number[], services: readonly MachineService[]): Promise<void>;
+  /** Resolves when it has ended, by whatever it was. Rejects with the signal's reason. */
+  ended(signal: AbortSignal): Promise<void>;
   /** Stops it and its containers, and waits for its end. */
   stop(): Promise<void>;
 }
@@ -55,6 +59,9 @@ export async function ensureEmulator(options: EnsureOptions): Promise<EnsuredEmu
     pid: identity.pid,
     allowMachinePorts: (machinePorts, services) =>
       tellEmulator(dataDir, facts, "/_network", { machinePorts, services }),
+    ended: async (signal) => {
+      while (isRunning(identity)) await systemClock.sleep(watchMs, signal);
+    },
     stop: () => stopEmulator(running),
   };
 }
