@@ -210,4 +210,15 @@ describe("the plan of a sandbox that is to be destroyed", () => {
       step: "delete-abandoned",
     });
   });
+
+  it("names the cure of what a killed removal left, also where nobody asked for it", () => {
+    const left = seen(ours({ power: "stopped", lock: "destroyed", address: undefined, whole: false }));
+    const running = { name: "delete", since: now - 200_000 };
+    const destroyed: Desired = { ...made, power: "destroyed", steps: ["stop", "delete", "forget"], running };
+    expect(plan({ ...destroyed, running: { ...running, since: now } }, left, now)).toMatchObject({ kind: "wait" });
+    const hint = expect.stringContaining("pct unlock 151; pct destroy 151");
+    expect(plan(destroyed, left, now)).toMatchObject({ kind: "fail", failure: { code: "container_locked", hint } });
+    const started = { ...made, running: { name: "start", since: now - 200_000 } };
+    expect(plan(started, left, now)).toMatchObject({ kind: "fail", failure: { hint } });
+  });
 });

@@ -127,6 +127,11 @@ export class Observer {
     if (owner.kind !== "ours" || owner.sandboxId !== row.id) {
       // A clone on its way may not have its description yet.
       if (config.lock === "create") return { container: { kind: "hidden" }, node: at.node };
+      // All that a removal leaves whose worker is killed. What is locked is only ever waited for.
+      if (config.lock === "destroyed" && owner.kind === "unmarked") {
+        const { lock } = config;
+        return { container: { kind: "ours", power: "stopped", lock, address: undefined, whole: false }, node: at.node };
+      }
       const reason = owner.kind === "foreign" ? owner.reason : "its description does not name this sandbox";
       return { container: { kind: "foreign", reason }, node: at.node };
     }

@@ -203,10 +203,20 @@ const noAgent: Failure = {
 
 /** The API cannot clear a lock that a crashed Proxmox worker left. */
 function lockLeft(vmid: number | null, lock: string): Failure {
+  if (vmid !== null && lock === "destroyed") return removalLeft(vmid);
   return {
     code: "container_locked",
     message: `Proxmox has held the lock "${lock}" on the container ${vmid} for three minutes: its worker may have crashed.`,
     hint: `If no task works on it, run on its Proxmox host: pct unlock ${vmid} (then try again).`,
+  };
+}
+
+/** A removal whose worker was killed leaves a configuration that is nothing but a lock: neither disks nor a description. */
+export function removalLeft(vmid: number): Failure {
+  return {
+    code: "container_locked",
+    message: `A worker of Proxmox seems to have been killed while it removed the container ${vmid}: only the lock "destroyed" is left of it.`,
+    hint: `If no task works on it, run on its Proxmox host: pct unlock ${vmid}; pct destroy ${vmid} (then try again).`,
   };
 }
 

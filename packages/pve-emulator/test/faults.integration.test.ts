@@ -25,6 +25,9 @@ describe("a fault that was asked for", () => {
     client.task("POST", `${client.container(150)}/clone`, { newid, pool: emulator.pool });
   const lockOf = async (vmid: number) => field(await client.must("GET", `${client.container(vmid)}/config`), "lock");
 
+  const pct = async (command: "unlock" | "destroy", vmid: number) =>
+    expect((await client.sendJson("POST", "/_pct", { command, vmid })).status).toBe(200);
+
   it("answers as Proxmox does: 401 and its proxy's statuses by their reason phrase alone, others with a body", async () => {
     const answers = [];
     for (const status of [401, 403, 500, 595, 599]) {
@@ -109,16 +112,54 @@ describe("a fault that was asked for", () => {
     expect([status, reason]).toEqual([500, "CT is locked (disk)"]);
     expect((await client.call("GET", "/cluster/nextid", { vmid: 163 })).status).toBe(400);
     expect((await client.sendJson("POST", "/_pct", { command: "destroy", vmid: 163 })).status).toBe(500);
-    for (const [command, vmid] of [
-      ["unlock", 150],
-      ["unlock", 163],
-      ["destroy", 163],
-    ] as const) {
-      expect((await client.sendJson("POST", "/_pct", { command, vmid })).status).toBe(200);
-    }
+    await pct("unlock", 150);
+    await pct("unlock", 163);
+    await pct("destroy", 163);
     expect((await client.call("GET", "/cluster/nextid", { vmid: 163 })).status).toBe(200);
     expect(await clone(163)).toBe("OK");
     expect(await client.task("DELETE", client.container(163))).toBe("OK");
+  });
+
+  it("leaves nothing but a lock of a container whose removal is killed", async () => {
+    expect(await clone(166)).toBe("OK");
+    await befall("/lxc/166", { kind: "task", end: "kill" });
+    expect(await client.task("DELETE", client.container(166))).toBe("unexpected status");
+    const config = await client.must("GET", `${client.container(166)}/config`);
+    expect(config).toEqual({ lock: "destroyed", digest: expect.any(String) });
+    expect(await client.call("DELETE", client.container(166))).toMatchObject({
+      status: 500,
+      reason: "CT is locked (destroyed)",
+    });
+    await pct("unlock", 166);
+    await pct("destroy", 166);
+    expect((await client.call("GET", "/cluster/nextid", { vmid: 166 })).status).toBe(200);
+  });
+
+  it("leaves a container whose removal fails as it was", async () => {
+    expect(await clone(167)).toBe("OK");
+    await befall("/lxc/167", { kind: "task", end: "fail", reason: "busy" });
+    expect(await client.task("DELETE", client.container(167))).toBe("busy");
+    expect(await client.task("POST", `${client.container(167)}/status/start`)).toBe("OK");
+    expect(await client.task("DELETE", client.container(167), { force: 1 })).toBe("OK");
+  });
+
+  it("leaves the lock of a snapshot, a rollback and a snapshot's removal that are killed", async () => {
+    expect(await clone(168)).toBe("OK");
+    const at = client.container(168);
+    const calls = [
+      ["POST", `${at}/snapshot`, "snapshot"],
+      ["POST", `${at}/snapshot/early/rollback`, "rollback"],
+      ["DELETE", `${at}/snapshot/early`, "snapshot-delete"],
+    ] as const;
+    for (const [method, path, lock] of calls) {
+      const parameters = path.endsWith("/snapshot") ? { snapname: "early" } : {};
+      await befall("/lxc/168/snapshot", { kind: "task", end: "kill" });
+      expect(await client.task(method, path, parameters)).toBe("unexpected status");
+      expect(await lockOf(168)).toBe(lock);
+      await pct("unlock", 168);
+      if (lock !== "snapshot-delete") expect(await client.task(method, path, parameters)).toBe("OK");
+    }
+    expect(await client.task("DELETE", at)).toBe("OK");
   });
 
   it("keeps a task from ending until somebody stops it, whereupon it cleans up", async () => {

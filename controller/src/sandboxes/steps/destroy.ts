@@ -4,7 +4,7 @@ import { isIdFree } from "../../cluster/free-ids.ts";
 import { readOwner } from "../../fleet/ownership.ts";
 import type { OperationRow } from "../../operations/record.ts";
 import { StepFailure } from "../failures.ts";
-import { cloneLeft } from "../plan.ts";
+import { cloneLeft, removalLeft } from "../plan.ts";
 import type { SandboxRow } from "../record.ts";
 import { beginOn } from "../task-watch.ts";
 import type { ActionDependencies } from "./dependencies.ts";
@@ -31,6 +31,8 @@ export async function deleteAbandoned(
     try {
       const config = await deps.client.containers.config(at);
       const owner = readOwner(deps.keys, config.description, claim.vmid);
+      // It may be what is left of ours; what somebody else removes is gone at the next look.
+      if (config.lock === "destroyed" && claim.asked) throw new StepFailure(removalLeft(claim.vmid), { retry: true });
       if (owner.kind === "ours" && owner.sandboxId === row.id) {
         const status = await deps.client.containers.status(at);
         const name: StepName = "delete";

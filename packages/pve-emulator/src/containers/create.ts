@@ -1,7 +1,7 @@
 import { isErrno } from "@berth/base/node";
 import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
-import { Interrupted, type TaskContext } from "../tasks/task.ts";
+import { Interrupted, type TaskContext, WorkerKilled } from "../tasks/task.ts";
 import { type Container, newContainer } from "./container.ts";
 import type { CreateOrder } from "./create-order.ts";
 import { startStart } from "./power.ts";
@@ -16,7 +16,8 @@ export async function startCreate(emulation: Emulation, order: CreateOrder, call
   const container = newContainer(order.vmid, { lock: "create" }, []);
   await store.create(container);
   try {
-    return await tasks.start({ type: "vzcreate", id: String(order.vmid), caller }, async (context) => {
+    const task = { type: "vzcreate", id: String(order.vmid), caller, ownCheckpoint: true };
+    return await tasks.start(task, async (context) => {
       await store.exclusive(order.vmid, () => runCreate(emulation, container, order, context));
       if (order.start) await startStart(emulation, order.vmid, caller);
     });
@@ -30,12 +31,13 @@ async function runCreate(
   emulation: Emulation,
   container: Container,
   order: CreateOrder,
-  { log, signal }: TaskContext,
+  { log, signal, checkpoint }: TaskContext,
 ): Promise<void> {
   const { backend, store, pools } = emulation;
   const { vmid, values, pool } = order;
   try {
     log(`extracting archive '${order.archive}'`);
+    await checkpoint();
     await backend.disks.extract(vmid, order.archive, {
       diskBytes: order.diskBytes,
       hostname: order.hostname,
@@ -51,6 +53,8 @@ async function runCreate(
     await store.save(container);
     emulation.report(`container ${vmid} created`);
   } catch (error) {
+    // A worker that is gone leaves its lock, and what it has extracted.
+    if (error instanceof WorkerKilled) throw error;
     await pools.leave(vmid);
     await backend.disks.remove(vmid);
     await backend.forget(vmid);
