@@ -80,9 +80,12 @@ export class EventLog {
     return this.#db.transaction().execute(work);
   }
 
-  /** Writes a fact in the caller's transaction. Readers learn of it when that commits, and never if it does not. */
-  async append(trx: Transaction<Database>, event: NewEvent): Promise<void> {
-    await trx
+  /**
+   * Writes a fact in the caller's transaction, or at once if that is none. Readers learn of it when it is committed, and
+   * never if it is not.
+   */
+  async append(db: Kysely<Database>, event: NewEvent): Promise<void> {
+    await db
       .insertInto("events")
       .values({
         owner_id: event.ownerId,

@@ -1,6 +1,13 @@
 import type { Clock } from "@berth/base";
-import { type Failure, type OperationLog, operationEventSchemas, type Step, type StepName } from "@berth/protocol";
-import type { Kysely, Transaction } from "kysely";
+import {
+  type Failure,
+  type Operation,
+  type OperationLog,
+  operationEventSchemas,
+  type Step,
+  type StepName,
+} from "@berth/protocol";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { Value } from "typebox/value";
 import type { EventLog } from "../events/log.ts";
 import type { Database } from "../store/tables.ts";
@@ -55,21 +62,19 @@ export class OperationJournal {
   async step(operation: OperationRow, name: StepName, detail: string | null = null): Promise<void> {
     const steps = stepBegun(operation.steps, name, detail, this.#now());
     if (operation.state === "running" && JSON.stringify(steps) === JSON.stringify(operation.steps)) return;
-    await this.#write(operation, { state: "running", steps });
+    await this.#write(this.#db, operation, { state: "running", steps });
   }
 
   /** Adds a line to the log of a step. */
   async log(operation: OperationRow, step: StepName, source: OperationLog["source"], text: string): Promise<void> {
     const line: OperationLog = { step, source, text: text.slice(0, 4096), at: this.#now().toISOString() };
-    await this.#events.transaction((trx) =>
-      this.#events.append(trx, {
-        ownerId: operation.owner_id,
-        sandboxId: operation.sandbox_id,
-        operationId: operation.id,
-        type: "log",
-        data: line,
-      }),
-    );
+    await this.#events.append(this.#db, {
+      ownerId: operation.owner_id,
+      sandboxId: operation.sandbox_id,
+      operationId: operation.id,
+      type: "log",
+      data: line,
+    });
   }
 
   /** How many lines of Proxmox's the log of a step has: where to go on after a restart. */
@@ -97,74 +102,60 @@ export class OperationJournal {
 
   /** Ends the operation well. */
   async succeed(operation: OperationRow): Promise<void> {
-    await this.#write(operation, { state: "succeeded", steps: allDone(operation.steps, this.#now()) });
+    await this.#write(this.#db, operation, { state: "succeeded", steps: allDone(operation.steps, this.#now()) });
   }
 
   /** The same inside the caller's transaction. */
   async succeedIn(trx: Transaction<Database>, operation: OperationRow): Promise<void> {
-    await this.#writeIn(trx, operation, { state: "succeeded", steps: allDone(operation.steps, this.#now()) });
+    await this.#write(trx, operation, { state: "succeeded", steps: allDone(operation.steps, this.#now()) });
   }
 
   /** Ends the operation at a step that could not be done. */
   async fail(operation: OperationRow, name: StepName | undefined, failure: Failure): Promise<void> {
-    await this.#events.transaction((trx) => this.failIn(trx, operation, name, failure));
+    await this.failIn(this.#db, operation, name, failure);
   }
 
   /** The same inside the caller's transaction. */
   async failIn(
-    trx: Transaction<Database>,
+    trx: Kysely<Database>,
     operation: OperationRow,
     name: StepName | undefined,
     failure: Failure,
   ): Promise<void> {
     const steps = failedAt(operation.steps, name, failure, this.#now());
-    await this.#writeIn(trx, operation, { state: "failed", steps, error: failure });
+    await this.#write(trx, operation, { state: "failed", steps, error: failure });
   }
 
   /** Ends the operation as one that is not wanted any more. */
   async cancel(operation: OperationRow): Promise<void> {
-    await this.#write(operation, { state: "cancelled", steps: operation.steps });
+    await this.#write(this.#db, operation, { state: "cancelled", steps: operation.steps });
   }
 
   /** Ends the operation because something else is wanted now, inside the caller's transaction. */
   async supersede(trx: Transaction<Database>, operation: OperationRow): Promise<void> {
-    await this.#writeIn(trx, operation, { state: "cancelled", steps: operation.steps });
+    await this.#write(trx, operation, { state: "cancelled", steps: operation.steps });
   }
 
-  async #write(operation: OperationRow, change: Change): Promise<void> {
-    await this.#events.transaction((trx) => this.#writeIn(trx, operation, change));
-  }
-
-  async #writeIn(trx: Transaction<Database>, operation: OperationRow, change: Change): Promise<void> {
-    const ended = change.state !== "running";
-    const row = await trx
-      .updateTable("operations")
-      .set({
-        state: change.state,
-        steps: JSON.stringify(change.steps),
-        error: change.error ? JSON.stringify(change.error) : null,
-        finished_at: ended ? this.#now() : null,
-      })
-      .where("id", "=", operation.id)
-      // An operation that has ended stays as it ended, whatever a late step says.
-      .where("state", "in", ["queued", "running"])
-      .returningAll()
-      .executeTakeFirst();
-    if (!row) return;
-    const about = { ownerId: row.owner_id, sandboxId: row.sandbox_id, operationId: row.id };
-    for (const step of changedSteps(operation.steps, row.steps)) {
-      await this.#events.append(trx, { ...about, type: "step", data: step });
-    }
-    if (ended) await this.#events.append(trx, { ...about, type: "done", data: presentOperation(row) });
-    if (ended || operation.state !== row.state) {
-      await this.#events.append(trx, {
-        ownerId: row.owner_id,
-        sandboxId: row.sandbox_id,
-        type: "operation",
-        data: presentOperation(row),
-      });
-    }
-    Object.assign(operation, row);
+  /** Writes a change and the events that tell of it: one statement, in the caller's transaction or in one of its own. */
+  async #write(db: Kysely<Database>, operation: OperationRow, { state, steps, error }: Change): Promise<void> {
+    const finished = state === "running" ? null : this.#now();
+    const after: OperationRow = { ...operation, state, steps, error: error ?? null, finished_at: finished };
+    const { rows } = await sql`
+      with changed as (
+        update operations
+        set state = ${state}, steps = ${JSON.stringify(steps)}::jsonb,
+          error = ${error ? JSON.stringify(error) : null}::jsonb, finished_at = ${finished}
+        -- An operation that has ended stays as it ended, whatever a late step says.
+        where id = ${operation.id} and state in ('queued', 'running')
+        returning id, owner_id, sandbox_id),
+      told as (
+        insert into events (owner_id, sandbox_id, operation_id, type, data)
+        select changed.owner_id, changed.sandbox_id, case fact ->> 'type' when 'operation' then null else changed.id end,
+          fact ->> 'type', fact -> 'data'
+        from changed, jsonb_array_elements(${JSON.stringify(factsOf(operation, after))}::jsonb) with ordinality as facts (fact, place)
+        order by place)
+      select id from changed`.execute(db);
+    if (rows.length > 0) Object.assign(operation, after);
   }
 
   #now(): Date {
@@ -176,6 +167,14 @@ interface Change {
   state: "running" | "succeeded" | "failed" | "cancelled";
   steps: Step[];
   error?: Failure;
+}
+
+/** What is told of a change, in this order: `operation` to the fleet, everything else to the operation's own stream. */
+function factsOf(before: OperationRow, after: OperationRow): { type: string; data: Step | Operation }[] {
+  const steps = changedSteps(before.steps, after.steps).map((data) => ({ type: "step", data }));
+  const done = after.finished_at === null ? [] : [{ type: "done", data: presentOperation(after) }];
+  const turned = before.state === after.state ? [] : [{ type: "operation", data: presentOperation(after) }];
+  return [...steps, ...done, ...turned];
 }
 
 function changedSteps(before: readonly Step[], after: readonly Step[]): Step[] {

@@ -1,5 +1,5 @@
 import { newId, type Operation, type OperationKind, operationSteps, type SandboxOperationKind } from "@berth/protocol";
-import type { Selectable, Transaction } from "kysely";
+import type { Kysely, Selectable } from "kysely";
 import type { Database, OperationsTable, SandboxesTable } from "../store/tables.ts";
 
 export type OperationRow = Selectable<OperationsTable>;
@@ -21,11 +21,11 @@ export function presentOperation(row: OperationRow): Operation {
 
 /** Writes a new operation on a sandbox. There must be none under way on it. */
 export function insertOperation(
-  trx: Transaction<Database>,
+  db: Kysely<Database>,
   sandbox: Pick<Selectable<SandboxesTable>, "id" | "name" | "owner_id">,
   kind: SandboxOperationKind,
 ): Promise<OperationRow> {
-  return trx
+  return db
     .insertInto("operations")
     .values({ ...newOperation(sandbox.owner_id, kind), sandbox_id: sandbox.id, sandbox_name: sandbox.name })
     .returningAll()

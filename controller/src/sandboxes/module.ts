@@ -10,7 +10,6 @@ import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { OperationJournal } from "../operations/journal.ts";
 import type { Database } from "../store/tables.ts";
-import { inTransaction } from "../store/transaction.ts";
 import type { TemplateFinder } from "../templates/finder.ts";
 import { makeActions } from "./actions.ts";
 import { Claims } from "./claims.ts";
@@ -75,7 +74,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   const stopping = new AbortController();
   const agents = deps.registry;
   const isConnected = (sandboxId: string) => agents.isConnected(sandboxId);
-  const sandboxes = new Sandboxes({ db, events, isConnected });
+  const sandboxes = new Sandboxes({ db, isConnected });
   const journal = new OperationJournal({ db, events, clock });
   const claims = new Claims({ db, freeIds: deps.freeIds, sandboxes, clock });
   const tasks = new TaskRunner<SandboxRow>({
@@ -138,13 +137,13 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     arrived: (sandboxId, agentVersion, address) =>
       tell(sandboxId, async (row) => {
         if (row.agent_version !== agentVersion) await sandboxes.change(row, { agent_version: agentVersion });
-        else await inTransaction(db, (work) => sandboxes.announce(work, row));
+        else await sandboxes.announceNow(row);
         const readdressed = address !== undefined && address !== row.address;
         if (readdressed) observer.doubtAddress(sandboxId);
         // A thousand agents that come back to a controller which was restarted are no reason for a thousand looks.
         if (readdressed || row.state !== "ready" || row.look_at !== null) loop.wake(sandboxId);
       }),
-    departed: (sandboxId) => tell(sandboxId, (row) => inTransaction(db, (work) => sandboxes.announce(work, row))),
+    departed: (sandboxId) => tell(sandboxId, (row) => sandboxes.announceNow(row)),
     start: () => {
       loop.start();
       watch.start();

@@ -13,6 +13,7 @@ import type { Observer } from "./observe.ts";
 import { type Action, type Desired, type ObservedContainer, type Plan, plan } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
+import { readSituation, type Situation } from "./situation.ts";
 import { stepOf, type TaskRunner } from "./tasks.ts";
 import type { AgentPresence } from "./watch.ts";
 
@@ -45,16 +46,16 @@ export class Reconciler {
 
   /** Looks once. Answers in how many milliseconds to look again, or undefined: when something happens. Never throws. */
   async look(sandboxId: string): Promise<number | undefined> {
-    const { sandboxes, journal, signal, log } = this.#deps;
+    const { db, signal, log } = this.#deps;
     let row: SandboxRow | undefined;
     let doing: StepName | undefined;
     try {
       for (let steps = 0; steps < maxStepsPerLook && !signal.aborted; steps++) {
-        row = await sandboxes.find(sandboxId);
-        // A failed sandbox rests until somebody wants something of it, or its agent reports after all.
-        if (!row) return undefined;
-        const operation = await journal.current(sandboxId);
-        const next = await this.#plan(row, operation);
+        const situation = await readSituation(db, sandboxId);
+        if (!situation) return undefined;
+        const { operation } = situation;
+        row = situation.row;
+        const next = await this.#plan(situation);
         if (next.kind !== "settled") doing = next.name;
         const again = await this.#carryOut(row, operation, next);
         if (again !== "go on") return again;
@@ -68,12 +69,13 @@ export class Reconciler {
     }
   }
 
-  async #plan(row: SandboxRow, operation: OperationRow | undefined): Promise<Plan> {
+  async #plan(situation: Situation): Promise<Plan> {
+    const { row, operation } = situation;
     const agentConnected = this.#deps.agents.isConnected(row.id);
     const task = row.task ? { step: stepOf(row.task.step) } : undefined;
     // While a task of ours works on it, what the container looks like says nothing.
     const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(row, operation, agentConnected);
-    const desired = await this.#desired(row, operation);
+    const desired = desiredOf(situation);
     const now = this.#deps.clock.now();
     const agentSilentMs = agentConnected ? 0 : now - this.#couldReportSince(row, desired);
     return plan(desired, { task, container, agentConnected, agentSilentMs }, now);
@@ -94,24 +96,6 @@ export class Reconciler {
     const { container, node } = await this.#deps.observer.look(row, needsAddress);
     await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);
     return container;
-  }
-
-  async #desired(row: SandboxRow, operation: OperationRow | undefined): Promise<Desired> {
-    const running = operation?.steps.find((step) => step.state === "running");
-    const abandoned = await this.#deps.claims.abandoned(row.id);
-    const claim = row.configured ? undefined : await this.#deps.claims.held(row.id);
-    return {
-      power: row.desired,
-      vmid: row.vmid,
-      configured: row.configured,
-      bootstrapped: row.bootstrapped_at !== null,
-      restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
-      abandonedVmids: abandoned.map(({ vmid }) => vmid),
-      claimedAt: claim?.created_at.getTime() ?? 0,
-      cloneAsked: claim?.asked ?? false,
-      steps: operation?.steps.map(({ name }) => name) ?? [],
-      running: running?.startedAt ? { name: running.name, since: Date.parse(running.startedAt) } : undefined,
-    };
   }
 
   async #noteSighting(
@@ -179,7 +163,7 @@ export class Reconciler {
   /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
   #beginUnasked(row: SandboxRow): Promise<OperationRow> {
     const kind = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
-    return inTransaction(this.#deps.db, (work) => insertOperation(work.trx, row, kind));
+    return insertOperation(this.#deps.db, row, kind);
   }
 
   async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
@@ -237,4 +221,20 @@ export class Reconciler {
     });
     this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
   }
+}
+
+function desiredOf({ row, operation, abandonedVmids, claim }: Situation): Desired {
+  const running = operation?.steps.find((step) => step.state === "running");
+  return {
+    power: row.desired,
+    vmid: row.vmid,
+    configured: row.configured,
+    bootstrapped: row.bootstrapped_at !== null,
+    restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
+    abandonedVmids,
+    claimedAt: claim?.createdAt.getTime() ?? 0,
+    cloneAsked: claim?.asked ?? false,
+    steps: operation?.steps.map(({ name }) => name) ?? [],
+    running: running?.startedAt ? { name: running.name, since: Date.parse(running.startedAt) } : undefined,
+  };
 }

@@ -1,14 +1,12 @@
 import type { Kysely, Updateable } from "kysely";
 import { sql } from "kysely";
-import type { EventLog } from "../events/log.ts";
 import type { UnitOfWork } from "../http/context.ts";
 import type { Database, SandboxesTable } from "../store/tables.ts";
-import { inTransaction } from "../store/transaction.ts";
 import { presentSandbox, type SandboxRow } from "./record.ts";
+import { toldSandbox } from "./told.ts";
 
 export interface SandboxesDependencies {
   db: Kysely<Database>;
-  events: EventLog;
   /** Whether the agent of a sandbox is connected at this moment. */
   isConnected(sandboxId: string): boolean;
 }
@@ -31,12 +29,10 @@ const visible = [
 /** The sandboxes' rows, and the events that tell of their changes. */
 export class Sandboxes {
   readonly #db: Kysely<Database>;
-  readonly #events: EventLog;
   readonly #isConnected: (sandboxId: string) => boolean;
 
   constructor(dependencies: SandboxesDependencies) {
     this.#db = dependencies.db;
-    this.#events = dependencies.events;
     this.#isConnected = dependencies.isConnected;
   }
 
@@ -55,33 +51,58 @@ export class Sandboxes {
     return trx.selectFrom("sandboxes").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
   }
 
-  /** Changes a row and brings the given copy up to date; tells of it if the outside can see the change. */
-  async change(row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
-    await inTransaction(this.#db, (work) => this.changeIn(work, row, patch));
+  /**
+   * Changes a row and brings the given copy up to date; tells of it if the outside can see the change. One statement, so
+   * that what is told is what was written, and a change costs a single turn.
+   */
+  change(row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
+    return this.#change(this.#db, row, patch);
   }
 
   /** The same inside the caller's transaction. */
-  async changeIn(work: UnitOfWork, row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
-    const changed = await work.trx
-      .updateTable("sandboxes")
-      .set({ ...patch, updated_at: sql<Date>`now()` })
-      .where("id", "=", row.id)
-      .returningAll()
-      .executeTakeFirst();
-    if (!changed) return;
-    const seen = visible.some((field) => JSON.stringify(changed[field]) !== JSON.stringify(row[field]));
-    Object.assign(row, changed);
-    if (seen) await this.announce(work, changed);
+  changeIn({ trx }: UnitOfWork, row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
+    return this.#change(trx, row, patch);
   }
 
   /** Tells that a sandbox is as it is now. */
-  async announce(work: UnitOfWork, row: SandboxRow): Promise<void> {
-    await this.#events.append(work.trx, {
-      ownerId: row.owner_id,
-      sandboxId: row.id,
-      type: "sandbox",
-      data: await this.present(row, work.trx),
-    });
+  async announce({ trx }: UnitOfWork, { id }: SandboxRow): Promise<void> {
+    await this.#announceOn(trx, id);
+  }
+
+  /** The same outside of a transaction. */
+  announceNow({ id }: SandboxRow): Promise<void> {
+    return this.#announceOn(this.#db, id);
+  }
+
+  async #change(db: Kysely<Database>, row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
+    const changed = visible.some((column) => patch[column] !== undefined)
+      ? await this.#changeAndTell(db, row.id, patch)
+      : await updated(db, patch).where("id", "=", row.id).returningAll().executeTakeFirst();
+    if (changed) Object.assign(row, changed);
+  }
+
+  async #changeAndTell(
+    db: Kysely<Database>,
+    id: string,
+    patch: Updateable<SandboxesTable>,
+  ): Promise<SandboxRow | undefined> {
+    const columns = (of: string) => sql.join(visible.map((column) => sql.ref(`${of}.${column}`)));
+    const { rows } = await sql<SandboxRow>`
+      with before as (select * from sandboxes where id = ${id} for update),
+      changed as (${updated(db, patch)} from before where sandboxes.id = before.id returning sandboxes.*),
+      told as (
+        insert into events (owner_id, sandbox_id, type, data)
+        select changed.owner_id, changed.id, 'sandbox', ${toldSandbox("changed", this.#isConnected(id))}
+        from changed, before where (${columns("changed")}) is distinct from (${columns("before")}))
+      select * from changed`.execute(db);
+    return rows[0];
+  }
+
+  async #announceOn(db: Kysely<Database>, id: string): Promise<void> {
+    await sql`
+      insert into events (owner_id, sandbox_id, type, data)
+      select owner_id, id, 'sandbox', ${toldSandbox("sandboxes", this.#isConnected(id))}
+      from sandboxes where id = ${id}`.execute(db);
   }
 
   /** A row as the outside sees it. */
@@ -94,4 +115,8 @@ export class Sandboxes {
       .executeTakeFirst();
     return presentSandbox(row, { agentConnected: this.#isConnected(row.id), operationId: operation?.id ?? null });
   }
+}
+
+function updated(db: Kysely<Database>, patch: Updateable<SandboxesTable>) {
+  return db.updateTable("sandboxes").set({ ...patch, updated_at: sql<Date>`now()` });
 }

@@ -1,0 +1,49 @@
+import type { Kysely } from "kysely";
+import { sql } from "kysely";
+import type { OperationRow } from "../operations/record.ts";
+import type { Database } from "../store/tables.ts";
+import type { SandboxRow } from "./record.ts";
+
+/** All that the database knows when a sandbox is looked at. */
+export interface Situation {
+  readonly row: SandboxRow;
+  /** The operation on it that has not ended. */
+  readonly operation: OperationRow | undefined;
+  /** Ids that it gave up on. */
+  readonly abandonedVmids: readonly number[];
+  /** Its claim on the id that it has; only read until its container is configured, which is when it says something. */
+  readonly claim: { readonly createdAt: Date; readonly asked: boolean } | undefined;
+}
+
+/** Reads it in one statement, as of one moment; undefined if there is no such sandbox. */
+export async function readSituation(db: Kysely<Database>, sandboxId: string): Promise<Situation | undefined> {
+  const { rows } = await sql<Columns>`
+    select sandboxes.*, to_jsonb(operations) - 'created_at' as operation, operations.created_at as operation_created_at,
+      array(select vmid from claims where sandbox_id = sandboxes.id and state = 'abandoned') as abandoned,
+      held.created_at as claim_created_at, held.asked as claim_asked
+    from sandboxes
+    left join operations on operations.sandbox_id = sandboxes.id and operations.state in ('queued', 'running')
+    left join claims as held on held.sandbox_id = sandboxes.id and held.state = 'held' and not sandboxes.configured
+    where sandboxes.id = ${sandboxId}`.execute(db);
+  const [read] = rows;
+  if (!read) return undefined;
+  const { operation, operation_created_at, abandoned, claim_created_at, claim_asked, ...row } = read;
+  return {
+    row,
+    operation:
+      operation && operation_created_at
+        ? { ...operation, finished_at: null, created_at: operation_created_at }
+        : undefined,
+    abandonedVmids: abandoned,
+    claim: claim_created_at ? { createdAt: claim_created_at, asked: claim_asked ?? false } : undefined,
+  };
+}
+
+interface Columns extends SandboxRow {
+  /** As JSON, which has no instants: of an operation that has not ended there is one, the next column. */
+  operation: Omit<OperationRow, "created_at" | "finished_at"> | null;
+  operation_created_at: Date | null;
+  abandoned: number[];
+  claim_created_at: Date | null;
+  claim_asked: boolean | null;
+}

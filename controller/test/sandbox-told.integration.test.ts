@@ -1,0 +1,116 @@
+import { Scope } from "@berth/base";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { insertOperation } from "../src/operations/record.ts";
+import { Sandboxes } from "../src/sandboxes/repository.ts";
+import { readSituation } from "../src/sandboxes/situation.ts";
+import { inTransaction } from "../src/store/transaction.ts";
+import { type LargeFleet, makeLargeFleet } from "./large-fleet.fixture.ts";
+
+const scope = new Scope();
+let fleet: LargeFleet;
+let sandboxes: Sandboxes;
+
+beforeAll(async () => {
+  fleet = await makeLargeFleet(scope, 6);
+  sandboxes = new Sandboxes({ db: fleet.store.db, isConnected: (id) => id === fleet.sandboxIds[0] });
+});
+afterAll(() => scope.dispose());
+
+async function rowAt(index: number) {
+  const row = await sandboxes.find(fleet.sandboxIds[index] ?? "");
+  if (!row) throw new Error("no such sandbox");
+  return row;
+}
+
+function told(sandboxId: string) {
+  return fleet.store.db.selectFrom("events").selectAll().where("sandbox_id", "=", sandboxId).orderBy("seq").execute();
+}
+
+it("an event shows a sandbox just as the API does", async () => {
+  const row = await rowAt(0);
+  const operation = await insertOperation(fleet.store.db, row, "start");
+  const error = { code: "no_address", message: 'It has "none".', hint: "Look." };
+  await sandboxes.change(row, {
+    ...{ state: "failed", error: JSON.stringify(error), agent_version: "1.2.3", address: null },
+    env: JSON.stringify({ zeta: "1", Alpha: "2", beta: "3" }),
+  });
+  const [event] = await told(row.id);
+  expect(event).toMatchObject({ owner_id: row.owner_id, operation_id: null, type: "sandbox" });
+  expect(event?.data).toEqual(await sandboxes.present(await rowAt(0)));
+  expect(event?.data).toMatchObject({
+    operationId: operation.id,
+    error,
+    envNames: ["Alpha", "beta", "zeta"],
+    agent: { connected: true, version: "1.2.3" },
+  });
+});
+
+it("what is announced is the sandbox as it is now", async () => {
+  const row = await rowAt(1);
+  await sandboxes.announceNow(row);
+  expect((await told(row.id)).map(({ data }) => data)).toEqual([await sandboxes.present(row)]);
+});
+
+it("only what the outside can see is told, and only when it changes", async () => {
+  const row = await rowAt(2);
+  await sandboxes.change(row, { task: JSON.stringify({ upid: "UPID:", step: "start", logged: 0 }) });
+  await sandboxes.change(row, { state: row.state, error: null });
+  expect(row.task).toEqual({ upid: "UPID:", step: "start", logged: 0 });
+  expect(await told(row.id)).toEqual([]);
+});
+
+it("a copy that is out of date takes over what others have changed, and does not tell it twice", async () => {
+  const [mine, theirs] = [await rowAt(3), await rowAt(3)];
+  await sandboxes.change(theirs, { state: "starting" });
+  await sandboxes.change(mine, { state: "starting", boot_done: 7 });
+  expect(mine).toMatchObject({ state: "starting", boot_done: 7 });
+  expect(await told(mine.id)).toHaveLength(1);
+});
+
+it("changes at the same time are told one after the other, the last as the row is", async () => {
+  const copies = await Promise.all(Array.from({ length: 8 }, () => rowAt(4)));
+  await Promise.all(
+    copies.map((copy, at) => sandboxes.change(copy, at % 2 ? { cores: at } : { agent_version: `${at}` })),
+  );
+  const events = await told(copies[0]?.id ?? "");
+  expect(events).toHaveLength(8);
+  expect(events.at(-1)?.data).toEqual(await sandboxes.present(await rowAt(4)));
+});
+
+it("a change that is rolled back is not told", async () => {
+  const row = await rowAt(5);
+  const failing = inTransaction(fleet.store.db, async (work) => {
+    await sandboxes.changeIn(work, row, { state: "failed" });
+    throw new Error("back");
+  });
+  await expect(failing).rejects.toThrow("back");
+  expect(await told(row.id)).toEqual([]);
+});
+
+it("a situation is the row with its operation, what it gave up on, and its claim until it is configured", async () => {
+  const { db } = fleet.store;
+  const row = await rowAt(5);
+  const claim = { sandbox_id: row.id, node: "pve1", state: "abandoned" as const };
+  await db
+    .insertInto("claims")
+    .values([
+      { ...claim, vmid: 7_001 },
+      { ...claim, vmid: 7_002 },
+    ])
+    .execute();
+  await db
+    .insertInto("claims")
+    .values({ ...claim, vmid: row.vmid ?? 0, state: "held", asked: true })
+    .execute();
+  expect(await readSituation(db, row.id)).toEqual({
+    ...{ row, operation: undefined, claim: undefined },
+    abandonedVmids: [7_001, 7_002],
+  });
+  const operation = await insertOperation(db, row, "stop");
+  await sandboxes.change(row, { configured: false });
+  expect(await readSituation(db, row.id)).toEqual({
+    ...{ row, operation, claim: { createdAt: expect.any(Date), asked: true } },
+    abandonedVmids: [7_001, 7_002],
+  });
+  expect(await readSituation(db, "sbx_none")).toBeUndefined();
+});
