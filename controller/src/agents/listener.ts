@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -13,6 +12,7 @@ import { watchHeartbeat } from "../heartbeat.ts";
 import type { Database } from "../store/tables.ts";
 import { AgentLink, linkCloseCodes } from "./link.ts";
 import type { AgentRegistry } from "./registry.ts";
+import { matchSecret } from "./secrets.ts";
 
 /** What an agent says of itself when its link is up. */
 export interface Arrival {
@@ -101,10 +101,11 @@ export class AgentListener {
     if (this.#handshakes >= maxHandshakes) return refuse(socket, 503, "Service Unavailable");
     this.#handshakes += 1;
     try {
-      const sandboxId = await this.#authenticate(request.headers.authorization);
-      if (sandboxId === undefined) return refuse(socket, 401, "Unauthorized");
+      const dialler = await this.#authenticate(request.headers.authorization);
+      if (dialler === undefined) return refuse(socket, 401, "Unauthorized");
+      const remoteAddress = plainAddress(request.socket.remoteAddress);
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
-        this.#accept(webSocket, sandboxId, plainAddress(request.socket.remoteAddress)),
+        this.#accept(webSocket, { ...dialler, remoteAddress }),
       );
     } catch (error) {
       this.#deps.log.error({ err: error }, "an agent could not be authenticated");
@@ -115,24 +116,29 @@ export class AgentListener {
   }
 
   /** `Bearer <sandbox id>:<secret>` of a sandbox that is not being destroyed. */
-  async #authenticate(authorization: string | undefined): Promise<string | undefined> {
+  async #authenticate(authorization: string | undefined): Promise<Omit<Dialler, "remoteAddress"> | undefined> {
     const match = /^Bearer (sbx_[0-9a-z]{20}):([A-Za-z0-9_-]{32,128})$/.exec(authorization ?? "");
     if (!match?.[1] || !match[2]) return undefined;
     const row = await this.#deps.db
       .selectFrom("sandboxes")
-      .select(["id", "agent_secret_hash", "desired"])
+      .select(["id", "agent_secret_hash", "former_agent_secret_hashes", "desired"])
       .where("id", "=", match[1])
       .executeTakeFirst();
-    if (!row?.agent_secret_hash || row.desired === "destroyed") return undefined;
-    return timingSafeEqual(Buffer.from(row.agent_secret_hash), Buffer.from(hashSecret(match[2]))) ? row.id : undefined;
+    if (!row || row.desired === "destroyed") return undefined;
+    const secretHash = hashSecret(match[2]);
+    const which = matchSecret(row, secretHash);
+    if (which === undefined) return undefined;
+    const settles = which === "newest" && row.former_agent_secret_hashes.length > 0;
+    return { sandboxId: row.id, settlesSecret: settles ? secretHash : undefined };
   }
 
-  #accept(socket: WebSocket, sandboxId: string, remoteAddress: string | undefined): void {
+  #accept(socket: WebSocket, dialler: Dialler): void {
+    const { sandboxId } = dialler;
     const { log, registry, onDeparture, onTerminal } = this.#deps;
     const link = new AgentLink({
       sandboxId,
       socket,
-      onHello: (greeted, hello) => this.#greet(greeted, hello, remoteAddress),
+      onHello: (greeted, hello) => this.#greet(greeted, hello, dialler),
       onTerminal: (status) => {
         if (registry.get(sandboxId) === link) onTerminal(sandboxId, status);
       },
@@ -153,7 +159,7 @@ export class AgentListener {
   async #greet(
     link: AgentLink,
     hello: { agentVersion: string; bootId: string; machineId: string; terminals: TerminalStatus[] },
-    remoteAddress: string | undefined,
+    { remoteAddress, settlesSecret }: Dialler,
   ) {
     const { db, registry, log, environment, onArrival } = this.#deps;
     const row = await db
@@ -165,6 +171,7 @@ export class AgentListener {
     if (row?.machine_id && row.machine_id !== hello.machineId) {
       throw Object.assign(new Error("this secret belongs to another machine"), { code: "forbidden" });
     }
+    if (settlesSecret !== undefined) await this.#settleSecret(link.sandboxId, settlesSecret);
     const env = await environment(link.sandboxId);
     // After the answer has gone out: a call that the arrival makes is not to overtake it.
     setImmediate(() => {
@@ -176,6 +183,24 @@ export class AgentListener {
     });
     return { linkVersion, env, heartbeatMs };
   }
+
+  /** Forgets the secrets before this one, unless another one is being given by now. */
+  async #settleSecret(sandboxId: string, secretHash: string): Promise<void> {
+    await this.#deps.db
+      .updateTable("sandboxes")
+      .set({ former_agent_secret_hashes: [] })
+      .where("id", "=", sandboxId)
+      .where("agent_secret_hash", "=", secretHash)
+      .execute();
+  }
+}
+
+/** Who dials, as its secret tells. */
+interface Dialler {
+  readonly sandboxId: string;
+  /** The newest secret, as a hash, where others were valid beside it: it has arrived, so they are not any more. */
+  readonly settlesSecret: string | undefined;
+  readonly remoteAddress: string | undefined;
 }
 
 /** IPv4 as it is written, also from a listener of both families. */

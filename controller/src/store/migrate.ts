@@ -2,10 +2,15 @@ import type { Kysely } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 import * as first from "./migrations/0001-first.ts";
 import * as templates from "./migrations/0002-templates.ts";
+import * as formerAgentSecrets from "./migrations/0003-former-agent-secrets.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
-const migrations: Record<string, Migration> = { "0001-first": first, "0002-templates": templates };
+const migrations: Record<string, Migration> = {
+  "0001-first": first,
+  "0002-templates": templates,
+  "0003-former-agent-secrets": formerAgentSecrets,
+};
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */
 export async function migrate(db: Kysely<Database>): Promise<void> {

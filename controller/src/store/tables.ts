@@ -115,6 +115,8 @@ export interface SandboxesTable {
   bootstrapped_at: OptionalInstant;
   /** The agent's secret as SHA-256, hexadecimal. */
   agent_secret_hash: string | null;
+  /** Earlier ones that its agent may still have. */
+  former_agent_secret_hashes: Generated<string[]>;
   machine_id: string | null;
   agent_version: string | null;
   created_at: CreatedAt;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { isProxmoxError } from "@berth/proxmox";
+import { formerSecrets } from "../../agents/secrets.ts";
 import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
 import { hashSecret } from "../../fleet/keys.ts";
@@ -21,8 +22,10 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
   await say(`signed in to ${row.address}:${row.ssh_port}, whose host key is ${connection.hostKeyFingerprint}`);
   try {
     const secret = randomBytes(32).toString("base64url");
-    // Kept before the container has it: its agent may dial before this controller hears that the bootstrap is done.
-    await deps.sandboxes.change(row, { agent_secret_hash: hashSecret(secret) });
+    // Kept before the container has it: its agent may dial before this controller hears that the bootstrap is done. And
+    // it may never have it: until it has come with this one, what it had is as good.
+    const former_agent_secret_hashes = formerSecrets(row);
+    await deps.sandboxes.change(row, { agent_secret_hash: hashSecret(secret), former_agent_secret_hashes });
     const result = await runBootstrap(connection, {
       hostname: row.name,
       hostKey: { privateKey: hostKey.privateKey, publicKey: hostKey.publicKey },
