@@ -23,8 +23,11 @@ export async function observeBuild(deps: ObserveBuildDependencies, row: Template
   }
   const mark = readTemplateMark(deps.keys, config.description, row.vmid);
   if (mark.kind !== "ours" || mark.statement.id !== row.id) {
-    // While it is made, its configuration is a lock and nothing else.
-    return config.lock === "create" ? hidden(deps, row) : { kind: "foreign" };
+    // While it is made, its configuration is a lock and nothing else; so it is when a removal's worker was killed.
+    if (config.lock === "create") return hidden(deps, row);
+    const isRest = config.lock === "destroyed" && config.description === undefined;
+    if (!isRest) return { kind: "foreign" };
+    return { kind: "ours", running: false, template: false, lock: config.lock, address: undefined };
   }
   const status = await deps.client.containers.status(at);
   return {
