@@ -1,7 +1,7 @@
 import { limits } from "./limits.ts";
 import { OutputRing } from "./ring.ts";
 import { ScreenFeed } from "./screen-feed.ts";
-import { ScreenModel } from "./screen-model.ts";
+import type { ScreenModel } from "./screen-model.ts";
 import type { TerminalMeta, TerminalStore } from "./store.ts";
 
 /** What a terminal shows: its output of this epoch, and the screen after it. */
@@ -11,10 +11,19 @@ export interface TerminalContent {
   readonly feed: ScreenFeed;
 }
 
+/**
+ * The terminal emulation takes half of what this program's start would take. It comes with the first terminal: a sandbox
+ * that boots beside many others has none yet.
+ */
+async function newModel(cols: number, rows: number): Promise<ScreenModel> {
+  const { ScreenModel } = await import("./screen-model.ts");
+  return new ScreenModel(cols, rows);
+}
+
 /** A terminal that has not shown anything yet. */
-export function emptyContent(cols: number, rows: number): TerminalContent {
+export async function emptyContent(cols: number, rows: number): Promise<TerminalContent> {
   const ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
-  const model = new ScreenModel(cols, rows);
+  const model = await newModel(cols, rows);
   return { ring, model, feed: new ScreenFeed(ring, model, 0) };
 }
 
@@ -26,7 +35,7 @@ export async function loadContent(store: TerminalStore, meta: TerminalMeta): Pro
   const isNext = stored?.epoch === meta.epoch + 1 && stored.offset === 0;
   const isOwn = stored?.epoch === meta.epoch && stored.offset <= ring.endOffset;
   const screen = isNext || isOwn ? stored : undefined;
-  const model = new ScreenModel(screen?.cols ?? meta.cols, screen?.rows ?? meta.rows);
+  const model = await newModel(screen?.cols ?? meta.cols, screen?.rows ?? meta.rows);
   if (screen) await model.write(screen.bytes);
   else if (ring.startOffset > 0) await model.skip();
   model.title ||= meta.title;

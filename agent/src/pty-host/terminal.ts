@@ -78,7 +78,7 @@ export class Terminal {
     const { cols, rows } = program;
     const meta: TerminalMeta = { version: 1, id, epoch, exit: null, lost: false, cols, rows, title: "" };
     await options.store.open();
-    const terminal = new Terminal(options, meta, emptyContent(cols, rows));
+    const terminal = new Terminal(options, meta, await emptyContent(cols, rows));
     await terminal.#run(program);
     return terminal;
   }

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile, type Validator } from "typebox/compile";
 import type { CellStyle } from "./cell-style.ts";
 
 /**
@@ -62,12 +62,18 @@ const coreSchema = Type.Object({
   _charsetService: charsets,
   _inputHandler: Type.Object({ _curAttrData: attributes }),
 });
-const core = Compile(coreSchema);
+/** Compiled with the first terminal, not at the program's start. */
+let compiledCore: Validator<Type.TProperties, typeof coreSchema> | undefined;
+
+function isCore(value: unknown): value is Static<typeof coreSchema> {
+  compiledCore ??= Compile(coreSchema);
+  return compiledCore.Check(value);
+}
 
 /** Reads the hidden state. Throws if this xterm is built differently. */
 export function hiddenState(terminal: object): HiddenState {
   const inside: unknown = "_core" in terminal ? terminal._core : undefined;
-  if (!core.Check(inside)) throw new Error("this version of xterm keeps its state elsewhere");
+  if (!isCore(inside)) throw new Error("this version of xterm keeps its state elsewhere");
   const { coreService, coreMouseService, _bufferService, _charsetService, _inputHandler } = inside;
   return {
     cursorHidden: coreService.isCursorHidden,
@@ -92,7 +98,7 @@ export function hiddenState(terminal: object): HiddenState {
  */
 export function forgetLostWraps(terminal: object): void {
   const inside: unknown = "_core" in terminal ? terminal._core : undefined;
-  if (!core.Check(inside)) throw new Error("this version of xterm keeps its state elsewhere");
+  if (!isCore(inside)) throw new Error("this version of xterm keeps its state elsewhere");
   const { _normal, _alt } = inside._bufferService.buffers;
   for (const { lines } of [_normal, _alt]) {
     const first = lines.get(0);

@@ -117,17 +117,22 @@ export const clientMessageSchema = Type.Union([
 ]);
 export type ClientMessage = Static<typeof clientMessageSchema>;
 
-const serverMessage = Compile(serverMessageSchema);
-const clientMessage = Compile(clientMessageSchema);
+// Compiled when the first message comes: a program that starts beside many others is not to wait for it.
+const lazily = <T>(make: () => T) => {
+  let made: T | undefined;
+  return () => (made ??= make());
+};
+const serverMessage = lazily(() => Compile(serverMessageSchema));
+const clientMessage = lazily(() => Compile(clientMessageSchema));
 
 /** The message in a text frame, or undefined if it is none. */
 export function parseServerMessage(text: string): ServerMessage | undefined {
   const value = parseJson(text);
-  return serverMessage.Check(value) ? value : undefined;
+  return serverMessage().Check(value) ? value : undefined;
 }
 
 /** The message in a text frame, or undefined if it is none. */
 export function parseClientMessage(text: string): ClientMessage | undefined {
   const value = parseJson(text);
-  return clientMessage.Check(value) ? value : undefined;
+  return clientMessage().Check(value) ? value : undefined;
 }
