@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { chown, readFile } from "node:fs/promises";
+import { hostname as machineHostname } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { isErrno, readTextIfExists, writeFileAtomic } from "@berth/base/node";
@@ -14,7 +15,8 @@ export const thisMachine: BootstrapMachine = {
   async setHostname(root, hostname) {
     // In a folder the hostname is the machine's own; in a container it is set for now, and the file for later boots.
     if (root.isFolder) return;
-    await run("hostname", [hostname]);
+    // Proxmox has named it mostly. A program that need not be started is worth a look: many clones come up at once.
+    if (machineHostname() !== hostname) await run("hostname", [hostname]);
     const hosts = join(root.path, "etc/hosts");
     const before = (await readTextIfExists(hosts)) ?? "";
     const after = withHostname(before, hostname);
@@ -23,7 +25,8 @@ export const thisMachine: BootstrapMachine = {
 
   async giveToAgent(root, path) {
     if (root.isFolder) return;
-    await run("chown", [`${guestUser}:${guestUser}`, dirname(path), path]);
+    const { user, group } = idsOf(guestUser, await readFile(join(root.path, "etc/passwd"), "utf8"));
+    for (const one of [dirname(path), path]) await chown(one, user, group);
   },
 
   async reloadSsh(root) {
@@ -35,11 +38,18 @@ export const thisMachine: BootstrapMachine = {
   async startPrograms(root, configChanged) {
     if (root.isFolder) return tellInit(root);
     // Nobody waits here for the programs: the agent's hello says that they run, and the controller awaits that anyway.
-    const systemctl = (...words: string[]) => run("systemctl", ["--no-block", ...words]);
-    await systemctl("start", "berth-pty-host.service");
-    await systemctl(configChanged ? "restart" : "start", "berth-agent.service");
+    // The agent's unit wants the PTY host's, which is so started with it; one that runs stays as it is.
+    await run("systemctl", ["--no-block", configChanged ? "restart" : "start", "berth-agent.service"]);
   },
 };
+
+/** The ids of a user and of its group, from the contents of `/etc/passwd`. Throws if there is no such user. */
+export function idsOf(name: string, passwd: string): { readonly user: number; readonly group: number } {
+  const fields = passwd.split("\n").map((line) => line.split(":"));
+  const [, , user, group] = fields.find(([found]) => found === name) ?? [];
+  if (user === undefined || group === undefined) throw new Error(`the container has no user ${name}`);
+  return { user: Number(user), group: Number(group) };
+}
 
 /**
  * The contents of `/etc/hosts` with the container's name in them, where Debian has it: without it, `sudo` waits for a

@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, randomBytes, sign, verify, X509Certificate } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, randomBytes, sign, verify, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import {
   type BootstrapKeys,
@@ -29,12 +29,16 @@ export class FleetKeys {
   readonly sshClient: SshKeyPair;
   readonly listener: ListenerCertificate;
   readonly #secret: Buffer;
+  /** Made once: a description is read at every look at a container. */
+  readonly #signing: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
 
   constructor(secret: Buffer, listener: ListenerCertificate) {
     this.#secret = secret;
     this.listener = listener;
     this.fleetId = deriveSecret(secret, "fleet id", 8).toString("hex");
     this.sshClient = sshKeyPair(deriveSecret(secret, "ssh client key"), `berth-controller-${this.fleetId}`);
+    const privateKey = ed25519FromSeed(deriveSecret(secret, "signing key"));
+    this.#signing = { privateKey, publicKey: createPublicKey(privateKey) };
   }
 
   /** The SSH host key of a sandbox: always the same, so that a bootstrap can be done again. */
@@ -52,16 +56,12 @@ export class FleetKeys {
 
   /** Signs a text for this fleet (Ed25519, base64url). */
   sign(text: string): string {
-    return sign(null, Buffer.from(text), this.#signingKey()).toString("base64url");
+    return sign(null, Buffer.from(text), this.#signing.privateKey).toString("base64url");
   }
 
   /** Whether this fleet signed the text. */
   verify(text: string, signature: string): boolean {
-    return verify(null, Buffer.from(text), createPublicKey(this.#signingKey()), Buffer.from(signature, "base64url"));
-  }
-
-  #signingKey() {
-    return ed25519FromSeed(deriveSecret(this.#secret, "signing key"));
+    return verify(null, Buffer.from(text), this.#signing.publicKey, Buffer.from(signature, "base64url"));
   }
 }
 
