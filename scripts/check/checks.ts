@@ -36,6 +36,5 @@ async function layers(root: string): Promise<Findings> {
 async function shellScripts(root: string): Promise<Findings> {
   const files = await sourceFiles(root, "scripts", ".ci", "template", "*.sh");
   const scripts = files.filter(({ path, text }) => path.endsWith(".sh") || /^#!.*\b(ba)?sh\b/.test(text));
-  const findings = await Promise.all(scripts.map(({ path }) => runCommand(root, "bash", ["-n", path])));
-  return findings.flat();
+  return runCommand(root, "shellcheck", ["--external-sources", ...scripts.map(({ path }) => path)]);
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts: puts a Node that is new enough first on PATH, fetching one by npm when the machine's is too old.
 # Exports BERTH_NODE, the node executable. The npm package node-linux-* carries the official build, so no other host is asked.
 

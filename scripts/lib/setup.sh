@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts after node.sh: what a fresh checkout needs before anything of it can run. Quiet when all is there.
 
 berth_say() { printf 'berth: %s\n' "$*" >&2; }

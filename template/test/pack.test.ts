@@ -9,7 +9,6 @@ import { smallPayload } from "./support/small-payload.ts";
 
 const script = join(import.meta.dirname, "../build-with-pct.sh");
 const keys = bundledTemplateKeys("a secret");
-const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
 
 let folder: string;
 let packed: string;
@@ -63,10 +62,6 @@ function build(bin: string, ...words: readonly string[]) {
 }
 
 describe("build-with-pct.sh", () => {
-  it.skipIf(!hasShellcheck)("has nothing that shellcheck warns of", () => {
-    expect(spawnSync("shellcheck", [script], { encoding: "utf8" }).stdout).toBe("");
-  });
-
   it("explains itself, and what is wrong with its options", async () => {
     const bin = await fakeHost(freshHost);
     expect(build(bin, "--help")).toMatchObject({ status: 0, stderr: "" });

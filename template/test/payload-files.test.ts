@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Payload, templatePaths, unitPath, units } from "../src/index.ts";
+import { requireRoot, untested } from "./support/needs.ts";
 import { smallPayload } from "./support/small-payload.ts";
 import { describeTree } from "./support/tree.ts";
 import { unpackPayload } from "./support/unpack.ts";
@@ -23,8 +24,10 @@ async function newRoot(name: string): Promise<string> {
   return root;
 }
 
-// Files of several owners: only root can lay them out.
-describe.skipIf(process.getuid?.() !== 0)("the payload of a container", () => {
+describe.skipIf(untested !== undefined)(`the payload of a container (${untested ?? "as root"})`, () => {
+  // Files of several owners.
+  beforeAll(() => requireRoot());
+
   it("stays the same when it is unpacked again", async () => {
     const root = await newRoot("root");
     await unpackPayload(payload, root);

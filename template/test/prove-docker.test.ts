@@ -1,12 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { proveDocker } from "../src/payload/prove-docker.ts";
+import { shellcheck } from "./support/needs.ts";
 
-const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-
-it.skipIf(!hasShellcheck)("the proof of Docker has nothing that shellcheck warns of", () => {
-  const { stdout } = spawnSync("shellcheck", ["--shell=sh", "-"], { input: proveDocker, encoding: "utf8" });
-  expect(stdout).toBe("");
+it("the proof of Docker has nothing that shellcheck warns of", () => {
+  expect(shellcheck(proveDocker)).toBe("");
 });
 
 it("the proof of Docker fails where there is no Docker, and says so", () => {

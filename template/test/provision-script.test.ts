@@ -1,6 +1,7 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { fetchedParts, parseProvisionLine, provisionScript, templateVersion } from "../src/index.ts";
+import { shellcheck } from "./support/needs.ts";
 
 const version = "0123456789abcdef";
 const bootstrap = {
@@ -14,16 +15,13 @@ const scripts = {
   "without keys": provisionScript({ optional: [], version }),
 };
 
-const hasShellcheck = spawnSync("shellcheck", ["--version"]).status === 0;
-
 describe.each(Object.entries(scripts))("the provisioning script %s", (_, script) => {
   it("is a valid program of a POSIX shell", () => {
     for (const shell of ["dash", "bash"]) execFileSync(shell, ["-n"], { input: script });
   });
 
-  it.skipIf(!hasShellcheck)("has nothing that shellcheck warns of", () => {
-    const { stdout } = spawnSync("shellcheck", ["--shell=sh", "-"], { input: script, encoding: "utf8" });
-    expect(stdout).toBe("");
+  it("has nothing that shellcheck warns of", () => {
+    expect(shellcheck(script)).toBe("");
   });
 
   it("announces every step by a line that the builders read", () => {

@@ -1,17 +1,13 @@
-import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Scope } from "@berth/base";
 import { eventually, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lxcObstacle } from "../src/backend/lxc/obstacle.ts";
 import { type RunningEmulator, startEmulator } from "../src/index.ts";
 import { debianAppliance } from "../src/storage/appliance.ts";
 import { ApiClient, type ApiParameters, field, payloadFolder } from "./api-client.ts";
+import { requireLxc, run, untested } from "./lxc-traces.ts";
 
-const run = promisify(execFile);
-const obstacle = await lxcObstacle();
 const { template } = debianAppliance;
 /** Other tests may keep the machine busy. */
 const patience = { timeoutMs: 60_000 };
@@ -24,26 +20,6 @@ let root: ApiClient;
 let publicKey: string;
 /** The SSH host keys' fingerprints of the container that was made, as its task's log told them. */
 let fingerprints: string[];
-
-beforeAll(async () => {
-  if (obstacle !== undefined) return;
-  directory = await temporaryDirectory();
-  scope.add(() => directory.dispose());
-  emulator = await startEmulator({
-    dataDir: join(directory.path, "data"),
-    backend: "lxc",
-    isolated: true,
-    payload: { programs: payloadFolder },
-  });
-  scope.own(emulator);
-  api = await ApiClient.open(emulator, join(directory.path, "data"));
-  root = await api.asRoot();
-  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "builder", "-f", join(directory.path, "id")]);
-  publicKey = (await readFile(join(directory.path, "id.pub"), "utf8")).trim();
-  // The first one on a machine makes a Debian.
-}, 600_000);
-
-afterAll(() => scope.dispose(), 60_000);
 
 const create = (vmid: number, more: ApiParameters = {}) =>
   api.must("POST", `${api.node}/lxc`, {
@@ -78,7 +54,27 @@ async function ssh(vmid: number, command: string): Promise<string> {
   return (await run("ssh", [...options, `root@${address}`, command], { timeout: 20_000 })).stdout;
 }
 
-describe.skipIf(obstacle !== undefined)(`a template made through the API (${obstacle ?? "on LXC"})`, () => {
+describe.skipIf(untested !== undefined)(`a template made through the API (${untested ?? "on LXC"})`, () => {
+  beforeAll(async () => {
+    await requireLxc();
+    directory = await temporaryDirectory();
+    scope.add(() => directory.dispose());
+    emulator = await startEmulator({
+      dataDir: join(directory.path, "data"),
+      backend: "lxc",
+      isolated: true,
+      payload: { programs: payloadFolder },
+    });
+    scope.own(emulator);
+    api = await ApiClient.open(emulator, join(directory.path, "data"));
+    root = await api.asRoot();
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "builder", "-f", join(directory.path, "id")]);
+    publicKey = (await readFile(join(directory.path, "id.pub"), "utf8")).trim();
+    // The first one on a machine makes a Debian.
+  }, 600_000);
+
+  afterAll(() => scope.dispose(), 60_000);
+
   it("begins with an archive that is downloaded once", async () => {
     const download = () => api.must("POST", `${api.node}/aplinfo`, { storage: "local", template });
     const first = String(await download());
