@@ -7,6 +7,7 @@ function endToEnd(name: string, backend: "lxc" | "process", exclude: string[]) {
   return {
     test: {
       name,
+      setupFiles: ["vitest.machine.ts"],
       include: named("e2e.test"),
       exclude,
       env: { BERTH_TEST_BACKEND: backend },
@@ -28,13 +29,31 @@ export default defineConfig({
           exclude: [...named("integration.test"), ...named("e2e.test"), "**/node_modules/**"],
         },
       },
-      { test: { name: "integration", include: named("integration.test"), testTimeout: 60_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          name: "integration",
+          setupFiles: ["vitest.machine.ts"],
+          include: named("integration.test"),
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       // The whole of Berth, on containers of LXC and on processes. Some of it is about one of them alone.
       endToEnd("e2e", "lxc", named("process.e2e.test")),
       endToEnd("e2e-process", "process", named("lxc.e2e.test")),
       // Hours long as a whole: only `npm run sweep` runs it.
       ...(process.env.SWEEP_BACKEND
-        ? [{ test: { name: "sweep", include: named("sweep"), testTimeout: 300_000, hookTimeout: 300_000 } }]
+        ? [
+            {
+              test: {
+                name: "sweep",
+                setupFiles: ["vitest.machine.ts"],
+                include: named("sweep"),
+                testTimeout: 300_000,
+                hookTimeout: 300_000,
+              },
+            },
+          ]
         : []),
     ],
   },

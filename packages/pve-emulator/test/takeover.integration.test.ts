@@ -63,7 +63,7 @@ describe("an emulator of a data folder", () => {
 
     const second = await ensure();
     const again = await ApiClient.open(second, directory.path);
-    const { url: _first, pid: _pid, stop: _stop, allowMachinePorts: _allow, ...facts } = first;
+    const { url: _url, pid: _pid, stop: _stop, ended: _ended, allowMachinePorts: _allow, ...facts } = first;
     expect(second).toMatchObject(facts);
     const after = await again.must("GET", `${again.container(201)}/status/current`);
     expect(field(after, "pid")).toBe(field(before, "pid"));
@@ -103,7 +103,7 @@ describe("an emulator of a data folder", () => {
     const first = await ensure();
     expect(first.backend).toBe("process");
     await first.stop();
-    const starting = ensureEmulator({ dataDir: directory.path, backend: "lxc", isolated: false, program });
+    const starting = ensureEmulator({ dataDir: directory.path, backend: "lxc", isolated: true, program });
     await expect(starting).rejects.toThrow(
       /^the Proxmox emulator did not start: .* was made with the process backend: use that one, or another folder$/,
     );
