@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { getTemplate, type Operation } from "@berth/protocol";
 import type { Fault } from "@berth/pve-emulator";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { ProxmoxControl } from "../sweep/whole/proxmox-control.ts";
+import { ProxmoxControl } from "../proxmox-control.ts";
 import { type Berth, startBerth } from "./berth.ts";
 import { buildEnded, buildMs, containers, startBuild } from "./template-builds.ts";
 

@@ -8,9 +8,9 @@ import { type Berth, eventually, testDatabase } from "@berth/testkit";
 import { presentOperation } from "../../../src/operations/record.ts";
 import { connect, type Store } from "../../../src/store/connect.ts";
 import { startBerth } from "../../e2e/berth.ts";
+import { ProxmoxControl } from "../../proxmox-control.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
 import type { FaultyWorld } from "../flows.ts";
-import { ProxmoxControl } from "./proxmox-control.ts";
 
 /** Longest that anything may take, in milliseconds. */
 const limitMs = 240_000;
