@@ -22,7 +22,13 @@ export interface Store {
   close(): Promise<void>;
 }
 
-const defaults = { statementTimeoutMs: 15_000, maxConnections: 16, connectTimeoutMs: 5_000 } as const;
+const defaults = {
+  statementTimeoutMs: 15_000,
+  maxConnections: 16,
+  connectTimeoutMs: 5_000,
+  /** Longer than the driver's 10 s: to sign in anew (SCRAM) costs more than all statements of a look at a sandbox. */
+  idleTimeoutMs: 60_000,
+} as const;
 
 /**
  * Connects to PostgreSQL and makes sure that it answers. Throws a `StartError` that says what is wrong and what to do,
@@ -34,6 +40,7 @@ export async function connect(options: ConnectOptions): Promise<Store> {
     max: options.maxConnections ?? defaults.maxConnections,
     statement_timeout: options.statementTimeoutMs ?? defaults.statementTimeoutMs,
     connectionTimeoutMillis: defaults.connectTimeoutMs,
+    idleTimeoutMillis: defaults.idleTimeoutMs,
     // A database on another machine that vanished without a word is noticed.
     keepAlive: true,
     application_name: "berth",
