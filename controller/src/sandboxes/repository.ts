@@ -26,6 +26,10 @@ const visible = [
   "agent_version",
 ] as const satisfies (keyof SandboxRow)[];
 
+const visiblyChanged = sql.raw(
+  `(${visible.map((column) => `changed.${column}`)}) is distinct from (${visible.map((column) => `before.${column}`)})`,
+);
+
 /** The sandboxes' rows, and the events that tell of their changes. */
 export class Sandboxes {
   readonly #db: Kysely<Database>;
@@ -86,14 +90,13 @@ export class Sandboxes {
     id: string,
     patch: Updateable<SandboxesTable>,
   ): Promise<SandboxRow | undefined> {
-    const columns = (of: string) => sql.join(visible.map((column) => sql.ref(`${of}.${column}`)));
     const { rows } = await sql<SandboxRow>`
       with before as (select * from sandboxes where id = ${id} for update),
       changed as (${updated(db, patch)} from before where sandboxes.id = before.id returning sandboxes.*),
       told as (
         insert into events (owner_id, sandbox_id, type, data)
         select changed.owner_id, changed.id, 'sandbox', ${toldSandbox("changed", this.#isConnected(id))}
-        from changed, before where (${columns("changed")}) is distinct from (${columns("before")}))
+        from changed, before where ${visiblyChanged})
       select * from changed`.execute(db);
     return rows[0];
   }
