@@ -1,8 +1,8 @@
 import type { Clock } from "@berth/base";
-import type { ContainerResource, ProxmoxClient } from "@berth/proxmox";
+import type { ContainerPlace, ProxmoxClient } from "@berth/proxmox";
 
 /** The cluster's containers by id. */
-export type ContainerList = ReadonlyMap<number, ContainerResource>;
+export type ContainerList = ReadonlyMap<number, ContainerPlace>;
 
 export interface ClusterViewDependencies {
   client: ProxmoxClient;
@@ -24,7 +24,7 @@ export class ClusterView {
     this.#client = client;
     this.#clock = clock;
     this.#containers = new SharedRead(this.#clock, async () => {
-      const containers = await this.#client.cluster.containers();
+      const containers = await this.#client.cluster.places();
       return new Map(containers.map((container) => [container.vmid, container]));
     });
     this.#nodes = new SharedRead(this.#clock, async () => {
@@ -39,7 +39,7 @@ export class ClusterView {
   }
 
   /** The container of an id as the last reading showed it; undefined if there was none, or no reading. */
-  lastSeen(vmid: number): ContainerResource | undefined {
+  lastSeen(vmid: number): ContainerPlace | undefined {
     return this.#containers.last?.get(vmid);
   }
 

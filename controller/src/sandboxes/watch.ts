@@ -1,5 +1,5 @@
 import { after, type Clock } from "@berth/base";
-import type { ContainerResource } from "@berth/proxmox";
+import type { ContainerPlace } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { ClusterView } from "../cluster/cluster-view.ts";
@@ -81,7 +81,7 @@ export class FleetWatch {
     if (!this.#stopped) this.#callOff = after(this.#deps.clock, everyMs, () => void this.#goOn());
   }
 
-  #differs(row: { id: string; node: string | null; state: string }, seen: ContainerResource | undefined): boolean {
+  #differs(row: { id: string; node: string | null; state: string }, seen: ContainerPlace | undefined): boolean {
     if (!seen || seen.node !== row.node) return true;
     if (seen.status === "unknown") return false;
     if (row.state === "stopped") return seen.status !== "stopped";

@@ -1,4 +1,11 @@
-export type { ContainerResource, Permissions, ProxmoxNode, ProxmoxPool, ProxmoxVersion } from "./api/cluster.ts";
+export type {
+  ContainerPlace,
+  ContainerResource,
+  Permissions,
+  ProxmoxNode,
+  ProxmoxPool,
+  ProxmoxVersion,
+} from "./api/cluster.ts";
 export { ClusterApi } from "./api/cluster.ts";
 export type { ContainerConfig, ContainerConfigChange } from "./api/container-config.ts";
 export type { CreateOptions } from "./api/container-creation.ts";

@@ -154,7 +154,11 @@ describe("answers are put into our words", () => {
       { vmid: 150, template: true, tags: [], name: "tpl" },
       { vmid: 301, node: "pve2", status: "unknown", template: false, name: undefined },
     ]);
-    expect(server.requests[0]?.url).toBe("/api2/json/cluster/resources?type=vm");
+    expect(await client.cluster.places()).toEqual([
+      { vmid: 150, node: "pve1", status: "stopped" },
+      { vmid: 301, node: "pve2", status: "unknown" },
+    ]);
+    expect(server.requests.map(({ url }) => url)).toEqual(Array(2).fill("/api2/json/cluster/resources?type=vm"));
   });
 
   it("addresses, of new servers and of old ones, and none of a stopped container", async () => {

@@ -77,6 +77,16 @@ export interface ContainerResource {
   readonly uptimeSeconds: number | undefined;
 }
 
+const PlaceSchema = Type.Object({
+  type: Type.String(),
+  node: Type.String({ minLength: 1 }),
+  vmid: NumberLike,
+  status: Type.String(),
+});
+
+/** Where a container is, and whether it runs: what is worth being asked for all of them again and again. */
+export type ContainerPlace = Pick<ContainerResource, "vmid" | "node" | "status">;
+
 const PoolSchema = Type.Object({ poolid: Type.String(), comment: Type.Optional(Type.String()) });
 
 /** A pool of guests and storages. */
@@ -89,6 +99,7 @@ const readVersion = answerOf(VersionSchema);
 const readNodes = answerOf(Type.Array(NodeSchema));
 const readResources = answerOf(Type.Array(Type.Object({ type: Type.String() })));
 const readResource = answerOf(ResourceSchema);
+const readPlace = answerOf(PlaceSchema);
 const readNextId = answerOf(NumberLike);
 const readPools = answerOf(Type.Array(PoolSchema));
 const readPermissions = answerOf(Type.Record(Type.String(), Type.Record(Type.String(), NumberLike)));
@@ -120,6 +131,18 @@ export class ClusterApi {
         readResources(data, answered)
           .filter((resource) => resource.type === "lxc")
           .map((resource) => resourceOf(readResource(resource, answered))),
+      (api) => api.cluster.resources.$get({ type: "vm" }),
+    );
+  }
+
+  /** The same containers, of each only where it is and whether it runs: a list of thousands is kept in a fraction of the memory. */
+  async places(call?: CallOptions): Promise<ContainerPlace[]> {
+    return this.#connection.ask(
+      call,
+      (data, answered) =>
+        readResources(data, answered)
+          .filter((resource) => resource.type === "lxc")
+          .map((resource) => placeOf(readPlace(resource, answered))),
       (api) => api.cluster.resources.$get({ type: "vm" }),
     );
   }
@@ -162,11 +185,14 @@ function nodeOf(raw: Static<typeof NodeSchema>): ProxmoxNode {
   };
 }
 
+function placeOf(raw: Static<typeof PlaceSchema>): ContainerPlace {
+  const status = raw.status === "running" || raw.status === "stopped" ? raw.status : "unknown";
+  return { vmid: numberOf(raw.vmid), node: raw.node, status };
+}
+
 function resourceOf(raw: Static<typeof ResourceSchema>): ContainerResource {
   return {
-    vmid: numberOf(raw.vmid),
-    node: raw.node,
-    status: raw.status === "running" || raw.status === "stopped" ? raw.status : "unknown",
+    ...placeOf(raw),
     name: raw.name,
     template: flagOf(raw.template),
     pool: raw.pool,
