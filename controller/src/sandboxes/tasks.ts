@@ -46,8 +46,9 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
     const upid = await this.#begin(begin, alreadyThere);
     if (upid === undefined) return;
     const logged = await this.#deps.journal.proxmoxLines(operation, step);
-    await this.#deps.note(row, { upid, step, logged });
-    await this.follow(row, operation, { alreadyThere });
+    const task = { upid, step, logged };
+    await this.#deps.note(row, task);
+    await this.#follow(row, operation, task, 0, { alreadyThere });
   }
 
   /** The same, one at a time among those that run alone. */
@@ -57,13 +58,22 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
 
   /** Waits for the end of the task that is written down in a row, after a restart too. */
   async follow(row: Row, operation: OperationRow, options: FollowOptions = {}): Promise<void> {
-    const { client, clock, journal, note, signal } = this.#deps;
-    const { alreadyThere = [], unwanted = false } = options;
     const task = row.task;
     if (!task) return;
-    const step = stepOf(task.step);
     // Lines of this task that were written down before a restart are not written again.
-    const known = (await journal.proxmoxLines(operation, step)) - task.logged;
+    const known = (await this.#deps.journal.proxmoxLines(operation, stepOf(task.step))) - task.logged;
+    await this.#follow(row, operation, task, known, options);
+  }
+
+  async #follow(
+    row: Row,
+    operation: OperationRow,
+    task: NotedTask,
+    known: number,
+    { alreadyThere = [], unwanted = false }: FollowOptions,
+  ): Promise<void> {
+    const { client, clock, journal, note, signal } = this.#deps;
+    const step = stepOf(task.step);
     const watch = new TaskWatch({ client, journal, clock, operation, step, upid: task.upid, unwanted });
     try {
       const result = await client.tasks.wait(task.upid, {
