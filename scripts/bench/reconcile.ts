@@ -16,7 +16,8 @@ const passTimeoutMs = 10_000;
 const maxCalls = 3;
 /** From the list until nothing of its pass is left to do. */
 const restMs = 2_500;
-const warmUps = 2;
+/** A controller that has seen a few changes runs compiled code; one that was just started compiles in its first passes. */
+const warmUps = 5;
 
 /** What one pass took, and whatever else the controller did since the rest after the one before. */
 interface Pass {
