@@ -1,5 +1,5 @@
 import { Scope, systemClock } from "@berth/base";
-import { ClusterServer, eventually, type SeenCall } from "@berth/testkit";
+import { ClusterServer, eventually, ManualClock, type SeenCall } from "@berth/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ClusterView } from "../src/cluster/cluster-view.ts";
 import { Observer } from "../src/sandboxes/observe.ts";
@@ -100,6 +100,34 @@ describe("a large fleet", () => {
       cluster.change(vmidOf(0), { address });
       expect((await look(true)).container).toMatchObject({ kind: "ours", address });
       expect(kinds()).toEqual(["interfaces", "config"]);
+    });
+
+    it("is one of many that wait for an address, which are asked no more often than the node can bear", async () => {
+      const waiting = 60;
+      const clock = new ManualClock();
+      const client = clientAt(scope, fleet.keys, cluster.port);
+      observer = new Observer({ client, view, keys: fleet.keys, clock });
+      const rows = await fleet.store.db.selectFrom("sandboxes").selectAll().orderBy("vmid").limit(waiting).execute();
+      for (let index = 0; index < waiting; index += 1) cluster.change(vmidOf(index), { address: "169.254.7.7" });
+      const lookAtAll = () => Promise.all(rows.map((row) => observer.look({ ...row, address: null }, true)));
+      await lookAtAll();
+      calls.length = 0;
+      const seconds = 10;
+      for (let turn = 0; turn < 8 * seconds; turn += 1) {
+        await clock.advance(125);
+        await lookAtAll();
+      }
+      const asked = kinds().filter((kind) => kind === "interfaces").length / seconds;
+      expect(asked).toBeGreaterThan(16);
+      expect(asked).toBeLessThanOrEqual(34);
+      // A few are asked as often as they are looked at.
+      for (const { id } of rows.slice(3)) observer.forget(id);
+      calls.length = 0;
+      for (let turn = 0; turn < 8; turn += 1) {
+        await clock.advance(125);
+        await Promise.all(rows.slice(0, 3).map((row) => observer.look({ ...row, address: null }, true)));
+      }
+      expect(kinds().filter((kind) => kind === "interfaces").length).toBeGreaterThanOrEqual(3 * 8 - 3);
     });
 
     it("is asked for its address anew when that is in doubt", async () => {

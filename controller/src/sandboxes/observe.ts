@@ -94,7 +94,7 @@ export class Observer {
   async #look(row: SandboxRow, lastAt: ContainerRef, needsAddress: boolean): Promise<Sighting> {
     const awaited = this.#awaited.get(row.id);
     this.#awaited.delete(row.id);
-    if (!awaited || !needsAddress || awaited.at.vmid !== lastAt.vmid || this.#isOld(awaited)) {
+    if (!awaited || !needsAddress || awaited.at.vmid !== lastAt.vmid) {
       return this.#lookAtAll(row, lastAt, needsAddress ? "awaited" : this.#doubtful.has(row.id) ? "doubtful" : "known");
     }
     const askedAt = this.#deps.clock.now();
@@ -102,6 +102,8 @@ export class Observer {
       this.#awaited.set(row.id, awaited);
       return awaited.sighting;
     }
+    // The whole asks for the address too, and so takes a turn.
+    if (this.#isOld(awaited)) return this.#lookAtAll(row, lastAt, "awaited");
     const address = await this.#address(awaited.at, awaited.cards);
     if (address !== undefined) return this.#lookAtAll(row, lastAt, { found: address });
     this.#awaited.set(row.id, { ...awaited, askedAt });

@@ -6,8 +6,8 @@ import type { OperationRow } from "../operations/record.ts";
 import { StepFailure, Superseded } from "./failures.ts";
 
 export interface TaskWatchOptions {
-  readonly client: ProxmoxClient;
-  readonly journal: OperationJournal;
+  readonly client: { readonly tasks: Pick<ProxmoxClient["tasks"], "stop"> };
+  readonly journal: Pick<OperationJournal, "hasEnded" | "step">;
   readonly clock: Clock;
   readonly operation: OperationRow;
   readonly step: StepName;
@@ -88,7 +88,7 @@ function endless(upid: string, minutes: number): StepFailure {
  * was begun: so that nothing that is on its way is asked for again.
  */
 export async function beginOn(
-  client: ProxmoxClient,
+  client: { readonly tasks: Pick<ProxmoxClient["tasks"], "list"> },
   at: ContainerRef,
   type: string,
   begin: () => Promise<string>,
