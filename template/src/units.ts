@@ -98,6 +98,8 @@ export function unitFile({ name, description, program, condition, wants, service
     // Node has no datagram sockets of Unix, so a child, `systemd-notify`, tells systemd.
     "NotifyAccess=all",
     `User=${guestUser}`,
+    // Used where it is there and fits; nothing of it reaches the terminals' programs.
+    `Environment=NODE_COMPILE_CACHE=/${templatePaths.compiled}`,
     `ExecStart=/${templatePaths.node} /${program}`,
     `SyslogIdentifier=${name}`,
     "Restart=always",

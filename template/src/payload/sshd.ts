@@ -27,7 +27,7 @@ PrintLastLog no
 ClientAliveInterval 30
 ClientAliveCountMax 4
 
-# Makes a fresh clone a sandbox of the fleet.
-Subsystem ${bootstrapSubsystem} /${templatePaths.node} /${guestPaths.programs}/bootstrap.mjs
+# Makes a fresh clone a sandbox of the fleet. Root's shell runs this line.
+Subsystem ${bootstrapSubsystem} NODE_COMPILE_CACHE=/${templatePaths.compiled} /${templatePaths.node} /${guestPaths.programs}/bootstrap.mjs
 `,
 } as const;

@@ -1,3 +1,4 @@
+import { compileStep } from "./compile-step.ts";
 import { dockerStep, proveDockerStep } from "./docker-step.ts";
 import type { FetchedPart, ProvisionOptions } from "./options.ts";
 import { cleanStep, factsStep, signInStep } from "./sealing-steps.ts";
@@ -30,6 +31,7 @@ function provisionSteps(options: ProvisionOptions): readonly Step[] {
     packagesStep,
     ...fetchSteps(options.optional),
     userStep,
+    compileStep,
     servicesStep,
     proveDockerStep,
     signInStep(options.bootstrap),
