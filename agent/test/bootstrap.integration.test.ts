@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sshKeyPair } from "@berth/base/node";
 import type { BootstrapRequest } from "@berth/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { withHostname } from "../src/bootstrap/machine.ts";
+import { idsOf, withHostname } from "../src/bootstrap/machine.ts";
 import { type BootstrapMachine, bootstrap } from "../src/bootstrap/steps.ts";
 import { rootOf } from "../src/root.ts";
 import { endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
@@ -128,6 +128,14 @@ describe("the container's own name in /etc/hosts", () => {
     const written = "# --- BEGIN PVE ---\n10.0.0.7 one.lan one\n# --- END PVE ---\n";
     expect(withHostname(written, "one")).toBe(written);
     expect(withHostname("10.0.0.7 one.lan # one\n", "one")).toContain("127.0.1.1\tone\n");
+  });
+});
+
+describe("the agent's user", () => {
+  it("is found in /etc/passwd, where a template may give it any ids", () => {
+    const passwd = "root:x:0:0:root:/root:/bin/bash\nberth:x:1000:1001::/home/berth:/bin/bash\n";
+    expect(idsOf("berth", passwd)).toEqual({ user: 1000, group: 1001 });
+    expect(() => idsOf("bert", passwd)).toThrow("no user bert");
   });
 });
 
