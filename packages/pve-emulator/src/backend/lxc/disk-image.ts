@@ -34,7 +34,10 @@ export async function imageBytes(path: string): Promise<number> {
 
 /** Gives an image that is not mounted a file system of this size, if it has a smaller one. */
 export async function growImage(path: string, bytes: number): Promise<void> {
-  if ((await fileSystemBytes(path)) >= bytes) return;
+  const fileSystem = await readFileSystem(path);
+  if (fileSystem.bytes >= bytes) return;
+  // Most clones get their size before their first start: an empty file system is made anew sooner than it grows.
+  if (!fileSystem.everMounted) return makeImage(path, bytes);
   await truncate(path, bytes);
   // Answers 1 when it has mended something; resize2fs refuses what is left unclean.
   await run("e2fsck", ["-f", "-p", path]).catch(() => {});
@@ -53,13 +56,14 @@ export async function growMountedImage(path: string, bytes: number, pid: number)
   await run("nsenter", ["-t", String(pid), "-m", "--", "resize2fs", device]);
 }
 
-/** Size of the ext4 file system in an image, from its superblock. */
-async function fileSystemBytes(path: string): Promise<number> {
+/** The ext4 file system in an image: its size, and whether anything may be in it, from its superblock. */
+async function readFileSystem(path: string): Promise<{ readonly bytes: number; readonly everMounted: boolean }> {
   const file = await open(path, "r");
   try {
     const { buffer } = await file.read(Buffer.alloc(1024), 0, 1024, 1024);
     const [low, high] = [buffer.readUInt32LE(0x04), buffer.readUInt32LE(0x150)];
-    return (low + high * 2 ** 32) * 2 ** (10 + buffer.readUInt32LE(0x18));
+    const bytes = (low + high * 2 ** 32) * 2 ** (10 + buffer.readUInt32LE(0x18));
+    return { bytes, everMounted: buffer.readUInt32LE(0x2c) !== 0 };
   } finally {
     await file.close();
   }
