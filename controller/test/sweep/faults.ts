@@ -71,7 +71,7 @@ function faultsOn({ method, path }: ProxmoxCall): Fault[] {
   return [...onAnyCall, ...(method === "GET" ? [] : onActingCalls), ...(startsTask ? onTasks : []), ...stale];
 }
 
-/** Whether a fault shows itself within half a minute, by a clock that cannot be hurried. */
+/** Whether a fault shows itself within minutes, by a clock that cannot be hurried: a lock that is left counts after three. */
 export function isQuick({ fault }: FaultCase): boolean {
   if (fault.kind === "task") return fault.end !== "endless";
   return fault.kind !== "hang" && (fault.kind !== "late" || fault.ms < beyondTimeoutMs);
