@@ -31,12 +31,24 @@ export const guestSsh = { port: 2222, user: "root" } as const;
 const redialMs = 250;
 const refusedMs = 45_000;
 
+/** What goes wrong in guests, for as long as it says so. */
+export interface GuestMishaps {
+  /** Agents do not find their controller. */
+  away: boolean;
+  /** A bootstrap's connection dies before it did anything. */
+  cutsBootstraps: boolean;
+}
+
 /**
  * Stands in for what runs in a container: an SSH server with the container's host key that carries out the bootstrap,
  * and, once it is bootstrapped, an agent that dials the controller and says hello. All of it over real connections.
  */
-export async function bootGuest(guest: MemoryGuest, clock: Clock): Promise<BootedGuest> {
-  const running = new RunningGuest(guest, clock);
+export async function bootGuest(
+  guest: MemoryGuest,
+  clock: Clock,
+  mishaps: Readonly<GuestMishaps> = { away: false, cutsBootstraps: false },
+): Promise<BootedGuest> {
+  const running = new RunningGuest(guest, clock, mishaps);
   await running.listen();
   running.startAgent();
   return running;
@@ -45,6 +57,7 @@ export async function bootGuest(guest: MemoryGuest, clock: Clock): Promise<Boote
 class RunningGuest implements BootedGuest {
   readonly #guest: MemoryGuest;
   readonly #clock: Clock;
+  readonly #mishaps: Readonly<GuestMishaps>;
   readonly #over = new AbortController();
   readonly #connections = new Set<Connection>();
   readonly #bootId = randomUUID();
@@ -54,9 +67,10 @@ class RunningGuest implements BootedGuest {
   /** Aborted when the agent has another configuration and is not to wait any longer. */
   #configured = new AbortController();
 
-  constructor(guest: MemoryGuest, clock: Clock) {
+  constructor(guest: MemoryGuest, clock: Clock, mishaps: Readonly<GuestMishaps>) {
     this.#guest = guest;
     this.#clock = clock;
+    this.#mishaps = mishaps;
   }
 
   /** Listens with the host key as it is now. */
@@ -92,8 +106,9 @@ class RunningGuest implements BootedGuest {
     connection.on("authentication", (context) => this.#authenticate(context));
     connection.on("session", (accept) => {
       accept().on("subsystem", (acceptChannel, reject, { name }) => {
-        if (name === bootstrapSubsystem) void this.#bootstrap(acceptChannel());
-        else reject();
+        if (name !== bootstrapSubsystem) reject();
+        else if (this.#mishaps.cutsBootstraps) connection.end();
+        else void this.#bootstrap(acceptChannel());
       });
     });
   }
@@ -135,7 +150,7 @@ class RunningGuest implements BootedGuest {
 
   async #keepLink(): Promise<void> {
     while (!this.#over.signal.aborted) {
-      const config = this.#config();
+      const config = this.#mishaps.away ? undefined : this.#config();
       const { signal } = this.#configured;
       const waitMs = config && (await this.#dial(config)) === "refused" ? refusedMs : redialMs;
       await this.#clock.sleep(waitMs, AbortSignal.any([this.#over.signal, signal])).catch(() => {});

@@ -24,7 +24,7 @@ import { type Facts, gatherFacts } from "../facts.ts";
 import type { FaultyWorld } from "../flows.ts";
 import { expectOneIdentity } from "../invariants.ts";
 import { type SweepController, startController } from "./controller.ts";
-import { bootGuest, guestSsh } from "./guest.ts";
+import { bootGuest, type GuestMishaps, guestSsh } from "./guest.ts";
 import type { Point } from "./lifeline.ts";
 import { templateVmid } from "./places.ts";
 import { QuietClock } from "./quiet-clock.ts";
@@ -41,6 +41,7 @@ const pollMs = { first: 100, last: 10_000 } as const;
  */
 export class World implements FaultyWorld {
   readonly clock = new QuietClock();
+  readonly guestMishaps: GuestMishaps = { away: false, cutsBootstraps: false };
   readonly #scope = new Scope();
   #folder = "";
   #database: TestDatabase | undefined;
@@ -205,7 +206,7 @@ export class World implements FaultyWorld {
       dataDir,
       clock,
       backend: ({ tokenSecret }) => {
-        const boot = (guest: Parameters<typeof bootGuest>[0]) => bootGuest(guest, clock);
+        const boot = (guest: Parameters<typeof bootGuest>[0]) => bootGuest(guest, clock, this.guestMishaps);
         this.#backend = new MemoryBackend({ clock, tokenSecret, subnet: subnetOf(dataDir), ...ssh, boot });
         return this.#backend;
       },
