@@ -16,10 +16,7 @@ export interface ServiceState {
 
 /** Who started this program and wants to hear of it: systemd, by `Type=notify`. */
 export interface ServiceManager {
-  /**
-   * Tells something; what has not gone out yet is told together, the latest of each name. A status alone waits for the
-   * next answer to the watchdog, where there is one: to tell is to start a program. Never throws.
-   */
+  /** Tells something; what has not gone out yet is told together, the latest of each name. Never throws. */
   tell(state: ServiceState): void;
   /**
    * Answers the manager's watchdog for as long as the work goes on: `turns` must grow, if not from each look to the next
@@ -61,8 +58,6 @@ class SystemdManager implements ServiceManager {
   readonly #send: SendNotification;
   #pending: ServiceState | undefined;
   #sending = false;
-  /** The watchdog is answered: a message goes out soon anyway. */
-  #answering = false;
   #failed = false;
 
   constructor(watchdogMs: number, { clock, log, send = systemdNotify }: ServiceManagerOptions) {
@@ -74,22 +69,13 @@ class SystemdManager implements ServiceManager {
 
   tell(state: ServiceState): void {
     this.#pending = { ...this.#pending, ...state };
-    if (!this.#sending && !this.#canWait(this.#pending)) void this.#sendAll();
+    if (!this.#sending) void this.#sendAll();
   }
 
   keepAlive(turns: () => number): () => void {
-    if (this.#watchdogMs <= 0) return () => {};
     const stopped = new AbortController();
-    this.#answering = true;
-    void this.#answerWatchdog(turns, stopped.signal);
-    return () => {
-      this.#answering = false;
-      stopped.abort();
-    };
-  }
-
-  #canWait(state: ServiceState): boolean {
-    return this.#answering && Object.keys(state).every((name) => name === "STATUS");
+    if (this.#watchdogMs > 0) void this.#answerWatchdog(turns, stopped.signal);
+    return () => stopped.abort();
   }
 
   async #answerWatchdog(turns: () => number, signal: AbortSignal): Promise<void> {
@@ -110,7 +96,7 @@ class SystemdManager implements ServiceManager {
   /** One message at a time: a child that is slow must not be overtaken, nor have many beside it. */
   async #sendAll(): Promise<void> {
     this.#sending = true;
-    for (let state = this.#pending; state && !this.#canWait(state); state = this.#pending) {
+    for (let state = this.#pending; state; state = this.#pending) {
       this.#pending = undefined;
       try {
         await this.#send(Object.entries(state).map(([name, value]) => `${name}=${value.replaceAll(/\s+/g, " ")}`));

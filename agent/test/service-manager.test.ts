@@ -41,22 +41,6 @@ describe("a program under systemd", () => {
     expect(sent[1]?.words).toEqual(["STATUS=third line", "WATCHDOG=1"]);
   });
 
-  it("tells a status with the next answer to the watchdog, where that is answered", async () => {
-    const systemd = manager(underSystemd);
-    systemd.tell({ READY: "1", STATUS: "first" });
-    let turns = 0;
-    const stop = systemd.keepAlive(() => ++turns);
-    systemd.tell({ STATUS: "second" });
-    await arrive(0);
-    expect(sent).toHaveLength(1);
-    await clock.advance(10_000);
-    expect(sent[1]?.words).toEqual(["STATUS=second", "WATCHDOG=1"]);
-    await arrive(1);
-    stop();
-    systemd.tell({ STATUS: "third" });
-    expect(sent[2]?.words).toEqual(["STATUS=third"]);
-  });
-
   it("goes on when systemd cannot be told, and logs that once", async () => {
     const systemd = manager(underSystemd);
     for (let index = 0; index < 3; index += 1) {
