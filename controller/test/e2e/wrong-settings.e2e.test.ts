@@ -67,7 +67,8 @@ describe("a controller with wrong settings", () => {
     let holder: Server;
     beforeAll(async () => {
       holder = createServer();
-      await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+      // Of every address: people's and agents' listeners are not on the same one.
+      await new Promise<void>((resolve) => holder.listen(0, "0.0.0.0", resolve));
     });
     afterAll(() => new Promise((resolve) => holder.close(resolve)));
 
