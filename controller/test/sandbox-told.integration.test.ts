@@ -1,6 +1,8 @@
-import { Scope } from "@berth/base";
+import { Scope, systemClock } from "@berth/base";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { insertOperation } from "../src/operations/record.ts";
+import { EventLog } from "../src/events/log.ts";
+import { OperationJournal } from "../src/operations/journal.ts";
+import { insertOperation, presentOperation } from "../src/operations/record.ts";
 import { Sandboxes } from "../src/sandboxes/repository.ts";
 import { readSituation } from "../src/sandboxes/situation.ts";
 import { inTransaction } from "../src/store/transaction.ts";
@@ -113,4 +115,24 @@ it("a situation is the row with its operation, what it gave up on, and its claim
     abandonedVmids: [7_001, 7_002],
   });
   expect(await readSituation(db, "sbx_none")).toBeUndefined();
+});
+
+it("an operation that begins with its step is told as one that was queued before", async () => {
+  const { db, pool } = fleet.store;
+  const row = await rowAt(2);
+  const journal = new OperationJournal({ db, events: new EventLog({ db, pool }), clock: systemClock });
+  const operation = await journal.begin(row, "start", "start");
+  expect(await journal.current(row.id)).toEqual(operation);
+  const events = (await told(row.id)).map(({ type, operation_id, data }) => ({ type, operation_id, data }));
+  expect(events).toEqual([
+    { type: "step", operation_id: operation.id, data: operation.steps[0] },
+    { type: "operation", operation_id: null, data: presentOperation(operation) },
+  ]);
+  await journal.step(operation, "start");
+  expect(await told(row.id)).toHaveLength(2);
+  await expect(journal.begin(row, "stop", "stop")).rejects.toThrow("operations_one");
+  await journal.fail(operation, "start", { code: "internal", message: "It failed." });
+  expect((await told(row.id)).slice(2).map(({ type }) => type)).toEqual(["step", "done", "operation"]);
+  expect(operation).toMatchObject({ state: "failed", error: { code: "internal" }, finished_at: expect.any(Date) });
+  expect(await journal.current(row.id)).toBeUndefined();
 });

@@ -1,18 +1,19 @@
 import type { Clock } from "@berth/base";
 import {
   type Failure,
-  type Operation,
   type OperationLog,
   operationEventSchemas,
+  type SandboxOperationKind,
   type Step,
   type StepName,
 } from "@berth/protocol";
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { Value } from "typebox/value";
 import type { EventLog } from "../events/log.ts";
-import type { Database } from "../store/tables.ts";
+import type { Database, SandboxesTable } from "../store/tables.ts";
+import { factsOf, told } from "./facts.ts";
 import { allDone, failedAt, stepBegun } from "./progress.ts";
-import { type OperationRow, presentOperation } from "./record.ts";
+import { type OperationRow, queuedOperation } from "./record.ts";
 
 export interface JournalDependencies {
   db: Kysely<Database>;
@@ -56,6 +57,28 @@ export class OperationJournal {
   async hasEnded({ id }: OperationRow): Promise<boolean> {
     const row = await this.#db.selectFrom("operations").select("finished_at").where("id", "=", id).executeTakeFirst();
     return row?.finished_at !== null;
+  }
+
+  /**
+   * Begins an operation on a sandbox with its step of this name: one statement. There must be none under way on it, or
+   * this rejects.
+   */
+  async begin(
+    sandbox: Pick<Selectable<SandboxesTable>, "id" | "name" | "owner_id">,
+    kind: SandboxOperationKind,
+    name: StepName,
+  ): Promise<OperationRow> {
+    const now = this.#now();
+    const queued = queuedOperation(sandbox, kind, now);
+    const operation: OperationRow = { ...queued, state: "running", steps: stepBegun(queued.steps, name, null, now) };
+    const { id, owner_id, sandbox_id, sandbox_name, state, steps } = operation;
+    await sql`
+      with changed as (
+        insert into operations (id, owner_id, sandbox_id, sandbox_name, kind, state, steps, created_at)
+        values (${id}, ${owner_id}, ${sandbox_id}, ${sandbox_name}, ${kind}, ${state}, ${JSON.stringify(steps)}::jsonb, ${now})
+        returning id, owner_id, sandbox_id)
+      ${told(factsOf(queued, operation))}`.execute(this.#db);
+    return operation;
   }
 
   /** Says that a step runs, and what it waits for. Does nothing if that was said before. */
@@ -147,14 +170,9 @@ export class OperationJournal {
           error = ${error ? JSON.stringify(error) : null}::jsonb, finished_at = ${finished}
         -- An operation that has ended stays as it ended, whatever a late step says.
         where id = ${operation.id} and state in ('queued', 'running')
-        returning id, owner_id, sandbox_id),
-      told as (
-        insert into events (owner_id, sandbox_id, operation_id, type, data)
-        select changed.owner_id, changed.sandbox_id, case fact ->> 'type' when 'operation' then null else changed.id end,
-          fact ->> 'type', fact -> 'data'
-        from changed, jsonb_array_elements(${JSON.stringify(factsOf(operation, after))}::jsonb) with ordinality as facts (fact, place)
-        order by place)
-      select id from changed`.execute(db);
+        returning id, owner_id, sandbox_id)
+      ${told(factsOf(operation, after))}
+`.execute(db);
     if (rows.length > 0) Object.assign(operation, after);
   }
 
@@ -167,16 +185,4 @@ interface Change {
   state: "running" | "succeeded" | "failed" | "cancelled";
   steps: Step[];
   error?: Failure;
-}
-
-/** What is told of a change, in this order: `operation` to the fleet, everything else to the operation's own stream. */
-function factsOf(before: OperationRow, after: OperationRow): { type: string; data: Step | Operation }[] {
-  const steps = changedSteps(before.steps, after.steps).map((data) => ({ type: "step", data }));
-  const done = after.finished_at === null ? [] : [{ type: "done", data: presentOperation(after) }];
-  const turned = before.state === after.state ? [] : [{ type: "operation", data: presentOperation(after) }];
-  return [...steps, ...done, ...turned];
-}
-
-function changedSteps(before: readonly Step[], after: readonly Step[]): Step[] {
-  return after.filter((step, index) => JSON.stringify(step) !== JSON.stringify(before[index]));
 }

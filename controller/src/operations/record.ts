@@ -1,4 +1,11 @@
-import { newId, type Operation, type OperationKind, operationSteps, type SandboxOperationKind } from "@berth/protocol";
+import {
+  newId,
+  type Operation,
+  type OperationKind,
+  operationSteps,
+  type SandboxOperationKind,
+  type Step,
+} from "@berth/protocol";
 import type { Kysely, Selectable } from "kysely";
 import type { Database, OperationsTable, SandboxesTable } from "../store/tables.ts";
 
@@ -32,15 +39,32 @@ export function insertOperation(
     .executeTakeFirstOrThrow();
 }
 
-/** The row of an operation that has not begun. */
+/** The row of an operation on a sandbox that has not begun. */
+export function queuedOperation(
+  sandbox: Pick<Selectable<SandboxesTable>, "id" | "name" | "owner_id">,
+  kind: SandboxOperationKind,
+  now: Date,
+): OperationRow {
+  const { id, owner_id } = newOperation(sandbox.owner_id, kind);
+  return {
+    ...{ id, owner_id, kind, state: "queued", steps: pendingSteps(kind), error: null },
+    ...{ sandbox_id: sandbox.id, sandbox_name: sandbox.name, created_at: now, finished_at: null },
+  };
+}
+
+/** What is inserted for an operation that has not begun. */
 export function newOperation(ownerId: string, kind: OperationKind) {
-  const steps = operationSteps[kind].map((name) => ({
+  const steps = JSON.stringify(pendingSteps(kind));
+  return { id: newId("operation"), owner_id: ownerId, kind, state: "queued" as const, steps };
+}
+
+function pendingSteps(kind: OperationKind): Step[] {
+  return operationSteps[kind].map((name) => ({
     name,
-    state: "pending" as const,
+    state: "pending",
     progress: null,
     detail: null,
     startedAt: null,
     finishedAt: null,
   }));
-  return { id: newId("operation"), owner_id: ownerId, kind, state: "queued" as const, steps: JSON.stringify(steps) };
 }

@@ -4,7 +4,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
 import type { OperationJournal } from "../operations/journal.ts";
-import { insertOperation, type OperationRow } from "../operations/record.ts";
+import type { OperationRow } from "../operations/record.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { Claims } from "./claims.ts";
@@ -134,7 +134,7 @@ export class Reconciler {
       case "step":
         // What failed is not tried again unasked.
         if (row.state === "failed" && !operation) return undefined;
-        await this.#step(row, operation ?? (await this.#beginUnasked(row)), next);
+        await this.#step(row, operation ?? (await this.#beginUnasked(row, next.name)), next);
         return "go on";
     }
   }
@@ -161,9 +161,9 @@ export class Reconciler {
   }
 
   /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
-  #beginUnasked(row: SandboxRow): Promise<OperationRow> {
+  #beginUnasked(row: SandboxRow, name: StepName): Promise<OperationRow> {
     const kind = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
-    return insertOperation(this.#deps.db, row, kind);
+    return this.#deps.journal.begin(row, kind, name);
   }
 
   async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
