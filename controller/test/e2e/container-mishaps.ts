@@ -7,7 +7,6 @@ import type { Sandbox } from "@berth/protocol";
 import type { Berth } from "./berth.ts";
 
 const run = promisify(execFile);
-const cutTable = "berth_test_cut";
 
 /** What happens to containers of the LXC backend from outside of Berth, done from this machine. */
 export class ContainerMishaps {
@@ -19,16 +18,17 @@ export class ContainerMishaps {
   }
 
   /** From now on no packet passes between the container and anybody else, and nobody is told. */
-  async cut({ address }: Sandbox): Promise<void> {
-    const rules = `table inet ${cutTable} {
+  async cut({ address, vmid }: Sandbox): Promise<void> {
+    const rules = `table inet berth_test_cut_${vmid} {
       chain forward { type filter hook forward priority -300; policy accept; ip saddr ${address} drop; ip daddr ${address} drop; }
     }`;
     await this.#inNetwork("nft", rules);
   }
 
-  /** Undoes every `cut`. */
-  async mend(): Promise<void> {
-    await this.#inNetwork("nft", `table inet ${cutTable} {}\ndelete table inet ${cutTable}`);
+  /** Undoes a `cut`. */
+  async mend({ vmid }: Sandbox): Promise<void> {
+    const table = `berth_test_cut_${vmid}`;
+    await this.#inNetwork("nft", `table inet ${table} {}\ndelete table inet ${table}`);
   }
 
   /** Runs a command as root inside. */

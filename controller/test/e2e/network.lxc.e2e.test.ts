@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { getSandbox, getTerminal, type Sandbox } from "@berth/protocol";
 import { type AttachedTerminal, eventually, freePorts } from "@berth/testkit";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 import { ContainerMishaps } from "./container-mishaps.ts";
 import { freezeFor } from "./real-sandbox.ts";
@@ -12,112 +12,150 @@ const backMs = 20_000;
 /** How soon Berth notices that a link has died without a word. */
 const noticedMs = 40_000;
 
+/** What somebody sees of a sandbox to which something happens. */
+class Castaway {
+  readonly #berth: Berth;
+  readonly #viewers: ViewerSet;
+  /** As it was made. */
+  readonly sandbox: Sandbox;
+
+  constructor(berth: Berth, viewers: ViewerSet, sandbox: Sandbox) {
+    this.#berth = berth;
+    this.#viewers = viewers;
+    this.sandbox = sandbox;
+  }
+
+  now(): Promise<Sandbox> {
+    return this.#berth.client.call(getSandbox, { params: { id: this.sandbox.id } });
+  }
+
+  async away(): Promise<void> {
+    const gone = async () => !(await this.now()).agent.connected;
+    await eventually(gone, { timeoutMs: noticedMs, what: "the loss of the agent" });
+  }
+
+  async back(timeoutMs = backMs): Promise<void> {
+    await eventually(async () => (await this.now()).agent.connected, { timeoutMs, what: "the agent's return" });
+    await eventually(async () => (await this.now()).state === "ready", { timeoutMs: backMs, what: "readiness" });
+  }
+
+  /** A program that writes a line every 50 ms for so long, and somebody who watches from the first byte. */
+  async watched(seconds: number): Promise<Stream> {
+    const lines = seconds * 20;
+    const argv = numberedStream(lines, 1, 50);
+    const { id } = await this.#berth.openTerminal(this.sandbox.id, { kind: "exec", argv });
+    const from = { epoch: 1, offset: 0 };
+    const viewer = await this.#viewers.attach(this.#berth, id, { reconnectMs: 180_000, from });
+    await viewer.waitForBytes("\r\n20 ");
+    return { viewer, lines, id };
+  }
+
+  async expectEveryByte({ viewer, lines, id }: Stream): Promise<void> {
+    expect(await viewer.waitForExit(120_000)).toEqual({ code: 0, signal: null });
+    expect(viewer.bytesSince(0).equals(numberedStreamOutput(lines))).toBe(true);
+    expect(viewer.snapshots).toEqual([]);
+    expect(viewer.failure).toBeUndefined();
+    expect((await this.#berth.client.call(getTerminal, { params: { id } })).epoch).toBe(1);
+  }
+}
+
+interface Stream {
+  readonly viewer: AttachedTerminal;
+  readonly lines: number;
+  readonly id: string;
+}
+
 describe("a sandbox that is cut off", { timeout: 300_000 }, () => {
   let berth: Berth;
   let mishaps: ContainerMishaps;
-  let sandbox: Sandbox;
   const viewers = new ViewerSet();
 
   beforeAll(async () => {
     berth = await startBerth();
     mishaps = new ContainerMishaps(berth);
-    sandbox = await berth.readySandbox({ name: "castaway" });
   });
-  afterEach(() => viewers.closeAll());
-  afterAll(() => berth?.dispose());
-
-  const now = () => berth.client.call(getSandbox, { params: { id: sandbox.id } });
-  const away = () =>
-    eventually(async () => !(await now()).agent.connected, { timeoutMs: noticedMs, what: "the loss of the agent" });
-  const back = async () => {
-    await eventually(async () => (await now()).agent.connected, { timeoutMs: backMs, what: "the agent's return" });
-    await eventually(async () => (await now()).state === "ready", { timeoutMs: backMs, what: "readiness" });
-  };
-  /** A program that writes a line every 50 ms for so long, and somebody who watches from the first byte. */
-  const watched = async (seconds: number): Promise<{ viewer: AttachedTerminal; lines: number; id: string }> => {
-    const lines = seconds * 20;
-    const { id } = await berth.openTerminal(sandbox.id, { kind: "exec", argv: numberedStream(lines, 1, 50) });
-    const from = { epoch: 1, offset: 0 };
-    const viewer = await viewers.attach(berth, id, { reconnectMs: 180_000, from });
-    await viewer.waitForBytes("\r\n20 ");
-    return { viewer, lines, id };
-  };
-  const expectEveryByte = async ({ viewer, lines, id }: Awaited<ReturnType<typeof watched>>) => {
-    expect(await viewer.waitForExit(120_000)).toEqual({ code: 0, signal: null });
-    expect(viewer.bytesSince(0).equals(numberedStreamOutput(lines))).toBe(true);
-    expect(viewer.snapshots).toEqual([]);
-    expect(viewer.failure).toBeUndefined();
-    expect((await berth.client.call(getTerminal, { params: { id } })).epoch).toBe(1);
-  };
-
-  it("keeps its link over a few seconds without a network", async () => {
-    const stream = await watched(8);
-    await mishaps.cut(sandbox);
-    await wait(3_000);
-    await mishaps.mend();
-    await expectEveryByte(stream);
-    expect(stream.viewer.attaches).toHaveLength(1);
-    expect((await now()).state).toBe("ready");
+  afterAll(async () => {
+    await viewers.closeAll();
+    await berth?.dispose();
   });
 
-  it("is back by itself after a minute without a network, and no byte of its terminals is lost", async () => {
-    const stream = await watched(80);
-    await mishaps.cut(sandbox);
-    const cutAt = Date.now();
-    try {
-      await away();
-      await wait(Math.max(0, cutAt + 60_000 - Date.now()));
-      expect(await now()).toMatchObject({ state: "starting", agent: { connected: false } });
-    } finally {
-      await mishaps.mend();
-    }
-    await back();
-    await expectEveryByte(stream);
-    expect(stream.viewer.attaches.length).toBeGreaterThan(1);
-  });
+  const castaway = async (name: string) => new Castaway(berth, viewers, await berth.readySandbox({ name }));
 
-  it("is back by itself after it was frozen for a minute", async () => {
-    const stream = await watched(10);
-    const frozen = freezeFor(berth, sandbox, 60_000);
-    await away();
-    await frozen;
-    await back();
-    await expectEveryByte(stream);
-  });
+  // Mostly they wait, each for its own sandbox.
+  describe.concurrent("from the network, or from time", () => {
+    it("keeps its link over a few seconds without a network", async () => {
+      const one = await castaway("briefly");
+      const stream = await one.watched(8);
+      await mishaps.cut(one.sandbox);
+      await wait(3_000);
+      await mishaps.mend(one.sandbox);
+      await one.expectEveryByte(stream);
+      expect(stream.viewer.attaches).toHaveLength(1);
+      expect((await one.now()).state).toBe("ready");
+    });
 
-  it("is back by itself after a reboot from inside", async () => {
-    const shell = await berth.openTerminal(sandbox.id, { kind: "shell" });
-    await mishaps.inside(sandbox, "systemctl", "reboot").catch(() => {});
-    await away();
-    await back();
-    await eventually(
-      async () => (await berth.client.call(getTerminal, { params: { id: shell.id } })).state === "exited",
-      { timeoutMs: backMs, what: "the end of a shell that the reboot ended" },
-    );
-    const stream = await watched(2);
-    await expectEveryByte(stream);
-  });
+    it("is back by itself after a minute without a network, and no byte of its terminals is lost", async () => {
+      const one = await castaway("a-minute");
+      const stream = await one.watched(80);
+      await mishaps.cut(one.sandbox);
+      const cutAt = Date.now();
+      try {
+        await one.away();
+        await wait(Math.max(0, cutAt + 60_000 - Date.now()));
+        expect(await one.now()).toMatchObject({ state: "starting", agent: { connected: false } });
+      } finally {
+        await mishaps.mend(one.sandbox);
+      }
+      await one.back();
+      await one.expectEveryByte(stream);
+      expect(stream.viewer.attaches.length).toBeGreaterThan(1);
+    });
 
-  it("is reached at the new address that DHCP gives it, in the middle of its work", async () => {
-    const stream = await watched(30);
-    const address = await mishaps.reassign(sandbox);
-    expect(address).not.toBe(sandbox.address);
-    await mishaps.inside(sandbox, "networkctl", "reconfigure", "eth0");
-    await eventually(async () => (await now()).address === address, { timeoutMs: 60_000, what: "the new address" });
-    await back();
-    await expectEveryByte(stream);
-    sandbox = await now();
+    it("is back by itself after it was frozen for a minute", async () => {
+      const one = await castaway("frozen");
+      const stream = await one.watched(10);
+      const frozen = freezeFor(berth, one.sandbox, 60_000);
+      await one.away();
+      await frozen;
+      await one.back();
+      await one.expectEveryByte(stream);
+    });
+
+    it("is back by itself after a reboot from inside", async () => {
+      const one = await castaway("rebooted");
+      const shell = await berth.openTerminal(one.sandbox.id, { kind: "shell" });
+      await mishaps.inside(one.sandbox, "systemctl", "reboot").catch(() => {});
+      await one.away();
+      await one.back();
+      await eventually(
+        async () => (await berth.client.call(getTerminal, { params: { id: shell.id } })).state === "exited",
+        { timeoutMs: backMs, what: "the end of a shell that the reboot ended" },
+      );
+      await one.expectEveryByte(await one.watched(2));
+    });
+
+    it("is reached at the new address that DHCP gives it, in the middle of its work", async () => {
+      const one = await castaway("moved");
+      const stream = await one.watched(30);
+      const address = await mishaps.reassign(one.sandbox);
+      expect(address).not.toBe(one.sandbox.address);
+      await mishaps.inside(one.sandbox, "networkctl", "reconfigure", "eth0");
+      const moved = async () => (await one.now()).address === address;
+      await eventually(moved, { timeoutMs: 60_000, what: "the new address" });
+      await one.back();
+      await one.expectEveryByte(stream);
+    });
   });
 
   it("is told of the controller's new address, and its programs notice nothing", async () => {
-    const stream = await watched(5);
+    const one = await castaway("faithful");
+    const stream = await one.watched(5);
     await berth.crash();
     const [port] = await freePorts(1);
     berth.env.BERTH_AGENT_PORT = String(port);
     await berth.start();
-    expect((await now()).agent.connected).toBe(false);
-    await eventually(async () => (await now()).agent.connected, { timeoutMs: 90_000, what: "the agent's return" });
-    await back();
-    await expectEveryByte(stream);
+    expect((await one.now()).agent.connected).toBe(false);
+    await one.back(90_000);
+    await one.expectEveryByte(stream);
   });
 });
