@@ -123,7 +123,7 @@ describe("terminals whose PTYs are gone", () => {
     await inState(claude.id, "running", 2);
     const next = await viewers.attach(berth, claude.id, size);
     // The prompt above that line is the old one's.
-    await next.waitForText(/started anew[\s\S]*^\s*❯/m, 20_000);
+    await next.waitForText(/^\s*❯(?![\s\S]*started anew)/m, 20_000);
     await ask(next, "say hello");
     await next.waitForText(/●\s+hello/, 20_000);
     expect(stub.requests.findLast(({ tools }) => tools.length > 0)?.sessionId).toBe(claude.conversationId);

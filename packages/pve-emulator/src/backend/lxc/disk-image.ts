@@ -6,6 +6,8 @@ import { run } from "./command.ts";
 
 const detachTimeoutMs = 10_000;
 const pollMs = 5;
+/** In every superblock of ext4. */
+const ext4Magic = 0xef53;
 
 /** Makes a sparse file of this size with an empty ext4 file system in it. */
 export async function makeImage(path: string, bytes: number): Promise<void> {
@@ -63,7 +65,9 @@ async function readFileSystem(path: string): Promise<{ readonly bytes: number; r
     const { buffer } = await file.read(Buffer.alloc(1024), 0, 1024, 1024);
     const [low, high] = [buffer.readUInt32LE(0x04), buffer.readUInt32LE(0x150)];
     const bytes = (low + high * 2 ** 32) * 2 ** (10 + buffer.readUInt32LE(0x18));
-    return { bytes, everMounted: buffer.readUInt32LE(0x2c) !== 0 };
+    // A superblock that is damaged says nothing: whatever is in the image is kept for its owner to mend.
+    const whole = buffer.readUInt16LE(0x38) === ext4Magic;
+    return { bytes, everMounted: !whole || buffer.readUInt32LE(0x2c) !== 0 };
   } finally {
     await file.close();
   }
