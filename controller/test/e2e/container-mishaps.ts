@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Sandbox } from "@berth/protocol";
+import { lxcPrefix } from "@berth/testkit";
 import type { Berth } from "./berth.ts";
 
 const run = promisify(execFile);
@@ -13,8 +13,7 @@ export class ContainerMishaps {
   readonly #prefix: string;
 
   constructor(berth: Berth) {
-    const dataDir = resolve(join(berth.dataDir, "proxmox"));
-    this.#prefix = `bp${createHash("sha256").update(dataDir).digest("hex").slice(0, 8)}`;
+    this.#prefix = lxcPrefix(join(berth.dataDir, "proxmox"));
   }
 
   /** From now on no packet passes between the container and anybody else, and nobody is told. */

@@ -4,6 +4,7 @@ export { ByteRecord, type ByteRun } from "./attach/byte-record.ts";
 export { type AttachClose, AttachRefused } from "./attach/connection.ts";
 export { TerminalScreen, type TerminalScreenOptions } from "./attach/terminal-screen.ts";
 export { Berth, type BerthOptions, prepareBerth, startBerth } from "./berth/berth.ts";
+export { lxcPrefix } from "./berth/containers.ts";
 export { environmentWithoutSettings } from "./berth/environment.ts";
 export { freePorts } from "./berth/free-ports.ts";
 export { BrowserDriver, type BrowserOptions, BrowserPage, launchBrowser } from "./browser.ts";

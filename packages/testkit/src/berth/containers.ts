@@ -36,11 +36,15 @@ export const lxcContainers: Containers = {
 
 const run = promisify(execFile);
 
-/** The container's first process. LXC's names are the machine's, so the emulator makes them of its data folder and the vmid. */
+/** What the names of an emulator's containers, networks and interfaces begin with: they are the machine's. */
+export function lxcPrefix(dataDir: string): string {
+  return `bp${createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 8)}`;
+}
+
+/** The container's first process. */
 async function initOf(folder: string): Promise<number> {
-  const dataDir = join(folder, "..", "..");
-  const hash = createHash("sha256").update(resolve(dataDir)).digest("hex").slice(0, 8);
-  const { stdout } = await run("lxc-info", ["-P", "/var/lib/lxc", "-n", `bp${hash}-${basename(folder)}`, "-p", "-H"]);
+  const name = `${lxcPrefix(join(folder, "..", ".."))}-${basename(folder)}`;
+  const { stdout } = await run("lxc-info", ["-P", "/var/lib/lxc", "-n", name, "-p", "-H"]);
   const pid = Number(stdout);
   if (!(pid > 0)) throw new Error(`the container ${basename(folder)} does not run`);
   return pid;
