@@ -1,14 +1,10 @@
 import type { Clock } from "@berth/base";
-
-interface Sleeper {
-  readonly dueMs: number;
-  wake(): void;
-}
+import { Sleepers } from "./sleepers.ts";
 
 /** A clock that stands still until the test moves it. */
 export class ManualClock implements Clock {
   #nowMs: number;
-  #sleepers: Sleeper[] = [];
+  readonly #sleepers = new Sleepers();
 
   /** Starts at so many milliseconds since the Unix epoch. */
   constructor(startMs = Date.UTC(2030, 0, 1)) {
@@ -21,29 +17,11 @@ export class ManualClock implements Clock {
 
   /** How many sleeps have not ended. */
   get pending(): number {
-    return this.#sleepers.length;
+    return this.#sleepers.count;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const sleeper: Sleeper = {
-        dueMs: this.#nowMs + Math.max(0, ms),
-        wake: () => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        },
-      };
-      const onAbort = () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#sleepers.push(sleeper);
-    });
+    return this.#sleepers.sleep(this.#nowMs + Math.max(0, ms), signal);
   }
 
   /**
@@ -53,21 +31,12 @@ export class ManualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const targetMs = this.#nowMs + ms;
     await settled();
-    for (let next = this.#takeDue(targetMs); next; next = this.#takeDue(targetMs)) {
+    for (let next = this.#sleepers.takeNext(targetMs); next; next = this.#sleepers.takeNext(targetMs)) {
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.wake();
       await settled();
     }
     this.#nowMs = targetMs;
-  }
-
-  #takeDue(targetMs: number): Sleeper | undefined {
-    let first: Sleeper | undefined;
-    for (const sleeper of this.#sleepers) {
-      if (sleeper.dueMs <= targetMs && (!first || sleeper.dueMs < first.dueMs)) first = sleeper;
-    }
-    if (first) this.#sleepers = this.#sleepers.filter((other) => other !== first);
-    return first;
   }
 }
 

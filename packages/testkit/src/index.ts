@@ -34,4 +34,5 @@ export {
 export { MessagesStub, type MessagesStubOptions, startMessagesStub } from "./messages-stub/server.ts";
 export { type ProcessFacts, processesInGroup, processesWithEnvironment } from "./process/proc.ts";
 export { type ProcessExit, SpawnedProcess, type SpawnOptions, spawnProcess } from "./process/spawn-process.ts";
+export { Sleepers } from "./sleepers.ts";
 export { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";

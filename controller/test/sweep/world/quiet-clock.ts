@@ -1,9 +1,5 @@
 import type { Clock } from "@berth/base";
-
-interface Sleeper {
-  readonly dueMs: number;
-  wake(): void;
-}
+import { Sleepers } from "@berth/testkit";
 
 /** Real milliseconds between two looks at whether anything still happens. */
 const lookMs = 1;
@@ -17,7 +13,7 @@ const maxUtilization = 0.5;
  */
 export class QuietClock implements Clock {
   #nowMs = Date.now();
-  #sleepers: Sleeper[] = [];
+  readonly #sleepers = new Sleepers();
   #busy = 0;
   #timer: NodeJS.Timeout | undefined;
   #utilization = performance.eventLoopUtilization();
@@ -27,23 +23,9 @@ export class QuietClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const sleeper: Sleeper = {
-        dueMs: this.#nowMs + Math.max(0, ms),
-        wake: () => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        },
-      };
-      const onAbort = () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#sleepers.push(sleeper);
-      this.#keepLooking();
-    });
+    const slept = this.#sleepers.sleep(this.#nowMs + Math.max(0, ms), signal);
+    this.#keepLooking();
+    return slept;
   }
 
   /** Work outside of the process, during which no time passes. */
@@ -59,7 +41,7 @@ export class QuietClock implements Clock {
   /** Stops the time for good. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#sleepers = [];
+    this.#sleepers.clear();
   }
 
   #keepLooking(): void {
@@ -71,15 +53,13 @@ export class QuietClock implements Clock {
     const { utilization } = performance.eventLoopUtilization(this.#utilization);
     this.#utilization = performance.eventLoopUtilization();
     if (this.#busy === 0 && utilization < maxUtilization) this.#wakeNext();
-    if (this.#sleepers.length > 0) this.#keepLooking();
+    if (this.#sleepers.count > 0) this.#keepLooking();
   }
 
   #wakeNext(): void {
-    const nextMs = Math.min(...this.#sleepers.map(({ dueMs }) => dueMs));
-    if (!Number.isFinite(nextMs)) return;
+    const { nextMs } = this.#sleepers;
+    if (nextMs === undefined) return;
     this.#nowMs = Math.max(this.#nowMs, nextMs);
-    const due = this.#sleepers.filter(({ dueMs }) => dueMs <= this.#nowMs);
-    this.#sleepers = this.#sleepers.filter(({ dueMs }) => dueMs > this.#nowMs);
-    for (const { wake } of due) wake();
+    for (const { wake } of this.#sleepers.takeDue(this.#nowMs)) wake();
   }
 }
