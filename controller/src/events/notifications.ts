@@ -33,7 +33,13 @@ export class Notifications {
     const client = await this.#pool.connect();
     client.on("notification", ({ payload }) => this.#wake(payload ?? ""));
     client.on("error", (error) => this.#lost(client, error));
-    await client.query(`listen ${channel}`);
+    try {
+      await client.query(`listen ${channel}`);
+    } catch (error) {
+      // An idle connection of a database that has just ended: one that is never given back keeps the pool from closing.
+      client.release(true);
+      throw error;
+    }
     this.#client = client;
     // Whatever was committed while nobody listened.
     this.#wakeAll();
