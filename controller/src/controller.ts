@@ -87,6 +87,7 @@ export async function runController(signal: AbortSignal, resumes: boolean): Prom
   const servers = new Scope();
   const scope = new Scope();
   let leaveServers = resumes;
+  let failure: { readonly error: unknown } | undefined;
   try {
     await takeDataDir(settings.dataDir, scope);
     const log = createLogger(settings.logLevel);
@@ -100,12 +101,16 @@ export async function runController(signal: AbortSignal, resumes: boolean): Prom
   } catch (error) {
     leaveServers ||= error instanceof WorkLost;
     // What the stopping itself interrupts is no failure.
-    if (!signal.aborted) throw error;
-  } finally {
-    if (signal.aborted) progress.step("stopping");
-    await scope.dispose();
-    if (signal.aborted || !leaveServers) await servers.dispose();
+    if (!signal.aborted) failure = { error };
   }
+  if (signal.aborted) progress.step("stopping");
+  // What a release meets when the database is gone must neither hide why, nor keep the servers from being stopped.
+  for (const owner of signal.aborted || !leaveServers ? [scope, servers] : [scope]) {
+    await owner.dispose().catch((error: unknown) => {
+      failure ??= { error };
+    });
+  }
+  if (failure) throw failure.error;
 }
 
 /** Waits for all, also when one fails: what the others have begun must be known before it is taken down. */

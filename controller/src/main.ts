@@ -2,12 +2,10 @@ import { backoffMs, systemClock } from "@berth/base";
 import { runController, WorkLost } from "./controller.ts";
 import { StartError } from "./settings/start-error.ts";
 
-/** Ends with a sentence for people where the cause is known, and with the stack where it is a bug. */
-function fail(error: unknown): never {
-  const text =
-    error instanceof StartError ? `berth: ${error.message}` : (error instanceof Error && error.stack) || String(error);
-  process.stderr.write(`${text}\n`);
-  process.exit(1);
+/** A sentence for people where the cause is known, and the stack where it is a bug. */
+function textOf(error: unknown): string {
+  if (error instanceof StartError || error instanceof WorkLost) return `berth: ${error.message}`;
+  return (error instanceof Error && error.stack) || String(error);
 }
 
 // Nobody may read any more: a terminal that is closed, a pipe whose reader ended. That keeps nobody from an orderly stop.
@@ -21,16 +19,19 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-/** A server that went away comes back, by its own supervisor or by our next start: then the work goes on. */
+/**
+ * A server that went away comes back, by its own supervisor or by our next start: then the work goes on. Whatever keeps
+ * a run after that from working may pass, such as a server that goes away again while it starts; at the first start it
+ * is for a person to mend.
+ */
 async function runUntilStopped(signal: AbortSignal): Promise<void> {
   for (let losses = 0; !signal.aborted; losses += 1) {
     try {
       await runController(signal, losses > 0);
       return;
     } catch (error) {
-      const passing = error instanceof WorkLost || (losses > 0 && error instanceof StartError);
-      if (!passing) throw error;
-      process.stderr.write(`berth: ${error.message} Trying again.\n`);
+      if (losses === 0 && !(error instanceof WorkLost)) throw error;
+      process.stderr.write(`${textOf(error)} Trying again.\n`);
     }
     await systemClock.sleep(backoffMs(Math.min(losses, 10), { firstMs: 500, maxMs: 10_000 }), signal).catch(() => {});
   }
@@ -40,5 +41,6 @@ try {
   await runUntilStopped(stopping.signal);
   process.exit(0);
 } catch (error) {
-  fail(error);
+  process.stderr.write(`${textOf(error)}\n`);
+  process.exit(1);
 }

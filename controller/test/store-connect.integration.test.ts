@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { Scope } from "@berth/base";
-import { testDatabase } from "@berth/testkit";
+import { eventually, testDatabase } from "@berth/testkit";
+import { sql } from "kysely";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connect } from "../src/store/connect.ts";
 import { acquireLeadership } from "../src/store/leader.ts";
@@ -99,4 +100,23 @@ test("a leader learns that its connection was cut, and another may lead", async 
   );
   expect(await leader.lost).toBeInstanceOf(Error);
   await (await acquireLeadership(pool, never)).release();
+});
+
+test("a transaction whose connection is cut between two statements is told so by the next one, and nobody else", async () => {
+  const { db } = await testStore(scope);
+  const backend = sql<{ pid: number }>`select pg_backend_pid() as pid`;
+  // A test run fails by itself for an error event that nobody heard, as the controller would end for it.
+  const cut = db.transaction().execute(async (trx) => {
+    const { pid } = (await backend.execute(trx)).rows[0] ?? { pid: 0 };
+    await sql`select pg_terminate_backend(${pid}, 5000)`.execute(db);
+    await eventually(() =>
+      backend.execute(trx).then(
+        () => undefined,
+        (error: Error) => error,
+      ),
+    );
+    await backend.execute(trx);
+  });
+  await expect(cut).rejects.toThrow(/terminat|queryable/);
+  expect((await backend.execute(db)).rows).toHaveLength(1);
 });

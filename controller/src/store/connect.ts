@@ -47,6 +47,9 @@ export async function connect(options: ConnectOptions): Promise<Store> {
     types: numbersForBigints(),
   });
   pool.on("error", (error) => options.onConnectionLost?.(error));
+  // A connection in use has no other listener, and an error without one ends the process: in the middle of a transaction,
+  // between two statements, the next one tells of it.
+  pool.on("connect", (client) => client.on("error", () => {}));
   try {
     await pool.query("select 1");
   } catch (error) {

@@ -68,26 +68,20 @@ export class TerminalKeeper {
 
   /**
    * An agent has come back: what it has is written down, what it lacks is made, and what was deleted meanwhile is
-   * removed. A terminal that nobody here knows is left alone.
+   * removed. A terminal that nobody here knows is left alone. Never rejects: without a database there is another
+   * reconciliation when there is one again, since the controller begins anew then and the agents come back to it.
    */
   async reconcile(sandboxId: string, statuses: readonly TerminalStatus[]): Promise<void> {
-    await this.#serial(sandboxId, async () => {
-      const there = new Map(statuses.map((status) => [status.id, status]));
-      for (const row of await this.#deps.terminals.ofSandbox(sandboxId)) {
-        const status = there.get(row.id);
-        try {
-          if (row.removed) await this.#remove(row);
-          else if (status) await this.#deps.terminals.note(row, status);
-          else if (row.state === "starting" || row.kind === "claude") await this.ensure(row);
-          else if (row.state === "running") await this.#deps.terminals.note(row, lostWithItsHost(row));
-        } catch (error) {
-          this.#deps.log.warn(
-            { sandboxId, terminalId: row.id, err: error },
-            "a terminal could not be brought up to date",
-          );
+    const there = new Map(statuses.map((status) => [status.id, status]));
+    try {
+      await this.#serial(sandboxId, async () => {
+        for (const row of await this.#deps.terminals.ofSandbox(sandboxId)) {
+          await this.#bringUpToDate(row, there.get(row.id));
         }
-      }
-    });
+      });
+    } catch (error) {
+      this.#deps.log.warn({ sandboxId, err: error }, "the terminals of a sandbox could not be read");
+    }
   }
 
   /** An agent tells how a terminal is. What comes faster than it can be written replaces what waits. */
@@ -135,6 +129,19 @@ export class TerminalKeeper {
         title: error.message.slice(0, 200),
       };
       await terminals.note(row, status).catch(() => {});
+    }
+  }
+
+  async #bringUpToDate(row: TerminalRow, status: TerminalStatus | undefined): Promise<void> {
+    const { terminals, log } = this.#deps;
+    try {
+      if (row.removed) await this.#remove(row);
+      else if (status) await terminals.note(row, status);
+      else if (row.state === "starting" || row.kind === "claude") await this.ensure(row);
+      else if (row.state === "running") await terminals.note(row, lostWithItsHost(row));
+    } catch (error) {
+      const about = { sandboxId: row.sandbox_id, terminalId: row.id, err: error };
+      log.warn(about, "a terminal could not be brought up to date");
     }
   }
 
