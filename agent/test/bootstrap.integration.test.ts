@@ -1,148 +1,212 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { sshKeyPair } from "@berth/base/node";
-import type { BootstrapRequest } from "@berth/protocol";
+import { type BootstrapRequest, bootstrapRequestText, guestPaths } from "@berth/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { idsOf, withHostname } from "../src/bootstrap/machine.ts";
-import { type BootstrapMachine, bootstrap } from "../src/bootstrap/steps.ts";
-import { rootOf } from "../src/root.ts";
-import { endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
+import {
+  CommandsBetween,
+  done,
+  layOutClone,
+  type Mishap,
+  machineId,
+  mishaps,
+  ownKey,
+  request,
+  runBootstrap,
+  stateOf,
+  templateKey,
+} from "./support/bootstrap.ts";
+import { endProgram, temporaryRoot, until } from "./support/pty-host.ts";
 
-const machineId = "0123456789abcdef0123456789abcdef";
-const bootstrapKey = sshKeyPair(Buffer.alloc(32, 1), "bootstrap");
-const ownKey = sshKeyPair(Buffer.alloc(32, 2), "own");
-
-const request: BootstrapRequest = {
-  hostname: "one",
-  hostKey: { privateKey: ownKey.privateKey, publicKey: ownKey.publicKey },
-  authorizedKeys: ["ssh-ed25519 AAAA controller", "ssh-ed25519 BBBB person"],
-  agent: {
-    sandboxId: "sbx_1",
-    sandboxName: "one",
-    controllerUrl: "wss://127.0.0.1:1",
-    controllerCertificate: "PEM",
-    secret: "s".repeat(43),
-    env: { A: "b" },
-  },
-};
-
-let root: ReturnType<typeof temporaryRoot>;
+let folder: ReturnType<typeof temporaryRoot>;
+let root: string;
+let between: CommandsBetween;
 /** Stands for sshd and for the container's init: writes a line for each SIGHUP. */
 let signalled: ChildProcess;
 
 beforeEach(async () => {
-  root = temporaryRoot();
-  for (const folder of ["etc/ssh", "etc/berth", "run"]) mkdirSync(join(root.path, folder), { recursive: true });
-  writeFileSync(join(root.path, "etc/machine-id"), `${machineId}\n`);
-  writeFileSync(join(root.path, "etc/ssh/ssh_host_ed25519_key"), bootstrapKey.privateKey, { mode: 0o600 });
-  writeFileSync(join(root.path, "etc/ssh/ssh_host_ed25519_key.pub"), bootstrapKey.publicKey);
-  const script = `trap 'echo hup >> ${join(root.path, "hups")}' HUP; echo ready; while :; do sleep 0.05; done`;
-  signalled = spawn("/bin/bash", ["-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+  folder = temporaryRoot();
+  // Nothing may depend on what a path looks like.
+  root = join(folder.path, "a root's $(folder)");
+  between = new CommandsBetween(folder.path);
+  layOutClone(root);
+  const script = `trap 'echo hup >> "$1"' HUP; echo ready; while :; do sleep 0.05; done`;
+  signalled = spawn("/bin/bash", ["-c", script, "bash", join(folder.path, "hups")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await new Promise((resolve) => signalled.stdout?.once("data", resolve));
-  for (const name of ["sshd.pid", "init.pid"]) writeFileSync(join(root.path, "run", name), `${signalled.pid}\n`);
+  for (const name of ["sshd.pid", "init.pid"]) writeFileSync(join(root, "run", name), `${signalled.pid}\n`);
 });
 
 afterEach(async () => {
   await endProgram(signalled, "SIGKILL");
-  root.remove();
+  folder.remove();
 });
 
-const read = (path: string) => readFileSync(join(root.path, path), "utf8");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+const modeOf = (path: string) => statSync(join(root, path)).mode & 0o777;
+const text = bootstrapRequestText(request);
 
-async function run(input: string): Promise<{ code: number | null; output: unknown }> {
-  const program = startProgram("bootstrap", root.path);
-  const chunks: Buffer[] = [];
-  program.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
-  program.stdin?.end(input);
-  const code = await new Promise<number | null>((resolve) => program.once("close", resolve));
-  return { code, output: JSON.parse(Buffer.concat(chunks).toString()) };
+/** Runs it in the folder; the command of this number has a mishap. */
+const run = (input: string | Uint8Array = text, number = 0, mishap: Mishap = "failed") =>
+  runBootstrap(input, { BERTH_ROOT: root, ...between.environment(number, mishap) });
+
+function expectBootstrapped(wanted: BootstrapRequest = request): void {
+  expect(read(guestPaths.hostname)).toBe(`${wanted.hostname}\n`);
+  expect(read(guestPaths.authorizedKeys)).toBe(wanted.authorizedKeys.map((key) => `${key}\n`).join(""));
+  expect(read(guestPaths.sshHostKey)).toBe(ownKey.privateKey);
+  expect(read(`${guestPaths.sshHostKey}.pub`)).toBe(`${ownKey.publicKey}\n`);
+  expect(JSON.parse(read(guestPaths.agentConfig))).toEqual({ ...wanted.agent, machineId });
+  for (const path of [guestPaths.agentConfig, guestPaths.sshHostKey]) expect(modeOf(path)).toBe(0o600);
+  for (const path of [guestPaths.authorizedKeys, guestPaths.hostname]) expect(modeOf(path)).toBe(0o644);
+  const files = readdirSync(join(root, "etc"), { recursive: true, encoding: "utf8" });
+  expect(files.filter((name) => name.endsWith(".tmp"))).toEqual([]);
 }
 
-function expectBootstrapped(): void {
-  expect(read("etc/hostname")).toBe("one\n");
-  expect(read("etc/ssh/berth_authorized_keys")).toBe("ssh-ed25519 AAAA controller\nssh-ed25519 BBBB person\n");
-  expect(read("etc/ssh/ssh_host_ed25519_key")).toBe(ownKey.privateKey);
-  expect(read("etc/ssh/ssh_host_ed25519_key.pub").trim()).toBe(ownKey.publicKey);
-  expect(JSON.parse(read("etc/berth/agent.json"))).toEqual({ ...request.agent, machineId });
-  expect(statSync(join(root.path, "etc/berth/agent.json")).mode & 0o777).toBe(0o600);
-  expect(statSync(join(root.path, "etc/ssh/ssh_host_ed25519_key")).mode & 0o777).toBe(0o600);
-  expect(readdirSync(join(root.path, "etc/ssh")).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+/** What holds at any instant: one of the two keys is there, and the agent's configuration beside its own alone. */
+function expectSafe(): void {
+  const key = read(guestPaths.sshHostKey);
+  expect([templateKey.privateKey, ownKey.privateKey]).toContain(key);
+  if (key === ownKey.privateKey) expect(read(guestPaths.authorizedKeys)).not.toContain(templateKey.publicKey);
+  if (existsSync(join(root, guestPaths.agentConfig))) expect(key).toBe(ownKey.privateKey);
 }
 
 describe("the bootstrap", () => {
-  it("makes the clone the sandbox that is meant, and the same again when repeated", async () => {
-    const expected = { machineId, hostKeyFingerprint: ownKey.fingerprint, agentVersion: "0.1.0" };
-    expect(await run(JSON.stringify(request))).toEqual({ code: 0, output: expected });
+  it("makes the clone the sandbox that is meant, and tells sshd and init", async () => {
+    expect(await run()).toEqual(done);
     expectBootstrapped();
-    await until(() => existsSync(join(root.path, "hups")));
-    expect(await run(JSON.stringify(request))).toEqual({ code: 0, output: expected });
-    expectBootstrapped();
+    await until(() => existsSync(join(folder.path, "hups")));
   });
 
-  it("may be killed at any instant, and never leaves an agent's configuration beside the bootstrap key", async () => {
-    for (let delayMs = 30; delayMs < 400; delayMs += 25) {
-      const program = startProgram("bootstrap", root.path);
-      program.stdin?.on("error", () => {});
-      program.stdin?.end(JSON.stringify(request));
-      await sleep(delayMs);
-      await endProgram(program, "SIGKILL");
-      const key = read("etc/ssh/ssh_host_ed25519_key");
-      expect([bootstrapKey.privateKey, ownKey.privateKey]).toContain(key);
-      if (existsSync(join(root.path, "etc/berth/agent.json"))) expect(key).toBe(ownKey.privateKey);
+  it("touches nothing when it is repeated, and what differs alone when it is told otherwise", async () => {
+    await run();
+    const before = stateOf(root);
+    expect(await run()).toEqual(done);
+    expect(stateOf(root)).toBe(before);
+    expect(between.calls).toEqual(["flock"]);
+    const other = { ...request, agent: { ...request.agent, secret: "t".repeat(43) } };
+    expect(await run(bootstrapRequestText(other))).toEqual(done);
+    expectBootstrapped(other);
+    expect(between.calls).toEqual(["flock", "sync", "mv", "sync"]);
+  });
+
+  it.each(mishaps)("never leaves an agent's configuration beside the bootstrap key, %s any command", async (mishap) => {
+    for (let number = 1; ; number += 1) {
+      layOutClone(root);
+      const ended = await run(text, number, mishap);
+      if (between.calls.length < number) {
+        expect(number).toBeGreaterThan(8);
+        expect(ended).toEqual(done);
+        break;
+      }
+      if (mishap === "failed") expect(ended).toEqual({ code: 1, output: { error: expect.any(String) } });
+      else expect(ended).toEqual({ code: null, output: undefined });
+      expectSafe();
+      expect(await run()).toEqual(done);
+      expectBootstrapped();
     }
-    expect((await run(JSON.stringify(request))).code).toBe(0);
-    expectBootstrapped();
   });
 
-  it("goes through again after it failed at any step outside files", async () => {
-    for (const step of ["setHostname", "reloadSsh", "giveToAgent", "startPrograms"] as const) {
-      const broken: BootstrapMachine = { ...idle, [step]: fail };
-      await expect(bootstrap(rootOf({ BERTH_ROOT: root.path }), request, broken)).rejects.toThrow("broken");
+  it("replaces what one that was killed had only begun to write", async () => {
+    for (const path of [guestPaths.sshHostKey, guestPaths.agentConfig, guestPaths.authorizedKeys]) {
+      writeFileSync(join(root, `${path}.tmp`), ownKey.privateKey.slice(0, 100), { mode: 0o666 });
     }
-    expect((await run(JSON.stringify(request))).code).toBe(0);
+    expect(await run()).toEqual(done);
+    expectBootstrapped();
+    writeFileSync(join(root, `${guestPaths.sshHostKey}.tmp`), ownKey.privateKey.slice(0, 100));
+    expect(await run()).toEqual(done);
     expectBootstrapped();
   });
 
-  it("answers a bad request with one line that says so, and changes nothing", async () => {
-    const bad = await run(JSON.stringify({ ...request, hostname: 5 }));
-    expect(bad).toEqual({ code: 1, output: { error: "the bootstrap request is not valid" } });
-    expect((await run("not JSON")).code).toBe(1);
-    expect(read("etc/ssh/ssh_host_ed25519_key")).toBe(bootstrapKey.privateKey);
-    expect(existsSync(join(root.path, "etc/berth/agent.json"))).toBe(false);
+  it("changes nothing before it has the whole request", async () => {
+    const before = stateOf(root);
+    const lineEnds = [...text.matchAll(/\n/g)].map(({ index }) => index);
+    const cuts = [0, ...lineEnds.flatMap((end) => [end - 2, end, end + 1])].filter((end) => end < text.length);
+    expect(cuts.length).toBeGreaterThan(20);
+    for (const end of cuts) {
+      const { code, output } = await run(text.slice(0, end));
+      expect([code, output]).toEqual([1, { error: expect.stringMatching(/cut short|not valid/) }]);
+    }
+    expect((await run(text.slice(0, -1))).output).toEqual({ error: "the bootstrap request is cut short" });
+    expect(stateOf(root)).toBe(before);
+    expect(between.calls).toEqual([]);
+  });
+
+  it("refuses what is not a request with one line that says so, and changes nothing", async () => {
+    const before = stateOf(root);
+    const none: readonly string[] = [
+      "not a request",
+      JSON.stringify(request),
+      text.replace("berth-bootstrap 1", "berth-bootstrap 2"),
+      text.replace("\nend\n", "\nmore\nend\n"),
+      text.replace("\nhostname one\n", "\n"),
+      ...["", "-one", "one-", "a b", "$(touch run/it)", "a;b", "ONE", "a".repeat(64)].map((name) =>
+        text.replace("hostname one", `hostname ${name}`),
+      ),
+      text.replaceAll(/^authorized-key .*\n/gm, ""),
+      text.replaceAll(/^host-key .*\n/gm, ""),
+      text.replace(/^host-key -----END.*\n/m, ""),
+      text.replace(/^host-key-public .*$/m, "host-key-public rsa"),
+      text.replace(/^agent .*$/m, "agent []"),
+    ];
+    for (const input of none) {
+      const ended = await run(input);
+      expect(ended.code).toBe(1);
+      expect(ended.output).toEqual({ error: expect.stringMatching(/^the bootstrap request is (not valid|cut short)/) });
+    }
+    expect(stateOf(root)).toBe(before);
+  });
+
+  it("takes every value as it is, whatever a shell could read into it", async () => {
+    const values = [
+      "$(id)",
+      "`id`",
+      "a\\n\\\\b",
+      "' \" *",
+      "a\nb\tc\u007f\u2028",
+      "é 日本 😀 \u0081\u0088",
+      " -n  ",
+      "%s%d",
+    ];
+    const comments = values.filter((value) => !/[\r\n]/.test(value));
+    const hostile = {
+      ...request,
+      authorizedKeys: comments.map((comment) => `ssh-ed25519 AAAA ${comment}`),
+      agent: { ...request.agent, env: Object.fromEntries(values.map((value, index) => [`V${index}`, value])) },
+    };
+    expect(await run(bootstrapRequestText(hostile))).toEqual(done);
+    expectBootstrapped(hostile);
+  });
+
+  it("is harmless several times at once", async () => {
+    const secrets = Array.from({ length: 6 }, (_, index) => String(index).repeat(43));
+    const env = { BERTH_ROOT: root, ...between.environment() };
+    const requests = secrets.map((secret) => ({ ...request, agent: { ...request.agent, secret } }));
+    const ended = await Promise.all(requests.map((one) => runBootstrap(bootstrapRequestText(one), env)));
+    expect(ended).toEqual(requests.map(() => done));
+    const { secret } = JSON.parse(read(guestPaths.agentConfig));
+    expect(secrets).toContain(secret);
+    expectBootstrapped({ ...request, agent: { ...request.agent, secret } });
+  });
+
+  it("changes nothing in a container that has no machine-id or no agent, and says so", async () => {
+    for (const id of ["", "uninitialized\n", `${machineId}0\n`, machineId.toUpperCase()]) {
+      writeFileSync(join(root, guestPaths.machineId), id);
+      expect((await run()).output).toEqual({ error: "the container has no machine-id yet" });
+    }
+    writeFileSync(join(root, guestPaths.machineId), machineId);
+    writeFileSync(join(root, guestPaths.programs, "version"), "");
+    expect((await run()).output).toEqual({ error: "the container has no agent" });
+    expect(read(guestPaths.sshHostKey)).toBe(templateKey.privateKey);
+    expect(read(guestPaths.hostname)).toBe("template\n");
+    expect(existsSync(join(root, guestPaths.agentConfig))).toBe(false);
+  });
+
+  it("says that the container's init does not run, and goes through once it does", async () => {
+    writeFileSync(join(root, "run/init.pid"), "1\n");
+    expect((await run()).output).toEqual({ error: "the container's init process is not running" });
+    writeFileSync(join(root, "run/init.pid"), `${signalled.pid}\n`);
+    expect(await run()).toEqual(done);
+    expectBootstrapped();
   });
 });
-
-describe("the container's own name in /etc/hosts", () => {
-  it("is added once, and takes the place of a former one", () => {
-    const named = withHostname("127.0.0.1\tlocalhost\n", "one");
-    expect(named).toBe("127.0.0.1\tlocalhost\n127.0.1.1\tone\n");
-    expect(withHostname(named, "one")).toBe(named);
-    expect(withHostname(named, "two")).toBe("127.0.0.1\tlocalhost\n127.0.1.1\ttwo\n");
-    expect(withHostname("", "one")).toBe("127.0.1.1\tone\n");
-    expect(withHostname("127.0.0.1 localhost", "one")).toBe("127.0.0.1 localhost\n127.0.1.1\tone\n");
-  });
-
-  it("is left to whoever has written it, and is not found in a comment or in another name", () => {
-    const written = "# --- BEGIN PVE ---\n10.0.0.7 one.lan one\n# --- END PVE ---\n";
-    expect(withHostname(written, "one")).toBe(written);
-    expect(withHostname("10.0.0.7 one.lan # one\n", "one")).toContain("127.0.1.1\tone\n");
-  });
-});
-
-describe("the agent's user", () => {
-  it("is found in /etc/passwd, where a template may give it any ids", () => {
-    const passwd = "root:x:0:0:root:/root:/bin/bash\nberth:x:1000:1001::/home/berth:/bin/bash\n";
-    expect(idsOf("berth", passwd)).toEqual({ user: 1000, group: 1001 });
-    expect(() => idsOf("bert", passwd)).toThrow("no user bert");
-  });
-});
-
-const idle: BootstrapMachine = { setHostname: done, reloadSsh: done, giveToAgent: done, startPrograms: done };
-
-async function done(): Promise<void> {}
-
-async function fail(): Promise<void> {
-  throw new Error("broken");
-}

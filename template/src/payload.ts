@@ -5,16 +5,16 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isErrno } from "@berth/base/node";
 import { guestPaths } from "@berth/protocol";
-import { bundles } from "./payload/bundles.ts";
 import { moduleParts, nativeModules } from "./payload/native-modules.ts";
+import { programFiles } from "./payload/program-files.ts";
 import { bashrc, profile } from "./payload/shell-files.ts";
 import { systemFiles } from "./payload/system-files.ts";
 
 /** Everything of Berth's own that goes into a container. */
 export interface Payload {
-  /** Folder of the agent's bundles. */
+  /** Folder of the agent's programs. */
   readonly programs: string;
-  /** Native modules that the bundles load at run time: name to the folder of the package. */
+  /** Native modules that the programs load at run time: name to the folder of the package. */
   readonly modules: Readonly<Record<string, string>>;
   /** The Node executable. */
   readonly node: string;
@@ -28,7 +28,7 @@ export interface Payload {
 
 /** Where a payload is taken from; everything has a default. */
 export interface PayloadSources {
-  /** Folder of the agent's bundles. */
+  /** Folder of the agent's programs. */
   readonly programs?: string;
   /** The Node executable. */
   readonly node?: string;
@@ -54,7 +54,7 @@ export async function findPayload(sources: PayloadSources = {}): Promise<Payload
 
 async function versionOf(parts: Omit<Payload, "version">): Promise<string> {
   const hash = createHash("sha256").update(JSON.stringify(systemFiles()));
-  for (const bundle of bundles) hash.update(await readBundle(join(parts.programs, bundle)));
+  for (const file of programFiles) hash.update(await readProgram(join(parts.programs, file)));
   const packages = [...Object.values(parts.modules), ...(parts.npm === undefined ? [] : [parts.npm])];
   for (const path of packages) hash.update(await readFile(join(path, "package.json")));
   // Half a gigabyte is not read for this: another release has another size.
@@ -76,7 +76,7 @@ async function findAgent(): Promise<string> {
   throw new PayloadMissing(`the agent's folder is nowhere above ${here}`);
 }
 
-async function readBundle(path: string): Promise<Buffer> {
+async function readProgram(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (cause) {
@@ -117,7 +117,7 @@ export async function assemblePayload(root: string, payload: Payload, user: stri
   const home = join(root, "home", user);
   const folders = [programs, home, join(root, "usr/bin"), join(root, guestPaths.workspace), join(root, "etc")];
   for (const folder of folders) await mkdir(folder, { recursive: true });
-  for (const bundle of bundles) await cp(join(payload.programs, bundle), join(programs, bundle));
+  for (const file of programFiles) await cp(join(payload.programs, file), join(programs, file));
   for (const [name, path] of Object.entries(payload.modules)) {
     const module = join(programs, "node_modules", name);
     for (const part of await moduleParts(path)) {

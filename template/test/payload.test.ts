@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { assemblePayload, findPayload, PayloadMissing, units } from "../src/index.ts";
+import { programFiles } from "../src/payload/program-files.ts";
 
 let folder: string;
 
@@ -15,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function programs(text: string): Promise<string> {
   const path = join(folder, "programs");
   await mkdir(path, { recursive: true });
-  for (const name of ["agent", "pty-host", "bootstrap"]) await writeFile(join(path, `${name}.mjs`), text);
+  for (const file of programFiles) await writeFile(join(path, file), text);
   return path;
 }
 
@@ -25,7 +26,7 @@ describe("the template's payload", () => {
     await expect(findPayload({ programs: join(folder, "none") })).rejects.toThrow(/npm run build -w @berth\/agent/);
   });
 
-  it("has another version when a bundle changes, and the same one otherwise", async () => {
+  it("has another version when a program changes, and the same one otherwise", async () => {
     const first = await findPayload({ programs: await programs("1") });
     expect((await findPayload({ programs: await programs("1") })).version).toBe(first.version);
     expect((await findPayload({ programs: await programs("2") })).version).not.toBe(first.version);

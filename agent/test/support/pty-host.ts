@@ -24,11 +24,7 @@ export function temporaryRoot(): { path: string; remove(): void } {
 }
 
 /** Starts one of the programs from its source. */
-export function startProgram(
-  name: "pty-host" | "agent" | "bootstrap",
-  root: string,
-  env: Record<string, string> = {},
-): ChildProcess {
+export function startProgram(name: "pty-host" | "agent", root: string, env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [join(import.meta.dirname, `../../src/${name}/main.ts`)], {
     env: { PATH: process.env.PATH, BERTH_ROOT: root, ...env },
     stdio: ["pipe", "pipe", process.env.BERTH_TEST_LOG ? "inherit" : "pipe"],

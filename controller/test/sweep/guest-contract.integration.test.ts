@@ -4,7 +4,13 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { Scope, systemClock } from "@berth/base";
 import { type BootstrapKeys, bundledTemplateKeys, sshKeyPair } from "@berth/base/node";
-import type { BootstrapRequest } from "@berth/protocol";
+import {
+  type BootstrapRequest,
+  bootstrapRequestText,
+  bootstrapResultSchema,
+  bootstrapSubsystem,
+  parseJson,
+} from "@berth/protocol";
 import { agentLinkPath } from "@berth/protocol/link";
 import { type ContainerRef, ProxmoxClient } from "@berth/proxmox";
 import {
@@ -15,9 +21,10 @@ import {
   subnetOf,
 } from "@berth/pve-emulator";
 import { eventually, temporaryDirectory } from "@berth/testkit";
+import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BootstrapRefused, runBootstrap } from "../../src/bootstrap/bootstrap.ts";
-import { connectSsh, HostKeyMismatch } from "../../src/bootstrap/connect.ts";
+import { runBootstrap } from "../../src/bootstrap/bootstrap.ts";
+import { connectSsh, HostKeyMismatch, type SshConnection } from "../../src/bootstrap/connect.ts";
 import { type FleetKeys, loadFleetKeys } from "../../src/fleet/keys.ts";
 import { bootGuest, guestSsh } from "./world/guest.ts";
 import { templateVmid } from "./world/places.ts";
@@ -92,11 +99,20 @@ describe.each(subjects)("%s", (_name, backend, username) => {
     await expect(connect(first.host.fingerprint, stranger.privateKey)).rejects.toThrow(/authentication/i);
   });
 
-  it("takes no request that is none, and stays as it was", async () => {
+  it("is sent no request that is none", async () => {
     const connection = await connect(first.host.fingerprint, first.client.privateKey);
     const none = { ...requestOf(keys, controllerUrl, "s".repeat(43)), authorizedKeys: ["two\nlines"] };
-    await expect(runBootstrap(connection, none)).rejects.toThrow(BootstrapRefused);
+    await expect(runBootstrap(connection, none)).rejects.toThrow(TypeError);
     connection.close();
+  });
+
+  it("takes no request that is none, or that is cut short, and stays as it was", async () => {
+    const whole = bootstrapRequestText(requestOf(keys, controllerUrl, "s".repeat(43)));
+    for (const text of ["", "not a request\n", whole.slice(0, -1), whole.replace("hostname one\n", "")]) {
+      const connection = await connect(first.host.fingerprint, first.client.privateKey);
+      expect(Value.Check(bootstrapResultSchema, parseJson(await subsystem(connection, text)))).toBe(false);
+      connection.close();
+    }
     (await connect(first.host.fingerprint, first.client.privateKey)).close();
     expect(dialled).toEqual([]);
   });
@@ -104,7 +120,7 @@ describe.each(subjects)("%s", (_name, backend, username) => {
   it("gets its own host key, takes the template's back, and has its agent dial with the secret", async () => {
     const own = keys.hostKey(sandboxId).fingerprint;
     const result = await bootstrap(first.host.fingerprint, first.client.privateKey, "a".repeat(43));
-    expect(result).toMatchObject({ hostKeyFingerprint: own, machineId: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(result.machineId).toMatch(/^[0-9a-f]{32}$/);
     await eventually(() => dialled.includes(greeting("a".repeat(43))), { timeoutMs: 20_000 });
     // The server reads its new key when it is told to, which may be a moment after the answer.
     const connection = await eventually(() => connect(own, keys.sshClient.privateKey).catch(() => undefined));
@@ -138,6 +154,22 @@ function requestOf(keys: FleetKeys, controllerUrl: string, secret: string): Boot
       env: {},
     },
   };
+}
+
+/** What the bootstrap answers to a text. */
+function subsystem({ client }: SshConnection, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    client.subsys(bootstrapSubsystem, (error, channel) => {
+      if (error) return reject(error);
+      let answer = "";
+      channel.on("data", (chunk: Buffer) => {
+        answer += chunk.toString("utf8");
+      });
+      channel.stderr.resume();
+      channel.once("close", () => resolve(answer));
+      channel.end(text);
+    });
+  });
 }
 
 /** An agents' listener that has no time for anybody, and remembers who it was: agents that are not refused come again. */

@@ -7,7 +7,7 @@ import Type, { type Static } from "typebox";
 export const guestPaths = {
   /** The agent's configuration: written by the bootstrap, and what the agent's units wait for. Mode 600, of the guest user. */
   agentConfig: "etc/berth/agent.json",
-  /** The bundles (`agent.mjs`, `pty-host.mjs`, `bootstrap.mjs`) and their native modules. */
+  /** The programs (`agent.mjs`, `pty-host.mjs`, `bootstrap.sh`), their `version`, and their native modules. */
   programs: "usr/lib/berth",
   /** Proxmox gives every clone a new one. */
   machineId: "etc/machine-id",
@@ -31,9 +31,6 @@ export const guestPaths = {
  * processes there is no such user, and everything runs as whoever runs the emulator.
  */
 export const guestUser = "berth";
-
-/** SSH subsystem of a fresh clone that runs the bootstrap: a `bootstrapRequest` in, a `bootstrapResult` out, as JSON. */
-export const bootstrapSubsystem = "berth-bootstrap";
 
 /** Raw LXC keys of a template's configuration that tell how to reach it: `lxc.environment = BERTH_SSH_PORT=2222`. */
 export const templateEnvironment = { sshPort: "BERTH_SSH_PORT", sshUser: "BERTH_SSH_USER" } as const;
@@ -64,22 +61,3 @@ export const agentConfigSchema = Type.Object(
   { additionalProperties: false },
 );
 export type AgentConfig = Static<typeof agentConfigSchema>;
-
-export const bootstrapRequestSchema = Type.Object(
-  {
-    hostname: Type.String({ maxLength: 63 }),
-    hostKey: Type.Object({ privateKey: Type.String({ maxLength: 8192 }), publicKey: Type.String({ maxLength: 1024 }) }),
-    authorizedKeys: Type.Array(Type.String({ maxLength: 2048, pattern: "^[^\\r\\n]+$" }), { maxItems: 1000 }),
-    /** The bootstrap adds the machine-id that it finds. */
-    agent: Type.Omit(agentConfigSchema, ["machineId"]),
-  },
-  { additionalProperties: false },
-);
-export type BootstrapRequest = Static<typeof bootstrapRequestSchema>;
-
-export const bootstrapResultSchema = Type.Object({
-  machineId: Type.String({ pattern: "^[0-9a-f]{32}$" }),
-  hostKeyFingerprint: Type.String({ maxLength: 128 }),
-  agentVersion: Type.String({ maxLength: 64 }),
-});
-export type BootstrapResult = Static<typeof bootstrapResultSchema>;

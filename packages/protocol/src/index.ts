@@ -1,4 +1,5 @@
 export * from "./attach.ts";
+export * from "./bootstrap.ts";
 export * from "./errors.ts";
 export * from "./guest.ts";
 export { parseJson } from "./json.ts";

@@ -14,7 +14,8 @@ beforeEach(async () => {
   directory = await temporaryDirectory();
   const programs = join(directory.path, "programs");
   await mkdir(programs);
-  for (const name of ["agent.mjs", "pty-host.mjs", "bootstrap.mjs"]) await writeFile(join(programs, name), "");
+  for (const name of ["agent.mjs", "pty-host.mjs", "bootstrap.sh", "version"])
+    await writeFile(join(programs, name), "");
   emulator = await startEmulator({ dataDir: join(directory.path, "data"), payload: { programs } });
   client = new ProxmoxClient({
     urls: [emulator.url],

@@ -2,10 +2,10 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { guestPaths } from "@berth/protocol";
 import type { Payload } from "../payload.ts";
-import { bundles } from "./bundles.ts";
 import { type Entry, inOrder, link } from "./entry.ts";
 import { moduleParts } from "./native-modules.ts";
 import { templatePaths } from "./paths.ts";
+import { programFiles } from "./program-files.ts";
 import { systemFiles } from "./system-files.ts";
 
 /**
@@ -19,8 +19,8 @@ export async function payloadEntries(payload: Payload): Promise<readonly Entry[]
 async function programEntries(payload: Payload): Promise<readonly Entry[]> {
   const entries: Entry[] = [program(payload.node, templatePaths.node), link("usr/bin/node", `/${templatePaths.node}`)];
   if (payload.claude !== undefined) entries.push(program(payload.claude, templatePaths.claude));
-  for (const bundle of bundles) {
-    entries.push(data(join(payload.programs, bundle), `${guestPaths.programs}/${bundle}`));
+  for (const file of programFiles) {
+    entries.push(data(join(payload.programs, file), `${guestPaths.programs}/${file}`));
   }
   for (const [name, folder] of Object.entries(payload.modules)) {
     const target = `${guestPaths.programs}/node_modules/${name}`;

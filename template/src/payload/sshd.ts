@@ -1,5 +1,4 @@
 import { bootstrapSubsystem, guestPaths } from "@berth/protocol";
-import { templatePaths } from "./paths.ts";
 
 /**
  * Signing in is by key alone, for every user. The name sorts first: sshd takes the first value that it reads. Debian's
@@ -28,6 +27,6 @@ ClientAliveInterval 30
 ClientAliveCountMax 4
 
 # Makes a fresh clone a sandbox of the fleet. Root's shell runs this line.
-Subsystem ${bootstrapSubsystem} NODE_COMPILE_CACHE=/${templatePaths.compiled} /${templatePaths.node} /${guestPaths.programs}/bootstrap.mjs
+Subsystem ${bootstrapSubsystem} /bin/sh /${guestPaths.programs}/bootstrap.sh
 `,
 } as const;

@@ -34,7 +34,6 @@ rm -rf /${templatePaths.compiled}
 install -d -o ${guestUser} -g ${guestUser} /${templatePaths.compiled}
 install -d -m 700 -o ${guestUser} -g ${guestUser} /${guestPaths.run}
 export NODE_COMPILE_CACHE=/${templatePaths.compiled}
-${node} ${programs}/bootstrap.mjs >/dev/null 2>&1 || true
 run_until 'serves' pty-host.mjs
 run_until 'stays silent' agent.mjs
 unset NODE_COMPILE_CACHE

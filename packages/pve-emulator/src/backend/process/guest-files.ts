@@ -125,7 +125,7 @@ async function sshdConfig(root: string, address: string): Promise<string> {
     "AcceptEnv LANG LC_* TERM COLORTERM",
     `SetEnv ${environment.join(" ")}`,
     `ForceCommand "${join(root, processPaths.session)}"`,
-    `Subsystem ${bootstrapSubsystem} "${join(root, "usr/bin/node")}" "${join(root, guestPaths.programs, "bootstrap.mjs")}"`,
+    `Subsystem ${bootstrapSubsystem} /bin/sh "${join(root, guestPaths.programs, "bootstrap.sh")}"`,
     ...(sftp ? [`Subsystem sftp ${sftp}`] : []),
     "",
   ].join("\n");

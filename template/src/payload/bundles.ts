@@ -1,2 +1,0 @@
-/** The agent's bundles, each one file. */
-export const bundles = ["agent.mjs", "pty-host.mjs", "bootstrap.mjs"] as const;
