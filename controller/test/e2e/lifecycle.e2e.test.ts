@@ -17,7 +17,7 @@ import {
 import { eventually } from "@berth/testkit";
 import Type from "typebox";
 import { Value } from "typebox/value";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeEach, describe, expect, it, onTestFailed } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 
 /** The containers of the bundled Proxmox, without the template. */
@@ -44,10 +44,19 @@ async function crashAt(berth: Berth, operation: Operation, step: string): Promis
 
 describe("a sandbox's life", () => {
   let berth: Berth;
-  beforeAll(async () => {
-    berth = await startBerth();
+  let spoiled = true;
+  // What one test has left behind when it failed is not for the next one to fail by.
+  beforeEach(async () => {
+    if (spoiled) {
+      await berth?.dispose().catch(() => {});
+      berth = await startBerth();
+    }
+    spoiled = false;
+    onTestFailed(() => {
+      spoiled = true;
+    });
   });
-  afterAll(() => berth.dispose());
+  afterAll(() => berth?.dispose());
 
   it("makes one container for a create that is repeated with the same key, one after the other and at once", async () => {
     const body = { name: "only-one" };

@@ -32,6 +32,7 @@ export {
   toolAnswer,
 } from "./messages-stub/script.ts";
 export { MessagesStub, type MessagesStubOptions, startMessagesStub } from "./messages-stub/server.ts";
+export { lastWords } from "./process/last-words.ts";
 export { type ProcessFacts, processesInGroup, processesWithEnvironment } from "./process/proc.ts";
 export { type ProcessExit, SpawnedProcess, type SpawnOptions, spawnProcess } from "./process/spawn-process.ts";
 export { Sleepers } from "./sleepers.ts";

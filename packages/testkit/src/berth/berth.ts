@@ -1,5 +1,5 @@
 import { chmod } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   Client,
   createSandbox,
@@ -19,6 +19,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { type Containers, lxcContainers, processContainers } from "./containers.ts";
 import { environmentWithoutSettings } from "./environment.ts";
 import { freePorts } from "./free-ports.ts";
+import { entrust } from "./undertaking.ts";
 
 const password = "correct horse battery staple";
 
@@ -83,7 +84,9 @@ export class Berth {
   /** Starts the controller and signs in. */
   async start(): Promise<void> {
     const [command, ...args] = this.#command;
-    this.#process = spawnProcess({ command, args, env: this.env });
+    const logFiles = [join(this.dataDir, "proxmox", "emulator.log")];
+    this.#process = spawnProcess({ command, args, env: this.env, logFiles });
+    entrust(this.#process.pid, dirname(this.dataDir), this.#process.exited);
     await this.#process.waitForLine("Berth is ready", 60_000);
     if (this.env.BERTH_ADMIN_PASSWORD === undefined || this.#token) return;
     this.#token = (

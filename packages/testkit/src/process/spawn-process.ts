@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { eventually } from "../eventually.ts";
+import { remember, type Speaker } from "./last-words.ts";
 import { processesInGroup } from "./proc.ts";
 
 export interface SpawnOptions {
@@ -11,6 +12,8 @@ export interface SpawnOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Bound of what is kept of each of stdout and stderr, the latest of it; 1 MiB by default. */
   readonly outputBytes?: number;
+  /** Files of programs that it starts, to be shown with its output when a test fails. */
+  readonly logFiles?: readonly string[];
 }
 
 /** How a process ended. */
@@ -20,14 +23,19 @@ export interface ProcessExit {
 }
 
 /** A child in a process group of its own, with its latest output. Stop it at the end of the test. */
-export class SpawnedProcess {
+export class SpawnedProcess implements Speaker {
   readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly title: string;
+  readonly logFiles: readonly string[];
   readonly #stdout: TailText;
   readonly #stderr: TailText;
   /** Resolves when the child has ended and its output is read; rejects when it could not be started. */
   readonly exited: Promise<ProcessExit>;
 
   constructor(options: SpawnOptions) {
+    this.title = [options.command, ...(options.args ?? [])].join(" ").slice(0, 200);
+    this.logFiles = options.logFiles ?? [];
+    remember(this);
     const bound = options.outputBytes ?? 1024 * 1024;
     this.#stdout = new TailText(bound);
     this.#stderr = new TailText(bound);
