@@ -1,12 +1,12 @@
 import { afterAll, describe, it } from "vitest";
 import { type FaultCase, faultCases, playFault } from "./faults.ts";
 import { flows } from "./flows.ts";
-import { KeptWorlds } from "./kept-world.ts";
 import { callsAmong, pointsOf } from "./points.ts";
 import { select, selectionOf } from "./selection.ts";
+import { worldsOfThisFile } from "./world/kept.ts";
 
 const selection = selectionOf(process.env, "SWEEP_FRACTION");
-const kept = new KeptWorlds(3);
+const kept = worldsOfThisFile();
 const cases: FaultCase[] = [];
 for (const flow of flows) {
   await kept.run(async (world) => {

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { flows } from "./flows.ts";
-import { KeptWorlds } from "./kept-world.ts";
 import { type KillCase, killCases, playKill } from "./kill.ts";
 import { pointsOf } from "./points.ts";
 import { select, selectionOf } from "./selection.ts";
+import { worldsOfThisFile } from "./world/kept.ts";
 
 const selection = selectionOf(process.env, "SWEEP_FRACTION");
-const kept = new KeptWorlds(3);
+const kept = worldsOfThisFile();
 const cases: KillCase[] = [];
 for (const flow of flows) {
   await kept.run(async (world) => {
