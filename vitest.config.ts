@@ -1,4 +1,6 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const roots = ["packages/*", "controller", "agent", "web", "template", "scripts/check", "scripts/bench"];
 const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
@@ -7,22 +9,44 @@ const onProcesses = ["lifecycle", "claude-resume", "console", "terminals", "many
   named("e2e.test").map((path) => path.replace("*.e2e", `${name}.e2e`)),
 );
 
-function endToEnd(name: string, backend: "lxc" | "process", files: { include: string[]; exclude: string[] }) {
+/** Files at once. Even on two cores two: each waits now and then, for the other's benefit. */
+const cores = availableParallelism();
+const filesAtOnce = Math.max(2, cores - 1);
+/** Files at once of which each has a whole Berth, or three: some ten processes that want their turn within seconds. */
+const berthsAtOnce = Math.max(2, Math.floor(cores / 2));
+
+/** Files that take minutes, mostly of waiting: begun first, nothing waits for them in the end. */
+const lasting = ["whole.sweep", "network.lxc", "template-faults.lxc", "template-boot.lxc", "faults.integration"];
+
+class LastingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const place = lasting.findIndex((name) => moduleId.includes(`/${name}.`));
+      return place === -1 ? lasting.length : place;
+    };
+    return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
+  }
+}
+
+/** A Berth has ports, a data directory, a network and containers of its own, so that any number can be side by side. */
+function withBerths(name: string, more: { include: string[]; exclude?: string[]; env?: Record<string, string> }) {
   return {
     test: {
       name,
-      setupFiles: ["vitest.machine.ts"],
-      ...files,
-      env: { BERTH_TEST_BACKEND: backend },
+      setupFiles: ["vitest.machine.ts", "vitest.berths.ts"],
       testTimeout: 180_000,
       hookTimeout: 180_000,
-      fileParallelism: false,
+      maxWorkers: berthsAtOnce,
+      // After all that is quick, whose times are not to be theirs.
+      sequence: { groupOrder: 1 },
+      ...more,
     },
   };
 }
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LastingFirst },
     projects: [
       {
         test: {
@@ -30,6 +54,7 @@ export default defineConfig({
           setupFiles: ["vitest.setup.ts"],
           include: roots.map((root) => `${root}/test/**/*.test.ts`),
           exclude: [...named("integration.test"), ...named("e2e.test"), "**/node_modules/**"],
+          maxWorkers: filesAtOnce,
         },
       },
       {
@@ -39,25 +64,18 @@ export default defineConfig({
           include: named("integration.test"),
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          maxWorkers: filesAtOnce,
         },
       },
       // The whole of Berth on real containers; and on processes what they make a difference to.
-      endToEnd("e2e", "lxc", { include: named("e2e.test"), exclude: named("process.e2e.test") }),
-      endToEnd("e2e-process", "process", { include: onProcesses, exclude: [] }),
-      // Hours long as a whole: only `npm run sweep` runs it.
-      ...(process.env.SWEEP_BACKEND
-        ? [
-            {
-              test: {
-                name: "sweep",
-                setupFiles: ["vitest.machine.ts"],
-                include: named("sweep"),
-                testTimeout: 300_000,
-                hookTimeout: 300_000,
-              },
-            },
-          ]
-        : []),
+      withBerths("e2e", {
+        include: named("e2e.test"),
+        exclude: named("process.e2e.test"),
+        env: { BERTH_TEST_BACKEND: "lxc" },
+      }),
+      withBerths("e2e-process", { include: onProcesses, env: { BERTH_TEST_BACKEND: "process" } }),
+      // Hours long as a whole: only `npm run sweep` runs it, and CI a share of it.
+      ...(process.env.SWEEP_BACKEND ? [withBerths("sweep", { include: named("sweep") })] : []),
     ],
   },
 });
