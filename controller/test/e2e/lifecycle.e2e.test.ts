@@ -17,7 +17,7 @@ import {
 import { eventually } from "@berth/testkit";
 import Type from "typebox";
 import { Value } from "typebox/value";
-import { afterAll, beforeEach, describe, expect, it, onTestFailed } from "vitest";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 
 /** The containers of the bundled Proxmox, without the template. */
@@ -46,7 +46,7 @@ describe("a sandbox's life", () => {
   let berth: Berth;
   let spoiled = true;
   // What one test has left behind when it failed is not for the next one to fail by.
-  beforeEach(async () => {
+  beforeEach(async ({ onTestFailed }) => {
     if (spoiled) {
       await berth?.dispose().catch(() => {});
       berth = await startBerth();
@@ -158,6 +158,9 @@ describe("a sandbox's life", () => {
     const sandbox = await berth.readySandbox({ name: "steady" });
     const processes = async () => (await berth.processesOf(sandbox)).map(({ pid }) => pid).sort();
     const before = await processes();
+    // By its own words: until it has noticed the loss it answers as ever, and what is asked for then may be cut off.
+    const starts = () => berth.process.stderr.split("Berth is ready").length;
+    const startsBefore = starts();
     const pid = (await servers[name]?.()) ?? 0;
     process.kill(pid, "SIGKILL");
     await eventually(async () => (await fetch(`${berth.url}/readyz`).catch(() => undefined))?.status !== 200, {
@@ -165,6 +168,7 @@ describe("a sandbox's life", () => {
       what: `the loss of ${name}`,
     });
     const back = async () => {
+      if (starts() === startsBefore) return false;
       const { agent, state } = await berth.client.call(getSandbox, { params: { id: sandbox.id } });
       return agent.connected && state === "ready";
     };
