@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 
 /** How long and how often to look. */
 export interface EventuallyOptions {
-  /** Bound in milliseconds; 5 s by default. */
+  /** Bound in milliseconds; 10 s by default: against what never happens, on a busy machine too. */
   timeoutMs?: number;
   /** Pause between two looks, in milliseconds; 20 by default. */
   intervalMs?: number;
@@ -18,7 +18,7 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const timeoutMs = options.timeoutMs ?? 5000;
+  const timeoutMs = options.timeoutMs ?? 10_000;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     let failure: unknown;

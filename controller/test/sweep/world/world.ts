@@ -30,8 +30,11 @@ import { templateVmid } from "./places.ts";
 import { QuietClock } from "./quiet-clock.ts";
 
 const ownerId = "usr_sweep";
-/** Longest that anything may take, in milliseconds of the world's clock and of the machine's. */
-const limits = { clockMs: 4 * 3_600_000, realMs: 100_000 } as const;
+/**
+ * Longest that anything may take, in milliseconds of the world's clock and of the machine's. It is the clock that judges:
+ * on a starved machine an hour of it, with all that is looked at in an hour, takes a hundred seconds and more.
+ */
+const limits = { clockMs: 4 * 3_600_000, realMs: 240_000 } as const;
 /** Between two looks at what is waited for: the longer it takes, the longer, within these. */
 const pollMs = { first: 100, last: 10_000 } as const;
 
