@@ -16,7 +16,10 @@ export interface ServiceState {
 
 /** Who started this program and wants to hear of it: systemd, by `Type=notify`. */
 export interface ServiceManager {
-  /** Tells something; what has not gone out yet is told together, the latest of each name. Never throws. */
+  /**
+   * Tells something; what has not gone out yet is told together, the latest of each name. A status alone may wait for
+   * what is told next, or for ten seconds. Never throws.
+   */
   tell(state: ServiceState): void;
   /**
    * Answers the manager's watchdog for as long as the work goes on: `turns` must grow, if not from each look to the next
@@ -34,6 +37,11 @@ export type SendNotification = (words: readonly string[]) => Promise<void>;
  */
 const maxSilentLooks = 12;
 const notifyTimeoutMs = 5000;
+/**
+ * How long a status waits for company, in milliseconds: a link that comes right after the start, or that comes and goes,
+ * is not worth a process each time, since many sandboxes start at once on few processors.
+ */
+const statusWaitMs = 10_000;
 
 export interface ServiceManagerOptions {
   readonly clock: Clock;
@@ -59,6 +67,8 @@ class SystemdManager implements ServiceManager {
   #pending: ServiceState | undefined;
   #sending = false;
   #failed = false;
+  /** Ends the wait of a status. */
+  #waiting: AbortController | undefined;
 
   constructor(watchdogMs: number, { clock, log, send = systemdNotify }: ServiceManagerOptions) {
     this.#watchdogMs = watchdogMs;
@@ -69,7 +79,8 @@ class SystemdManager implements ServiceManager {
 
   tell(state: ServiceState): void {
     this.#pending = { ...this.#pending, ...state };
-    if (!this.#sending) void this.#sendAll();
+    if (isUrgent(this.#pending)) this.#sendNow();
+    else if (!this.#waiting) void this.#sendLater();
   }
 
   keepAlive(turns: () => number): () => void {
@@ -93,10 +104,27 @@ class SystemdManager implements ServiceManager {
     }
   }
 
+  #sendNow(): void {
+    this.#waiting?.abort();
+    this.#waiting = undefined;
+    if (!this.#sending) void this.#sendAll();
+  }
+
+  async #sendLater(): Promise<void> {
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    await this.#clock.sleep(statusWaitMs, waiting.signal).catch(() => {});
+    if (!waiting.signal.aborted) this.#sendNow();
+  }
+
+  #due(): ServiceState | undefined {
+    return this.#waiting ? undefined : this.#pending;
+  }
+
   /** One message at a time: a child that is slow must not be overtaken, nor have many beside it. */
   async #sendAll(): Promise<void> {
     this.#sending = true;
-    for (let state = this.#pending; state; state = this.#pending) {
+    for (let state = this.#due(); state; state = this.#due()) {
       this.#pending = undefined;
       try {
         await this.#send(Object.entries(state).map(([name, value]) => `${name}=${value.replaceAll(/\s+/g, " ")}`));
@@ -108,6 +136,10 @@ class SystemdManager implements ServiceManager {
     }
     this.#sending = false;
   }
+}
+
+function isUrgent(state: ServiceState): boolean {
+  return Object.keys(state).some((name) => name !== "STATUS");
 }
 
 /** Node has no datagram sockets of Unix; systemd's own tool waits until its message was taken. */

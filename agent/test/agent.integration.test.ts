@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type AgentConfig, attachLimits } from "@berth/protocol";
@@ -91,6 +91,51 @@ describe("the agent", () => {
     await until(() => controller.events.some((event) => event.id === "t1" && event.state === "exited"));
     await link.peer.call("removeTerminal", { id: "t1" });
     expect(await link.peer.call("listTerminals", {})).toEqual([]);
+  });
+
+  it("needs no PTY host before the first terminal, waits for it then, and finds it again when it starts anew", async () => {
+    const first = start("agent");
+    const link = await controller.link();
+    expect(link.hello.terminals).toEqual([]);
+    expect(await link.peer.call("listTerminals", {})).toEqual([]);
+    expect(await link.peer.call("removeTerminal", { id: "t1" })).toBe(null);
+    await expect(link.peer.call("screen", { id: "t1" })).rejects.toMatchObject({ code: "not_found" });
+    const early = view(link, "t1");
+    await until(() => early.closed !== undefined);
+    expect(early.closed?.code).toBe("not_found");
+    const made = link.peer.call("ensureTerminal", { id: "t1", kind: "shell", ...size });
+    const late = view(link, "t1");
+    await until(() => late.closed !== undefined);
+    expect(late.closed?.code).toBe("pty_host_unavailable");
+    start("pty-host");
+    expect(await made).toMatchObject({ id: "t1", state: "running", epoch: 1 });
+    await endProgram(first);
+    start("agent");
+    expect((await controller.link(2)).hello.terminals).toMatchObject([{ id: "t1", state: "running" }]);
+  });
+
+  it("says hello only with the PTY host where terminals are known, and without it once they are all removed", async () => {
+    const host = start("pty-host");
+    const agent = start("agent");
+    const link = await controller.link();
+    await link.peer.call("ensureTerminal", { id: "t1", kind: "shell", ...size });
+    await endProgram(agent);
+    await endProgram(host);
+    // As if the registry were lost: the terminal's folder alone tells of it.
+    rmSync(join(root.path, "var/lib/berth/agent"), { recursive: true });
+    const second = start("agent");
+    const logged: string[] = [];
+    second.stderr?.on("data", (chunk) => logged.push(String(chunk)));
+    await until(() => logged.join("").includes("the PTY host cannot be reached"));
+    expect(controller.authorizations).toHaveLength(1);
+    const again = start("pty-host");
+    const known = await controller.link(2);
+    expect(known.hello.terminals).toMatchObject([{ id: "t1", state: "exited" }]);
+    await known.peer.call("removeTerminal", { id: "t1" });
+    await endProgram(second);
+    await endProgram(again);
+    start("agent");
+    expect((await controller.link(3)).hello.terminals).toEqual([]);
   });
 
   it("loses no byte of a terminal when it is killed while the terminal streams", async () => {

@@ -41,6 +41,35 @@ describe("a program under systemd", () => {
     expect(sent[1]?.words).toEqual(["STATUS=third line", "WATCHDOG=1"]);
   });
 
+  it("lets a status wait for what else there is to tell, and the latest one wins", async () => {
+    const systemd = manager(underSystemd);
+    systemd.tell({ READY: "1", STATUS: "starts" });
+    systemd.tell({ STATUS: "linked" });
+    await arrive(0);
+    expect(sent).toHaveLength(1);
+    await clock.advance(5_000);
+    systemd.tell({ STATUS: "linked again" });
+    systemd.tell({ WATCHDOG: "1" });
+    expect(sent[1]?.words).toEqual(["STATUS=linked again", "WATCHDOG=1"]);
+    await arrive(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("tells a status alone after ten seconds, however often it changes, and keeps no program from its end", async () => {
+    const systemd = manager(underSystemd);
+    for (let second = 0; second < 10; second += 1) {
+      systemd.tell({ STATUS: `status ${second}` });
+      expect(sent).toHaveLength(0);
+      await clock.advance(1_000);
+    }
+    expect(sent.map(({ words }) => words)).toEqual([["STATUS=status 9"]]);
+    await arrive(0);
+    systemd.tell({ STATUS: "no link" });
+    systemd.tell({ STOPPING: "1" });
+    expect(sent[1]?.words).toEqual(["STATUS=no link", "STOPPING=1"]);
+    expect(clock.pending).toBe(0);
+  });
+
   it("goes on when systemd cannot be told, and logs that once", async () => {
     const systemd = manager(underSystemd);
     for (let index = 0; index < 3; index += 1) {

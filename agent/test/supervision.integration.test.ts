@@ -1,8 +1,9 @@
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { killPtyHost } from "../src/agent/pty-host-watch.ts";
+import { ptyHostIdentityName } from "../src/machine.ts";
 import { FakeController } from "./support/controller.ts";
 import { NotifySocket } from "./support/notify-socket.ts";
 import { connectPtyHost, endProgram, startProgram, temporaryRoot, until } from "./support/pty-host.ts";
@@ -27,8 +28,12 @@ afterEach(async () => {
   root.remove();
 });
 
-function start(name: "agent" | "pty-host", env: Record<string, string> = {}): ChildProcess {
-  const program = startProgram(name, root.path, env);
+function start(
+  name: "agent" | "pty-host",
+  env: Record<string, string> = {},
+  starter: readonly string[] = [],
+): ChildProcess {
+  const program = startProgram(name, root.path, env, starter);
   programs.push(program);
   return program;
 }
@@ -62,27 +67,15 @@ describe.skipIf(untested !== undefined)(`under systemd (${untested ?? "its words
   /** A watchdog that wants to hear ten times a second. */
   const environment = () => ({ NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC: "300000" });
 
-  it("the PTY host tells when it serves and when it stops", async () => {
-    const host = start("pty-host", environment());
-    await until(() => systemd.words.includes("READY=1"));
-    const { link, close } = await connectPtyHost(root.path);
-    expect(await link.call("list", {})).toEqual([]);
-    await close();
-    await endProgram(host);
-    await until(() => systemd.words.includes("STOPPING=1"));
-    expect(systemd.words).not.toContain("WATCHDOG=1");
-  });
-
-  it("the agent is ready once its PTY host is, tells of its link, and answers the watchdog until it is stuck", async () => {
+  it("the agent is ready without a PTY host, tells of its link, and answers the watchdog until it is stuck", async () => {
     writeConfig(controller);
     const agent = start("agent", environment());
-    start("pty-host");
     const link = await controller.link();
     expect(systemd.words).toContain("READY=1");
     await until(() => systemd.words.includes("STATUS=linked with the controller"));
     await until(() => systemd.words.includes("WATCHDOG=1"));
     link.socket.terminate();
-    await until(() => systemd.words.filter((word) => word.startsWith("STATUS=no link")).length === 2);
+    await until(() => systemd.words.some((word) => word.startsWith("STATUS=no link")));
     agent.kill("SIGSTOP");
     const answers = () => systemd.words.filter((word) => word === "WATCHDOG=1").length;
     // What it had sent by then may still be on its way; then the watchdog's whole time passes without an answer.
@@ -98,6 +91,25 @@ describe.skipIf(untested !== undefined)(`under systemd (${untested ?? "its words
     await until(() => systemd.words.includes("WATCHDOG=1"));
     expect(systemd.words).toContain("READY=1");
     expect(systemd.words.find((word) => word.startsWith("STATUS="))).toContain("silent");
+  });
+});
+
+describe.skipIf(untested !== undefined)(`a PTY host's socket that systemd holds (${untested ?? "socket activation"})`, () => {
+  const folder = () => join(root.path, "run/berth");
+
+  it("starts the host with the first connection, and outlives it", async () => {
+    mkdirSync(folder(), { recursive: true });
+    const socket = join(folder(), "pty.sock");
+    const systemd = start("pty-host", {}, ["systemd-socket-activate", "-l", socket, `-EBERTH_ROOT=${root.path}`]);
+    await until(() => existsSync(socket));
+    const { ino } = statSync(socket);
+    expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(false);
+    const { link, close } = await connectPtyHost(root.path);
+    expect(await link.call("list", {})).toEqual([]);
+    expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(true);
+    await close();
+    await endProgram(systemd);
+    expect(statSync(socket).ino).toBe(ino);
   });
 });
 

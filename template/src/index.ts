@@ -25,4 +25,4 @@ export {
 } from "./provision/progress.ts";
 export { provisionScript } from "./provision/provision-script.ts";
 export { templateVersion } from "./template-version.ts";
-export { type Unit, unitFile, unitLink, unitPath, units } from "./units.ts";
+export { startedAtBoot, type Unit, type UnitFile, type UnitLink, unitFiles, unitLink, units } from "./units.ts";

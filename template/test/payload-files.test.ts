@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Payload, templatePaths, unitPath, units } from "../src/index.ts";
+import { type Payload, templatePaths, unitFiles, units } from "../src/index.ts";
 import { requireRoot, untested } from "./support/needs.ts";
 import { smallPayload } from "./support/small-payload.ts";
 import { describeTree } from "./support/tree.ts";
@@ -58,7 +58,7 @@ describe.skipIf(untested !== undefined)(`the payload of a container (${untested 
     const root = await newRoot("root");
     await unpackPayload(payload, root);
     for (const unit of units) {
-      expect(await readFile(join(root, unitPath(unit)), "utf8")).toContain(unit.program);
+      for (const { path, text } of unitFiles(unit)) expect(await readFile(join(root, path), "utf8")).toBe(text);
       await stat(join(root, unit.program));
     }
     for (const path of [templatePaths.node, templatePaths.claude, templatePaths.proveDocker]) {

@@ -41,10 +41,10 @@ describe("the template's payload", () => {
     expect(await readFile(join(root, "home/somebody/.bashrc"), "utf8")).toContain("etc/hostname");
   });
 
-  it("lists units after those that they want", () => {
+  it("lists units after those that they use", () => {
     const names = units.map(({ name }) => name);
-    for (const [index, { wants }] of units.entries()) {
-      expect(wants.every((wanted) => names.indexOf(wanted) >= 0 && names.indexOf(wanted) < index)).toBe(true);
+    for (const [index, { uses }] of units.entries()) {
+      expect(uses.every((used) => names.indexOf(used) >= 0 && names.indexOf(used) < index)).toBe(true);
     }
   });
 });

@@ -13,7 +13,7 @@ import {
   parseProvisionLine,
   templateFactsSchema,
   templatePaths,
-  unitPath,
+  unitFiles,
   units,
 } from "../src/index.ts";
 import { requireRoot, untested } from "./support/needs.ts";
@@ -123,7 +123,7 @@ describe.skipIf(untested !== undefined)(
           "enabled\n",
         );
       }
-      const paths = [...units.map((unit) => `/${unitPath(unit)}`), "/etc/systemd/system/berth-docker-restart.service"];
+      const paths = [...units.flatMap(unitFiles).map(({ path }) => `/${path}`), "/etc/systemd/system/berth-docker-restart.service"];
       expect(spawnSync("chroot", [root, "systemd-analyze", "verify", ...paths], { encoding: "utf8" }).stderr).toBe("");
     });
 

@@ -1,23 +1,38 @@
 import { describe, expect, it } from "vitest";
-import { unitFile, unitLink, unitPath, units } from "../src/index.ts";
+import { unitFiles, unitLink, units } from "../src/index.ts";
 
-const [ptyHost = "", agent = ""] = units.map(unitFile);
+const [ptyHost = "", socket = "", agent = ""] = units.flatMap(unitFiles).map(({ text }) => text);
 
 function values(file: string, key: string): string[] {
   return file.split("\n").flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
 }
 
 describe("the units' files", () => {
-  it("start the programs once the bootstrap has configured them, and never give up", () => {
+  it("never give a program up, and run it as the user of the terminals", () => {
     for (const file of [ptyHost, agent]) {
-      expect(values(file, "ConditionPathExists")).toEqual(["/etc/berth/agent.json"]);
-      expect(values(file, "Type")).toEqual(["notify"]);
       expect(values(file, "Restart")).toEqual(["always"]);
       expect(values(file, "StartLimitIntervalSec")).toEqual(["0"]);
       expect(values(file, "User")).toEqual(["berth"]);
     }
-    expect(values(agent, "After")).toEqual(["berth-pty-host.service network.target"]);
+    expect(values(socket, "TriggerLimitIntervalSec")).toEqual(["0"]);
+  });
+
+  it("start the agent once the bootstrap has configured it, and it tells when it is ready", () => {
+    expect(values(agent, "ConditionPathExists")).toEqual(["/etc/berth/agent.json"]);
+    expect(values(agent, "Type")).toEqual(["notify"]);
     expect(values(agent, "ExecStart")).toEqual(["/usr/lib/berth/node/bin/node /usr/lib/berth/agent.mjs"]);
+  });
+
+  it("start the host with the first connection to its socket, which is the user's alone", () => {
+    expect(values(ptyHost, "WantedBy")).toEqual([]);
+    // A start that a condition refused would be repeated without an end for whoever waits at the socket.
+    expect(ptyHost).not.toMatch(/^(Condition|Assert)/m);
+    expect(values(socket, "ListenStream")).toEqual(["/run/berth/pty.sock"]);
+    expect(values(socket, "SocketUser")).toEqual(["berth"]);
+    expect(values(socket, "SocketMode")).toEqual(["0600"]);
+    expect(values(agent, "Wants")).toEqual(["berth-pty-host.socket"]);
+    // The agent stops first: it must not tell of terminals that end with the container.
+    expect(values(agent, "After")).toEqual(["berth-pty-host.socket berth-pty-host.service network.target"]);
   });
 
   it("narrow nothing of what the programs in the terminals may do", () => {
@@ -35,13 +50,20 @@ describe("the units' files", () => {
   });
 
   it("lie where systemd looks, and are started at each boot", () => {
-    expect(units.map(unitPath)).toEqual([
+    expect(units.flatMap(unitFiles).map(({ path }) => path)).toEqual([
       "etc/systemd/system/berth-pty-host.service",
+      "etc/systemd/system/berth-pty-host.socket",
       "etc/systemd/system/berth-agent.service",
     ]);
-    expect(units.map(unitLink)[1]).toEqual({
-      path: "etc/systemd/system/multi-user.target.wants/berth-agent.service",
-      target: "/etc/systemd/system/berth-agent.service",
-    });
+    expect(units.map(unitLink)).toEqual([
+      {
+        path: "etc/systemd/system/sockets.target.wants/berth-pty-host.socket",
+        target: "/etc/systemd/system/berth-pty-host.socket",
+      },
+      {
+        path: "etc/systemd/system/multi-user.target.wants/berth-agent.service",
+        target: "/etc/systemd/system/berth-agent.service",
+      },
+    ]);
   });
 });

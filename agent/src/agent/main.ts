@@ -84,34 +84,35 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
       agentVersion,
       bootId: await bootId(root),
       machineId,
-      terminals: await ptyHost.call("list", {}),
+      terminals: await terminals.list(),
     }),
     onWelcome: ({ env }) => replaceEnvironment(env),
     onOpen: (channel, kind, params) => openChannel(ptyHost, channel, kind, params),
     onLink: (linked) => manager.tell({ STATUS: linked ? linkedStatus : unlinkedStatus }),
   });
 
-  const ready = Promise.withResolvers<void>();
   const serving = ptyHost.run(async () => {
     await terminals.resumeLost();
-    ready.resolve();
     for (const status of await ptyHost.call("list", {})) controller.tellTerminal(status);
   }, signal);
-  signal.addEventListener("abort", () => ready.resolve(), { once: true });
-  const ask = () => ptyHost.call("list", {});
+  const ask = async () => ptyHost.wanted && ptyHost.call("list", {});
   const watching = watchPtyHost({ ask, kill: () => killPtyHost(run), clock: systemClock, log }, signal);
-  // Without its PTY host the agent would tell the controller that there are no terminals.
-  await ready.promise;
-  if (!signal.aborted) manager.tell({ READY: "1", STATUS: unlinkedStatus });
+  // Without the PTY host of the terminals that there are, the agent would tell the controller that there are none.
+  if (await terminals.areKnown()) await ptyHost.want();
+  if (!signal.aborted) manager.tell({ READY: "1", STATUS: firstStatus });
   const stopAnswering = manager.keepAlive(() => controller.turns);
   await Promise.all([serving, watching, controller.run(signal)]);
   stopAnswering();
 }
 
+const firstStatus = "links with the controller";
 const linkedStatus = "linked with the controller";
 const unlinkedStatus = "no link with the controller; it is tried again and again";
 
-/** Joins a viewer's channel to the PTY host, which checks the parameters. */
+/**
+ * Joins a viewer's channel to the PTY host, which checks the parameters. While no host was wanted there is no terminal;
+ * one that is just starting is found by the viewer's next attempt.
+ */
 function openChannel(ptyHost: PtyHostLink, channel: Channel, kind: string, params: unknown): void {
   if (kind !== terminalChannelKind) {
     channel.close({ code: "invalid_request", detail: "no such kind of channel" });
@@ -119,6 +120,7 @@ function openChannel(ptyHost: PtyHostLink, channel: Channel, kind: string, param
   }
   const inner = ptyHost.open(kind, params);
   if (inner) relay(channel, inner);
+  else if (!ptyHost.wanted) channel.close({ code: "not_found", detail: "there is no such terminal" });
   else channel.close({ code: "pty_host_unavailable", detail: "the PTY host is not running" });
 }
 

@@ -31,47 +31,102 @@ interface Connection {
   readonly closed: Promise<void>;
 }
 
-/** The agent's side of the PTY host's socket. */
+/**
+ * Looks, a second each, that a host is given to start: fewer than the ten seconds of a controller's call, which so hears
+ * why. Not a time, since that of a container which is frozen goes on.
+ */
+const startLooks = 9;
+const startLookMs = 1_000;
+
+/**
+ * The agent's side of the PTY host's socket. Nothing connects until somebody wants the host, since to connect is what
+ * starts it.
+ */
 export class PtyHostLink {
   readonly #options: PtyHostLinkOptions;
+  readonly #asked = Promise.withResolvers<void>();
+  #wanted = false;
+  #inOrder = Promise.withResolvers<void>();
   #connection: Connection | undefined;
 
   constructor(options: PtyHostLinkOptions) {
     this.#options = options;
   }
 
-  get connected(): boolean {
-    return this.#connection !== undefined;
+  /** Whether the host has been asked for, from then on for good. */
+  get wanted(): boolean {
+    return this.#wanted;
   }
 
-  /** Keeps a connection until aborted. `onConnected` runs after each new one, which is given up if it rejects. */
+  /** Asks for the host. Resolves while `onConnected` has brought it in order, and when `run` has ended. */
+  want(): Promise<void> {
+    this.#wanted = true;
+    this.#asked.resolve();
+    return this.#inOrder.promise;
+  }
+
+  /** Asks for the host and waits until it is in order. Rejects with `CallFailure` if it does not start. */
+  async started(): Promise<void> {
+    let started = false;
+    const inOrder = this.want().then(() => {
+      started = true;
+    });
+    for (let look = 0; look < startLooks; look += 1) {
+      const ended = new AbortController();
+      await Promise.race([inOrder, this.#options.clock.sleep(startLookMs, ended.signal).catch(() => {})]);
+      ended.abort();
+      if (started) return;
+    }
+    throw new CallFailure("pty_host_unavailable", `the PTY host has not started within ${startLooks} seconds`);
+  }
+
+  /**
+   * Keeps a connection, from when the host is first wanted until aborted. `onConnected` runs after each new one, which is
+   * given up if it rejects.
+   */
   async run(onConnected: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#asked.resolve(), { once: true });
+    if (!signal.aborted) await this.#asked.promise;
+    await this.#keep(onConnected, signal);
+    this.#inOrder.resolve();
+  }
+
+  async #keep(onConnected: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
-        const connection = await this.#connect();
-        this.#connection = connection;
-        const stop = () => connection.socket.destroy();
-        signal.addEventListener("abort", stop, { once: true });
-        await onConnected().then(
-          () => {
-            attempt = 0;
-          },
-          (error: unknown) => {
-            // A host that does not answer accepts connections all the same: the next one may find it awake.
-            if (!signal.aborted) log.error("terminals are not in order", { reason: errorText(error) });
-            stop();
-          },
-        );
-        await connection.closed;
-        signal.removeEventListener("abort", stop);
-        this.#connection = undefined;
-        if (!signal.aborted) log.warn("the PTY host has gone");
+        if (await this.#serve(onConnected, signal)) attempt = 0;
       } catch (error) {
         if (attempt === 10) log.warn("the PTY host cannot be reached", { reason: errorText(error) });
       }
       await clock.sleep(backoffMs(attempt, { firstMs: 10, maxMs: 1000 }), signal).catch(() => {});
     }
+  }
+
+  /** One connection, from the dial to its end; answers whether it came in order. */
+  async #serve(onConnected: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    const { log } = this.#options;
+    const connection = await this.#connect();
+    this.#connection = connection;
+    const stop = () => connection.socket.destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    const inOrder = await onConnected().then(
+      () => true,
+      (error: unknown) => {
+        // A host that does not answer is connected to all the same: the next connection may find it awake.
+        if (!signal.aborted) log.error("terminals are not in order", { reason: errorText(error) });
+        stop();
+        return false;
+      },
+    );
+    if (inOrder) this.#inOrder.resolve();
+    await connection.closed;
+    signal.removeEventListener("abort", stop);
+    this.#connection = undefined;
+    // Whoever waited through a connection that did not come in order goes on waiting.
+    if (inOrder) this.#inOrder = Promise.withResolvers<void>();
+    if (!signal.aborted) log.warn("the PTY host has gone");
+    return inOrder;
   }
 
   /** Calls the PTY host. Rejects with `CallFailure`, code `pty_host_unavailable`, while there is none. */

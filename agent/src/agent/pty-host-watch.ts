@@ -13,7 +13,7 @@ const lookMs = 10_000;
 const maxSilentLooks = 12;
 
 export interface PtyHostWatchOptions {
-  /** Any call of the PTY host; rejects when it does not answer in time. */
+  /** Any call of the PTY host; rejects when it does not answer in time. Resolves, too, while none is wanted. */
   ask(): Promise<unknown>;
   /** Ends the PTY host for its supervisor to start it anew; answers whether one runs. */
   kill(): Promise<boolean>;

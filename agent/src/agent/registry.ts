@@ -35,6 +35,11 @@ export class TerminalRegistry {
     this.#terminals = new Map(Value.Check(fileSchema, file) ? Object.entries(file.terminals) : []);
   }
 
+  /** Whether it knows no terminal at all. */
+  get isEmpty(): boolean {
+    return this.#terminals.size === 0;
+  }
+
   get(id: string): TerminalRecord | undefined {
     return this.#terminals.get(id);
   }

@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { SerialQueue } from "@berth/base";
+import { isErrno } from "@berth/base/node";
 import type { AgentConfig, Environment, TerminalStatus } from "@berth/protocol";
 import { type agentInterface, CallFailure, type Handlers } from "@berth/protocol/link";
 import type { Static } from "typebox";
@@ -14,14 +15,17 @@ type EnsureParams = Static<(typeof agentInterface.methods.ensureTerminal)["param
 
 export interface TerminalsOptions {
   root: Root;
-  ptyHost: Pick<PtyHostLink, "call">;
+  ptyHost: Pick<PtyHostLink, "call" | "started" | "wanted">;
   registry: TerminalRegistry;
   log: Log;
   /** The configuration now: its environment may be replaced while the agent runs. */
   config(): AgentConfig;
 }
 
-/** What the terminals of the sandbox run: made on the controller's word, and resumed after the container stopped. */
+/**
+ * What the terminals of the sandbox run: made on the controller's word, and resumed after the container stopped. The
+ * first of them is what the PTY host is started for.
+ */
 export class Terminals {
   readonly #options: TerminalsOptions;
   readonly #changes = new SerialQueue();
@@ -32,15 +36,32 @@ export class Terminals {
 
   /** The calls of `agentInterface` that are about terminals. */
   get handlers(): Omit<Handlers<typeof agentInterface>, "setEnvironment"> {
-    const { ptyHost } = this.#options;
     return {
-      listTerminals: () => ptyHost.call("list", {}),
-      ensureTerminal: (params) => this.#changes.run(() => this.#ensure(params)),
+      listTerminals: () => this.list(),
+      ensureTerminal: async (params) => {
+        // Not in the queue, where what brings a host in order waits, too.
+        await this.#options.ptyHost.started();
+        return this.#changes.run(() => this.#ensure(params));
+      },
       removeTerminal: ({ id }) => this.#changes.run(() => this.#remove(id)),
-      input: (params) => ptyHost.call("input", params),
-      resize: (params) => ptyHost.call("resize", params),
-      screen: (params) => ptyHost.call("screen", params),
+      input: (params) => this.#call("input", params),
+      resize: (params) => this.#call("resize", params),
+      screen: (params) => this.#call("screen", params),
     };
+  }
+
+  /** All terminals. Where none are known there are none, and no PTY host is asked. */
+  async list(): Promise<TerminalStatus[]> {
+    return (await this.areKnown()) ? this.#options.ptyHost.call("list", {}) : [];
+  }
+
+  /**
+   * Whether there are terminals, running or ended. The registry has each before its host hears of it; and should the
+   * registry be lost, the host has a folder for each on disk.
+   */
+  async areKnown(): Promise<boolean> {
+    const { registry, root } = this.#options;
+    return !registry.isEmpty || (await hasEntries(guestPath(root, "terminals")));
   }
 
   /**
@@ -71,10 +92,16 @@ export class Terminals {
   }
 
   async #remove(id: string): Promise<null> {
-    await this.#options.ptyHost.call("remove", { id });
+    if (await this.areKnown()) await this.#options.ptyHost.call("remove", { id });
     await this.#options.registry.delete(id);
     return null;
   }
+
+  readonly #call: PtyHostLink["call"] = (name, params) => {
+    const { ptyHost } = this.#options;
+    if (ptyHost.wanted) return ptyHost.call(name, params);
+    return Promise.reject(new CallFailure("not_found", "there is no such terminal"));
+  };
 
   async #start(
     id: string,
@@ -106,5 +133,14 @@ export class Terminals {
         return record.argv;
       }
     }
+  }
+}
+
+async function hasEntries(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder)).length > 0;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
   }
 }

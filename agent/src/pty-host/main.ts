@@ -1,20 +1,17 @@
 import { join } from "node:path";
-import { systemClock } from "@berth/base";
 import { identifyProcess, writeFileAtomic } from "@berth/base/node";
 import { createLog, errorText } from "../log.ts";
 import { bootId, ptyHostIdentityName } from "../machine.ts";
 import { guestPath, nameProcess, rootOf } from "../root.ts";
-import { serviceManager } from "../service-manager.ts";
 import { PtyHost } from "./host.ts";
 import { spawnPty } from "./pty.ts";
-import { HostAlreadyRuns, lockFolder, serve } from "./server.ts";
+import { HostAlreadyRuns, inheritedSocket, lockFolder, serve } from "./server.ts";
 
 const log = createLog("pty-host");
 
 async function main(): Promise<void> {
   const root = rootOf(process.env);
   nameProcess(root, "berth-pty-host");
-  const manager = serviceManager(process.env, { clock: systemClock, log });
   const run = guestPath(root, "run");
   // First, since a second host must not touch the first one's files.
   await lockFolder(run);
@@ -27,12 +24,10 @@ async function main(): Promise<void> {
     bootId: await bootId(root),
   });
   await host.load();
-  const stopServing = await serve(host, run, log);
-  manager.tell({ READY: "1", STATUS: "serves the terminals" });
+  const stopServing = await serve(host, run, log, inheritedSocket(process.env));
   log.info("the PTY host serves", { pid: process.pid });
   const stop = async (signal: string) => {
     log.info("the PTY host ends its terminals", { signal });
-    manager.tell({ STOPPING: "1" });
     await stopServing();
     await host.end();
     process.exit(0);

@@ -26,7 +26,7 @@ export async function lockFolder(folder: string): Promise<Server> {
     .digest("hex");
   const lock = createServer((socket) => socket.destroy());
   try {
-    await listen(lock, `\0berth-pty-host-${name}`);
+    await listen(lock, { path: `\0berth-pty-host-${name}` });
   } catch (error) {
     if (isErrno(error, "EADDRINUSE")) throw new HostAlreadyRuns("another PTY host serves this container");
     throw error;
@@ -35,12 +35,24 @@ export async function lockFolder(folder: string): Promise<Server> {
 }
 
 /**
- * Serves a host on the socket of a folder that this process has locked, and takes over the socket of a dead host.
- * Enters the folder, since a socket's path may have 107 bytes at most.
+ * The socket that systemd listens on for this process, by sd_listen_fds(3); undefined where nobody does. It outlives the
+ * process, and whoever connects while there is none waits in it for the next one.
  */
-export async function serve(host: PtyHost, folder: string, log: Log): Promise<() => Promise<void>> {
-  process.chdir(folder);
-  await rm(socketName, { force: true });
+export function inheritedSocket(environment: Readonly<Record<string, string | undefined>>): number | undefined {
+  const isOurs = environment.LISTEN_PID === String(process.pid) && environment.LISTEN_FDS === "1";
+  return isOurs ? 3 : undefined;
+}
+
+/**
+ * Serves a host on the socket of a folder that this process has locked: on `inherited`, which listens there already, or
+ * on one of its own that takes the place of a dead host's. Answers how to stop.
+ */
+export async function serve(
+  host: PtyHost,
+  folder: string,
+  log: Log,
+  inherited?: number,
+): Promise<() => Promise<void>> {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
     if (connections.size >= limits.maxConnections) {
@@ -51,12 +63,8 @@ export async function serve(host: PtyHost, folder: string, log: Log): Promise<()
     socket.on("close", () => connections.delete(socket));
     serveConnection(host, socket, log);
   });
-  // No other user may connect, not even before the mode is set.
-  const mask = process.umask(0o177);
-  const listening = listen(server, socketName);
-  process.umask(mask);
-  await listening;
-  await chmod(socketName, 0o600);
+  if (inherited === undefined) await listenInFolder(server, folder);
+  else await listen(server, { fd: inherited });
   return async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of connections) socket.destroy();
@@ -100,10 +108,22 @@ function serveConnection(host: PtyHost, socket: Socket, log: Log): void {
   });
 }
 
+/** Enters the folder, since a socket's path may have 107 bytes at most. */
+async function listenInFolder(server: Server, folder: string): Promise<void> {
+  process.chdir(folder);
+  await rm(socketName, { force: true });
+  // No other user may connect, not even before the mode is set.
+  const mask = process.umask(0o177);
+  const listening = listen(server, { path: socketName });
+  process.umask(mask);
+  await listening;
+  await chmod(socketName, 0o600);
+}
+
 /** Resolves once the server listens. */
-function listen(server: Server, path: string): Promise<void> {
+function listen(server: Server, where: { path: string } | { fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ path }, () => resolve());
+    server.listen(where, () => resolve());
   });
 }

@@ -23,9 +23,16 @@ export function temporaryRoot(): { path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Starts one of the programs from its source. */
-export function startProgram(name: "pty-host" | "agent", root: string, env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, [join(import.meta.dirname, `../../src/${name}/main.ts`)], {
+/** Starts one of the programs from its source, by way of `starter` if that is given. */
+export function startProgram(
+  name: "pty-host" | "agent",
+  root: string,
+  env: Record<string, string> = {},
+  starter: readonly string[] = [],
+): ChildProcess {
+  const command = [...starter, process.execPath, join(import.meta.dirname, `../../src/${name}/main.ts`)];
+  const [file = "", ...args] = command;
+  return spawn(file, args, {
     env: { PATH: process.env.PATH, BERTH_ROOT: root, ...env },
     stdio: ["pipe", "pipe", process.env.BERTH_TEST_LOG ? "inherit" : "pipe"],
   });
@@ -48,6 +55,7 @@ export async function connectPtyHost(
   const link = new PtyHostLink({ path: join(root, "run/berth/pty.sock"), clock: systemClock, log: silent, onTerminal });
   const connected = Promise.withResolvers<void>();
   const running = link.run(async () => connected.resolve(), ended.signal);
+  void link.want();
   await connected.promise;
   const close = async () => {
     ended.abort();

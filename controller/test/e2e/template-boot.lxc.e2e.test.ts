@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  deleteTerminal,
   getTerminal,
   guestPaths,
+  listTerminals,
   parseJson,
   type Sandbox,
   type Terminal,
@@ -67,15 +69,51 @@ describe("clones of template 150 with systemd", () => {
     return id;
   };
 
-  it("have an agent and a PTY host that systemd knows to be ready", async () => {
+  const hostIs = async (sandbox: Sandbox) => unitProperty(ssh, sandbox, "berth-pty-host", "ActiveState");
+  const says = (sandbox: Sandbox, text: string) =>
+    eventually(async () => (await unitProperty(ssh, sandbox, "berth-agent", "StatusText")).startsWith(text), {
+      timeoutMs: 20_000,
+      what: `the status "${text}"`,
+    });
+
+  /** Reboots a sandbox from within; resolves when its agent runs again. */
+  const rebooted = async (sandbox: Sandbox) => {
+    const boots = "sudo journalctl --list-boots --no-pager | wc -l";
+    const count = Number(await ssh.run(sandbox, boots));
+    await ssh.attempt(sandbox, "sudo systemctl reboot");
+    await untilRuns(ssh, sandbox, `test $(${boots}) -gt ${count} && systemctl is-active berth-agent`);
+  };
+
+  it("have an agent that systemd knows to be ready, and no PTY host before their first terminal", async () => {
     for (const sandbox of [one, two]) {
       expect(sandbox).toMatchObject({ state: "ready", agent: { connected: true } });
-      for (const unit of ["berth-agent", "berth-pty-host"]) {
+      for (const unit of ["berth-agent.service", "berth-pty-host.socket"])
         expect(await unitProperty(ssh, sandbox, unit, "ActiveState")).toBe("active");
+      await says(sandbox, "linked with the controller");
+      expect(await hostIs(sandbox)).toBe("inactive");
+      await shell(sandbox);
+      expect(await hostIs(sandbox)).toBe("active");
+      for (const unit of ["berth-agent", "berth-pty-host"])
         expect(await unitProperty(ssh, sandbox, unit, "NRestarts")).toBe("0");
-      }
-      expect(await unitProperty(ssh, sandbox, "berth-agent", "StatusText")).toBe("linked with the controller");
+      expect(await ssh.run(sandbox, "stat -c '%a %U' /run/berth /run/berth/pty.sock")).toBe("700 berth\n600 berth");
       expect(await ssh.run(sandbox, "systemctl --failed --plain --no-legend | cat")).toBe("");
+    }
+  });
+
+  it("hand a terminal's program nothing of the PTY host's but its terminal", async () => {
+    const { id } = await berth.openTerminal(one.id, { kind: "shell", ...size });
+    await type(id, "clear; echo sockets: $(ls -l /proc/$$/fd | grep -c socket:), words: $(env | grep -c LISTEN)");
+    await shows(id, /^sockets: 0, words: 0$/m);
+  });
+
+  it("have their PTY host again at once, with every terminal's last screen, however it ended", async () => {
+    const endings = ["sudo systemctl kill --signal KILL berth-pty-host", "sudo systemctl stop berth-pty-host"];
+    for (const ending of endings) {
+      const id = await shell(two);
+      await ssh.run(two, ending);
+      await inState(id, "exited", 1);
+      expect(await hostIs(two)).toBe("active");
+      expect(await screen(id)).toMatch(/^pid=\d+$/m);
     }
   });
 
@@ -161,20 +199,15 @@ describe("clones of template 150 with systemd", () => {
   });
 
   it("fall silent where the machine-id says that they are a copy, and speak again as themselves", async () => {
-    const says = (text: string) =>
-      eventually(async () => (await unitProperty(ssh, two, "berth-agent", "StatusText")).startsWith(text), {
-        timeoutMs: 20_000,
-        what: `the status "${text}"`,
-      });
     const machineId = `/${guestPaths.machineId}`;
     const become = (id: string) =>
       ssh.run(two, `echo ${id} | sudo tee ${machineId} && sudo systemctl restart berth-agent`);
     const own = await ssh.run(two, `cat ${machineId}`);
     await become("c".repeat(32));
-    await says("silent");
+    await says(two, "silent");
     expect(await unitProperty(ssh, two, "berth-agent", "ActiveState")).toBe("active");
     await become(own);
-    await says("linked");
+    await says(two, "linked");
   });
 
   it("come back by themselves from a reboot: Claude goes on with its conversation, and a shell has ended", async () => {
@@ -183,12 +216,8 @@ describe("clones of template 150 with systemd", () => {
     await type(claude.id, "say the first answer");
     await shows(claude.id, /●\s+the first answer/);
     const bash = await shell(one);
-    const boots = "sudo journalctl --list-boots --no-pager | wc -l";
-    const count = Number(await ssh.run(one, boots));
 
-    await ssh.attempt(one, "sudo systemctl reboot");
-    await untilRuns(ssh, one, `test $(${boots}) -gt ${count} && systemctl is-active berth-agent berth-pty-host`);
-
+    await rebooted(one);
     await inState(claude.id, "running", 2);
     await shows(claude.id, /the first answer[\s\S]*^\s*❯/m);
     await type(claude.id, "say the second answer");
@@ -196,5 +225,16 @@ describe("clones of template 150 with systemd", () => {
     expect(JSON.stringify(stub.requests.findLast(({ tools }) => tools.length > 0)?.body)).toContain("the first answer");
     expect((await inState(bash, "exited", 1)).exit).toEqual({ code: null, signal: null });
     expect(await screen(bash)).toMatch(/^pid=\d+$/m);
+    expect(await hostIs(one)).toBe("active");
+  }, 120_000);
+
+  it("have no PTY host after a reboot when their terminals were removed before", async () => {
+    await shell(two);
+    const { items } = await berth.client.call(listTerminals, { params: { id: two.id }, query: {} });
+    for (const { id } of items) await berth.client.call(deleteTerminal, { params: { id } });
+    await rebooted(two);
+    expect(await hostIs(two)).toBe("inactive");
+    await shell(two);
+    expect(await hostIs(two)).toBe("active");
   }, 120_000);
 });

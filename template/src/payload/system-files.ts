@@ -1,5 +1,5 @@
 import { guestPaths, guestUser } from "@berth/protocol";
-import { unitFile, unitLink, unitPath, units } from "../units.ts";
+import { startedAtBoot, unitFiles, unitLink, units } from "../units.ts";
 import { dockerFiles } from "./docker-files.ts";
 import { type Entry, link, textFile } from "./entry.ts";
 import { bashrc, pathProfile, profile } from "./shell-files.ts";
@@ -80,7 +80,7 @@ function presets(): string {
   const off = ["ssh.socket", "docker.service", "containerd.service"];
   return [
     "# What a sandbox starts by itself.",
-    ...[...units.map(({ name }) => `${name}.service`), ...on].map((name) => `enable ${name}`),
+    ...[...units.map(startedAtBoot), ...on].map((name) => `enable ${name}`),
     ...off.map((name) => `disable ${name}`),
     "",
   ].join("\n");
@@ -88,7 +88,7 @@ function presets(): string {
 
 function unitEntries(unit: (typeof units)[number]): readonly Entry[] {
   const { path, target } = unitLink(unit);
-  return [textFile(unitPath(unit), unitFile(unit)), link(path, target)];
+  return [...unitFiles(unit).map((file) => textFile(file.path, file.text)), link(path, target)];
 }
 
 /**

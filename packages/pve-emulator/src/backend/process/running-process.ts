@@ -80,6 +80,7 @@ function initProgram(): string {
   return fileURLToPath(new URL(`./init${extension}`, import.meta.url));
 }
 
+/** sshd and all programs of Berth's: nobody here listens for the one that systemd would start by its socket. */
 function services(root: string, sshd: string): string[] {
   const own = [";", "sshd", "", sshd, "-D", "-e", "-f", join(root, processPaths.sshdConfig)];
   const unit = ({ name, condition, program }: Unit) => {
