@@ -94,24 +94,27 @@ describe.skipIf(untested !== undefined)(`under systemd (${untested ?? "its words
   });
 });
 
-describe.skipIf(untested !== undefined)(`a PTY host's socket that systemd holds (${untested ?? "socket activation"})`, () => {
-  const folder = () => join(root.path, "run/berth");
+describe.skipIf(untested !== undefined)(
+  `a PTY host's socket that systemd holds (${untested ?? "socket activation"})`,
+  () => {
+    const folder = () => join(root.path, "run/berth");
 
-  it("starts the host with the first connection, and outlives it", async () => {
-    mkdirSync(folder(), { recursive: true });
-    const socket = join(folder(), "pty.sock");
-    const systemd = start("pty-host", {}, ["systemd-socket-activate", "-l", socket, `-EBERTH_ROOT=${root.path}`]);
-    await until(() => existsSync(socket));
-    const { ino } = statSync(socket);
-    expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(false);
-    const { link, close } = await connectPtyHost(root.path);
-    expect(await link.call("list", {})).toEqual([]);
-    expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(true);
-    await close();
-    await endProgram(systemd);
-    expect(statSync(socket).ino).toBe(ino);
-  });
-});
+    it("starts the host with the first connection, and outlives it", async () => {
+      mkdirSync(folder(), { recursive: true });
+      const socket = join(folder(), "pty.sock");
+      const systemd = start("pty-host", {}, ["systemd-socket-activate", "-l", socket, `-EBERTH_ROOT=${root.path}`]);
+      await until(() => existsSync(socket));
+      const { ino } = statSync(socket);
+      expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(false);
+      const { link, close } = await connectPtyHost(root.path);
+      expect(await link.call("list", {})).toEqual([]);
+      expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(true);
+      await close();
+      await endProgram(systemd);
+      expect(statSync(socket).ino).toBe(ino);
+    });
+  },
+);
 
 describe("a PTY host that is stuck", () => {
   it("can be killed by the agent, even stopped", async () => {

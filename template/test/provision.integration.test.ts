@@ -123,7 +123,10 @@ describe.skipIf(untested !== undefined)(
           "enabled\n",
         );
       }
-      const paths = [...units.flatMap(unitFiles).map(({ path }) => `/${path}`), "/etc/systemd/system/berth-docker-restart.service"];
+      const paths = [
+        ...units.flatMap(unitFiles).map(({ path }) => `/${path}`),
+        "/etc/systemd/system/berth-docker-restart.service",
+      ];
       expect(spawnSync("chroot", [root, "systemd-analyze", "verify", ...paths], { encoding: "utf8" }).stderr).toBe("");
     });
 

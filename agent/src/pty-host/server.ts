@@ -47,12 +47,7 @@ export function inheritedSocket(environment: Readonly<Record<string, string | un
  * Serves a host on the socket of a folder that this process has locked: on `inherited`, which listens there already, or
  * on one of its own that takes the place of a dead host's. Answers how to stop.
  */
-export async function serve(
-  host: PtyHost,
-  folder: string,
-  log: Log,
-  inherited?: number,
-): Promise<() => Promise<void>> {
+export async function serve(host: PtyHost, folder: string, log: Log, inherited?: number): Promise<() => Promise<void>> {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
     if (connections.size >= limits.maxConnections) {

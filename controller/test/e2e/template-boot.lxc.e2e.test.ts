@@ -234,6 +234,21 @@ describe("clones of template 150 with systemd", () => {
     for (const { id } of items) await berth.client.call(deleteTerminal, { params: { id } });
     await rebooted(two);
     expect(await hostIs(two)).toBe("inactive");
+  }, 120_000);
+
+  it("say why a terminal cannot be made while the PTY host does not start, and have the next one when it does", async () => {
+    const program = `/${guestPaths.programs}/pty-host.mjs`;
+    await ssh.run(two, `sudo mv ${program} ${program}.away && sudo systemctl stop berth-pty-host`);
+    const { id } = await berth.openTerminal(two.id, { kind: "shell", ...size });
+    expect((await inState(id, "exited", 1)).title).toBe("the PTY host has not started within 9 seconds");
+    // It was tried again for each of the agent's connections, which come at most once a second by then.
+    const tries = await ssh.run(
+      two,
+      "sudo journalctl --boot --unit berth-pty-host --no-pager | grep -c 'Main process exited'",
+    );
+    expect(Number(tries)).toBeGreaterThan(1);
+    expect(Number(tries)).toBeLessThan(60);
+    await ssh.run(two, `sudo mv ${program}.away ${program}`);
     await shell(two);
     expect(await hostIs(two)).toBe("active");
   }, 120_000);

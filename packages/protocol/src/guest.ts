@@ -5,7 +5,7 @@ import Type, { type Static } from "typebox";
  * `BERTH_ROOT` where a container is just processes (the emulator's process backend).
  */
 export const guestPaths = {
-  /** The agent's configuration: written by the bootstrap, and what the agent's units wait for. Mode 600, of the guest user. */
+  /** The agent's configuration: written by the bootstrap, and what the agent's unit waits for. Mode 600, of the guest user. */
   agentConfig: "etc/berth/agent.json",
   /** The programs (`agent.mjs`, `pty-host.mjs`, `bootstrap.sh`), their `version`, and their native modules. */
   programs: "usr/lib/berth",
@@ -19,8 +19,8 @@ export const guestPaths = {
   /** What the PTY host keeps: a folder a terminal. */
   terminals: "var/lib/berth/terminals",
   /**
-   * Folder of the PTY host's socket, `pty.sock`. Both sides enter the folder and name the socket relative to it, since
-   * a socket's path may have at most 107 bytes.
+   * Folder of the PTY host's socket, `pty.sock`. Unless systemd holds it, both sides enter the folder and name the socket
+   * relative to it, since a socket's path may have at most 107 bytes.
    */
   run: "run/berth",
   workspace: "workspace",
