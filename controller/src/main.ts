@@ -25,7 +25,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
  * is for a person to mend.
  */
 async function runUntilStopped(signal: AbortSignal): Promise<void> {
-  for (let losses = 0; !signal.aborted; losses += 1) {
+  // Also when it is told to stop while it waits: the servers that a lost run has left are for another run to stop.
+  for (let losses = 0; ; losses += 1) {
     try {
       await runController(signal, losses > 0);
       return;
