@@ -1,7 +1,7 @@
 import { systemClock } from "@berth/base";
 import { makePrivateDirectory } from "@berth/base/node";
 import type { AgentConfig, Environment } from "@berth/protocol";
-import { type Channel, relay, terminalChannelKind } from "@berth/protocol/link";
+import { type Channel, fileWriteChannelKind, relay, terminalChannelKind } from "@berth/protocol/link";
 import { createLog, errorText } from "../log.ts";
 import { bootId } from "../machine.ts";
 import { guestPath, nameProcess, type Root, rootOf } from "../root.ts";
@@ -9,6 +9,7 @@ import { type ServiceManager, serviceManager } from "../service-manager.ts";
 import { agentVersion } from "../version.ts";
 import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
+import { FileWrites } from "./files/file-writes.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
 import { killPtyHost, watchPtyHost } from "./pty-host-watch.ts";
 import { TerminalRegistry } from "./registry.ts";
@@ -69,6 +70,7 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
     onTerminal: (status) => controller.tellTerminal(status),
   });
   const terminals = new Terminals({ root, ptyHost, registry, log, config: () => current });
+  const fileWrites = new FileWrites({ workspace: guestPath(root, "workspace"), log });
   const controller = new ControllerLink({
     config: () => current,
     clock: systemClock,
@@ -87,7 +89,10 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
       terminals: await terminals.list(),
     }),
     onWelcome: ({ env }) => replaceEnvironment(env),
-    onOpen: (channel, kind, params) => openChannel(ptyHost, channel, kind, params),
+    onOpen: (channel, kind, params) => {
+      if (kind === fileWriteChannelKind) fileWrites.open(channel, params);
+      else openChannel(ptyHost, channel, kind, params);
+    },
     onLink: (linked) => manager.tell({ STATUS: linked ? linkedStatus : unlinkedStatus }),
   });
 

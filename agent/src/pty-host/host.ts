@@ -52,8 +52,8 @@ export class PtyHost {
     list: () => [...this.#terminals.values()].map((terminal) => terminal.status),
     start: (params) => this.#inOrder(params.id, () => this.#start(params)),
     remove: ({ id }) => this.#inOrder(id, () => this.#remove(id)),
-    input: async ({ id, text, submit }) => {
-      await this.#find(id).type(text, submit);
+    input: async ({ id, ...typing }) => {
+      await this.#find(id).type(typing);
       return null;
     },
     resize: ({ id, cols, rows }) => this.#find(id).resize({ cols, rows }),

@@ -10,7 +10,7 @@ import type { Channel } from "@berth/protocol/link";
 import { errorText, type Log } from "../log.ts";
 import { emptyContent, epochBreak, loadContent, nextContent, type TerminalContent } from "./content.ts";
 import { Outflow } from "./outflow.ts";
-import { typedText } from "./paste.ts";
+import { type Typing, typedText } from "./paste.ts";
 import { Persistence } from "./persistence.ts";
 import type { Pty, SpawnPty } from "./pty.ts";
 import { killSession, markSession } from "./session.ts";
@@ -126,11 +126,11 @@ export class Terminal {
   }
 
   /** Types text for a caller; resolves when the program's terminal has it. */
-  async type(text: string, submit: boolean): Promise<void> {
+  async type(typing: Typing): Promise<void> {
     if (!this.#pty) throw new BerthError("conflict", "the terminal's program has ended");
     const { model, feed } = await this.#loaded();
     await feed.caughtUp();
-    await this.#input.type(typedText(text, submit, model.bracketedPaste));
+    await this.#input.type(typedText(typing, model.bracketedPaste));
   }
 
   resize(size: Size): TerminalStatus {

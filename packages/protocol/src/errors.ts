@@ -20,6 +20,7 @@ export const errorRegistry = {
   limit_exceeded: { status: 429, title: "A limit is reached" },
   setup_required: { status: 403, title: "Set the admin's password first" },
   setup_link_invalid: { status: 403, title: "The set-up link is used, expired or wrong" },
+  insufficient_storage: { status: 507, title: "No space is left" },
   proxmox_unavailable: { status: 503, title: "Proxmox cannot be reached or used" },
   not_ready: { status: 503, title: "The controller is not ready" },
   internal: { status: 500, title: "Something went wrong in Berth" },

@@ -1,5 +1,6 @@
 export { Channel, type ChannelHandlers, type CloseReason, relay } from "./channel.ts";
 export { controlMessageSchema, linkVersion } from "./control.ts";
+export * from "./file-write.ts";
 export { LinkViolation, linkLimits, MessageTooLong } from "./frames.ts";
 export * from "./interfaces.ts";
 export { Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";

@@ -41,6 +41,8 @@ const inputParams = Type.Object({
   id: terminalId,
   text: Type.String({ maxLength: attachLimits.clientFrameBytes }),
   submit: Type.Boolean(),
+  /** As pasted, also where it is one line: programs may take a pasted path for more than its letters. */
+  paste: Type.Optional(Type.Boolean()),
 });
 const resizeParams = Type.Object({ id: terminalId, ...terminalSizeFields });
 const ofTerminal = Type.Object({ id: terminalId });

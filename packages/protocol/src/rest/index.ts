@@ -5,4 +5,5 @@ export * from "./operations.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
 export * from "./templates.ts";
+export * from "./terminal-files.ts";
 export * from "./terminals.ts";

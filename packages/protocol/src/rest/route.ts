@@ -17,6 +17,8 @@ export interface Route {
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;
+  /** The body is the bytes of a file instead, of any content type, and is read as it comes. */
+  readonly upload?: { readonly maxBytes: number };
   /** Honours `Idempotency-Key`. */
   readonly idempotent?: true;
   /** The success status. */

@@ -1,0 +1,74 @@
+import { constants, type Dir } from "node:fs";
+import { type FileHandle, mkdir, open, opendir } from "node:fs/promises";
+import { isErrno } from "@berth/base/node";
+
+const asFolder = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/** Something else than a folder is where a folder must be: a link that leads elsewhere, for instance. */
+export class NotAFolder extends Error {
+  override readonly name = "NotAFolder";
+}
+
+/**
+ * A folder that is held open. What is in the workspace is anybody's, so a path into it may lead somewhere else at any
+ * moment; names that are looked up in an open folder cannot. Node has no `openat`: the kernel's link to an open folder
+ * in `/proc` does the same.
+ */
+export class Folder {
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** Opens a folder whose path is trusted, and makes it if needed. */
+  static async open(path: string): Promise<Folder> {
+    await mkdir(path, { recursive: true });
+    return new Folder(await open(path, asFolder));
+  }
+
+  /** Where an entry of this very folder is, as long as it is open. The entry itself may be a link. */
+  entry(name: string): string {
+    if (name === "" || name === "." || name === ".." || name.includes("/")) throw new Error("not the name of an entry");
+    return `${this.#path}/${name}`;
+  }
+
+  /** Opens a folder in this one, and makes it if needed. Throws `NotAFolder` where there is a link or a file. */
+  async enter(name: string): Promise<Folder> {
+    const path = this.entry(name);
+    try {
+      await mkdir(path);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+    try {
+      return new Folder(await open(path, asFolder | constants.O_NOFOLLOW));
+    } catch (error) {
+      if (isErrno(error, "ELOOP") || isErrno(error, "ENOTDIR")) throw new NotAFolder(name, { cause: error });
+      throw error;
+    }
+  }
+
+  /** Creates a file for writing; rejects with EEXIST where anything has that name. */
+  create(name: string): Promise<FileHandle> {
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    return open(this.entry(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
+  }
+
+  entries(): Promise<Dir> {
+    return opendir(this.#path);
+  }
+
+  /** Makes the folder's entries durable. */
+  sync(): Promise<void> {
+    return this.#handle.sync();
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  get #path(): string {
+    return `/proc/self/fd/${this.#handle.fd}`;
+  }
+}
