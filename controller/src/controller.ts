@@ -37,6 +37,7 @@ import { acquireLeadership } from "./store/leader.ts";
 import { openStore } from "./store/open.ts";
 import { makeTemplateModule, type TemplateModule } from "./templates/module.ts";
 import { templateRoutes } from "./templates/routes.ts";
+import { terminalFileRoutes } from "./terminals/file-routes.ts";
 import { TerminalKeeper } from "./terminals/keeper.ts";
 import { Terminals } from "./terminals/repository.ts";
 import { terminalRoutes } from "./terminals/routes.ts";
@@ -233,6 +234,7 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
       (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events }),
+      (api) => terminalFileRoutes(api, { terminals, keeper }),
       (api) => clusterRoutes(api, { client }),
       (api) => templateRoutes(api, templates),
     ],

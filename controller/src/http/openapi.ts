@@ -50,7 +50,7 @@ function operation(route: Route): Json {
     tags: [route.tag],
     security: route.access === "public" ? [] : [{ token: [] }, { session: [] }],
     parameters: [...fields("path", route.params), ...fields("query", route.query), ...headers(route)],
-    ...(route.body ? { requestBody: { required: true, content: json(route.body) } } : {}),
+    ...requestBody(route),
     responses: {
       ...success(route),
       "400": problem,
@@ -58,6 +58,14 @@ function operation(route: Route): Json {
       default: problem,
     },
   };
+}
+
+function requestBody(route: Route): Json {
+  if (route.upload) {
+    const description = `The file's bytes, at most ${route.upload.maxBytes}.`;
+    return { requestBody: { required: true, description, content: { "application/octet-stream": {} } } };
+  }
+  return route.body ? { requestBody: { required: true, content: json(route.body) } } : {};
 }
 
 function success(route: Route): Json {

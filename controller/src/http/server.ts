@@ -9,6 +9,7 @@ import type { Database } from "../store/tables.ts";
 import { type Authenticate, checkAccess } from "./access.ts";
 import { OwnAddress } from "./addresses.ts";
 import type { Api } from "./api.ts";
+import { boundBodies } from "./body-deadline.ts";
 import { closeOrderly } from "./closing.ts";
 import { serveConsole } from "./console.ts";
 import { serveHealth } from "./health.ts";
@@ -39,8 +40,8 @@ export interface ServerDependencies {
 
 const limits = {
   bodyBytes: 1024 * 1024,
-  /** A request, from its first byte to its last. */
-  requestMs: 60_000,
+  /** A request, from its first byte to its last: that of an upload; others have to be quicker, see `boundBodies`. */
+  requestMs: 15 * 60_000,
 } as const;
 
 /** The console's HTTP server, not yet listening. */
@@ -53,6 +54,7 @@ export async function buildServer(deps: ServerDependencies): Promise<FastifyInst
   await server.register(cookie);
   // Before the checks below, so that an upgrade that they refuse is known for one and its socket closed.
   await addWebSockets(server);
+  boundBodies(server);
   server.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
     requireOwnHost(request, address);

@@ -1,4 +1,4 @@
-import type { Terminal, TerminalStatus } from "@berth/protocol";
+import { BerthError, type Terminal, type TerminalStatus } from "@berth/protocol";
 import type { Kysely, Selectable, Updateable } from "kysely";
 import type { EventLog } from "../events/log.ts";
 import type { Database, TerminalsTable } from "../store/tables.ts";
@@ -61,6 +61,13 @@ export class Terminals {
       .where("id", "=", id)
       .where("removed", "=", false)
       .executeTakeFirst();
+  }
+
+  /** A user's own terminal; throws `not_found`. */
+  async own(id: string, userId: string): Promise<TerminalRow> {
+    const row = await this.find(id);
+    if (row?.owner_id !== userId) throw new BerthError("not_found", `There is no terminal ${id}.`);
+    return row;
   }
 
   /** All of a sandbox's, those included whose removal is still to be done there. */

@@ -36,11 +36,7 @@ const maxPerSandbox = 100;
 
 export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void {
   const { terminals, keeper, lookup } = deps;
-  const own = async (id: string, userId: string): Promise<TerminalRow> => {
-    const row = await terminals.find(id);
-    if (row?.owner_id !== userId) throw new BerthError("not_found", `There is no terminal ${id}.`);
-    return row;
-  };
+  const own = (id: string, userId: string) => terminals.own(id, userId);
 
   mount(api, listTerminals, async ({ params, query, caller }) => {
     const sandbox = await lookup.own(params.id, caller.user.id);
