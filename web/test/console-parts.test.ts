@@ -100,6 +100,12 @@ describe("keys", () => {
     });
   });
 
+  it("leave Ctrl+V to the browser for Claude alone, which would look for a picture where there is none", () => {
+    const ctrlV = press({ ctrlKey: true, key: "v", code: "KeyV" });
+    expect(keyAction(ctrlV, "claude", 1)).toEqual({ do: "paste" });
+    expect(keyAction(ctrlV, "shell", 1)).toBeUndefined();
+  });
+
   it("break a line for Claude with Shift+Enter, and nowhere else", () => {
     const shiftEnter = press({ shiftKey: true, key: "Enter", code: "Enter" });
     expect(keyAction(shiftEnter, "claude", 1)).toEqual({ do: "send", data: "\x1b\r" });

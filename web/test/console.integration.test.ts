@@ -72,6 +72,9 @@ async function phase(): Promise<string | undefined> {
   return page.evaluate(() => window.__berth?.connection(window.__berth.terminals().at(-1) ?? "")?.phase);
 }
 
+const shot = (name: string) =>
+  process.env.BERTH_SHOTS ? page.screenshot({ path: join(process.env.BERTH_SHOTS, `${name}.png`) }) : undefined;
+
 const soon = { timeout: 10_000 };
 
 describe("the gate", () => {
@@ -216,6 +219,49 @@ describe("a terminal", () => {
     await page.getByText("Shown in the size of another viewer").waitFor({ state: "detached" });
   });
 
+  it("takes files that are dropped, pasted and picked, one after the other, and says why it does not", async () => {
+    const held = Promise.withResolvers<void>();
+    controller.uploads = held.promise;
+    await page.evaluate(offerFiles("dragenter", ["a.png"]));
+    await page.getByText("Drop to put it into the sandbox.").waitFor();
+    await shot("drop-hint");
+    await page.evaluate(offerFiles("drop", ["a.png", "full.bin"]));
+    await page.getByText("Being written…").waitFor();
+    await page.getByText("Waits for the others").waitFor();
+    await page.evaluate(offerFiles("paste", ["late.txt"]));
+    const chooser = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Send files to this terminal" }).click();
+    await (await chooser).setFiles({ name: "unwanted.iso", mimeType: "", buffer: Buffer.from("x") });
+    await page.getByRole("button", { name: "Cancel unwanted.iso" }).click();
+    await shot("files-waiting");
+    held.resolve();
+    await page.getByText("The sandbox's disk is full. Make room in it, or give it a larger disk.").waitFor();
+    await page.getByText("/workspace/.berth/dropped/late.txt", { exact: true }).waitFor();
+    await shot("files-failed");
+    await page.setViewportSize({ width: 390, height: 700 });
+    await shot("files-phone");
+    await expect.poll(screen, soon).toContain("/workspace/.berth/dropped/a.png");
+    expect(await screen()).not.toContain("unwanted");
+    await page.getByText("Is in the sandbox").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Dismiss full.bin" }).click();
+    await page.keyboard.type("k");
+    await expect.poll(() => pty().typed, soon).toBe("k");
+  });
+
+  it("takes pasted text as text, and no files once its program has ended", async () => {
+    await page.evaluate(offerFiles("paste", [], "some text"));
+    await expect.poll(() => pty().typed, soon).toContain("some text");
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("exit");
+    await page.keyboard.press("Enter");
+    await page.getByText("Claude exited with code 0.").waitFor();
+    await page.evaluate(offerFiles("dragenter", ["a.png"]));
+    await page.locator(".drop-hint").getByText("start it again to put files here").waitFor();
+    await page.evaluate(offerFiles("drop", ["a.png"]));
+    await page.locator(".file-transfer").getByText("start it again to put files here").waitFor();
+    expect(await page.getByRole("button", { name: "Send files to this terminal" }).isDisabled()).toBe(true);
+  });
+
   it("rings in the page’s title until it is seen, and carries the program’s own title", async () => {
     await page.keyboard.type("title Reading files");
     await page.keyboard.press("Enter");
@@ -255,9 +301,6 @@ describe("the fleet", () => {
 });
 
 describe("the template", () => {
-  const shot = (name: string) =>
-    process.env.BERTH_SHOTS ? page.screenshot({ path: join(process.env.BERTH_SHOTS, `${name}.png`) }) : undefined;
-
   it("that is missing is what a new fleet begins with; it is built step by step, with its log", async () => {
     controller.fleet.loseTemplate();
     await signIn();
@@ -341,3 +384,15 @@ describe("the template", () => {
     return controller.fleet.operation(controller.fleet.template.build ?? "");
   }
 });
+
+/** A program for the page that offers files, and text, to its terminal as a browser does. */
+function offerFiles(event: "dragenter" | "drop" | "paste", names: string[], text = ""): string {
+  return `(() => {
+    const transfer = new DataTransfer();
+    for (const name of ${JSON.stringify(names)}) transfer.items.add(new File(["x".repeat(1000)], name));
+    if (${JSON.stringify(text)}) transfer.setData("text/plain", ${JSON.stringify(text)});
+    const how = { dataTransfer: transfer, clipboardData: transfer, bubbles: true, cancelable: true };
+    const made = ${JSON.stringify(event)} === "paste" ? ClipboardEvent : DragEvent;
+    document.querySelector(".terminal-host textarea").dispatchEvent(new made(${JSON.stringify(event)}, how));
+  })()`;
+}

@@ -26,6 +26,9 @@ interface Call {
   params: Params;
   body: unknown;
   key: string | undefined;
+  query: URLSearchParams;
+  /** How long the body is. */
+  bytes: number;
 }
 type Handler = (call: Call) => Answer | Promise<Answer>;
 
@@ -35,6 +38,8 @@ export class FakeController {
   setupRequired = false;
   /** What `/readyz` complains of. */
   trouble: { message: string; hint: string } | undefined;
+  /** Uploads are answered when this has come. */
+  uploads: Promise<void> = Promise.resolve();
   readonly #signedIn = new Set<string>();
   readonly #answers = new Map<string, Answer>();
   readonly #server = createServer((request, response) => void this.#serve(request, response));
@@ -115,12 +120,18 @@ export class FakeController {
         this.fleet.stream(response, params.id);
         return;
       }
-      const body = parseJson(await textOf(request));
+      const text = await textOf(request);
+      const body = parseJson(text);
       if (found.route.body && !Value.Check(found.route.body, body)) {
         throw new BerthError("invalid_request", "The body does not fit.");
       }
       const key = request.headers["idempotency-key"]?.toString();
-      sendJson(response, await this.#once(key, () => found.handler({ params, body, key })));
+      sendJson(
+        response,
+        await this.#once(key, () =>
+          found.handler({ params, body, key, query: urlOf(request).searchParams, bytes: text.length }),
+        ),
+      );
     } catch (error) {
       sendProblem(response, error);
     }
@@ -187,6 +198,18 @@ export class FakeController {
     this.#mount(protocol.deleteTerminal, ({ params }) => {
       fleet.closeTerminal(params.id ?? "");
       return { status: 204 };
+    });
+    this.#mount(protocol.dropFile, async ({ params, query, bytes }) => {
+      await this.uploads;
+      const name = query.get("name") ?? "";
+      if (name.startsWith("full")) {
+        const hint = "Make room in it, or give it a larger disk.";
+        throw new BerthError("insufficient_storage", "The sandbox's disk is full.", { hint });
+      }
+      const path = `/workspace/.berth/dropped/${name}`;
+      const typed = !name.startsWith("late");
+      if (typed) fleet.ptys.get(params.id ?? "")?.print(`${path} `);
+      return { status: 201, body: { path, bytes, typed } };
     });
     this.#mount(protocol.getOperation, ({ params }) => ({ status: 200, body: fleet.operation(params.id ?? "") }));
     this.#mount(protocol.fleetEvents, () => ({ status: 200 }));

@@ -13,6 +13,8 @@ export interface TerminalTabsProps {
   onSelect: (id: string) => void;
   onClose: (terminal: Terminal) => void;
   onOpen: (kind: "claude" | "shell") => void;
+  /** Picks files for the terminal that is seen; undefined where it takes none. */
+  onFiles: (() => void) | undefined;
   disabled: boolean;
 }
 
@@ -81,6 +83,18 @@ export function TerminalTabs(props: TerminalTabsProps) {
             { label: "Shell", onSelect: () => props.onOpen("shell") },
           ]}
         />
+      )}
+      {!props.disabled && activeId !== undefined && (
+        <button
+          type="button"
+          className="button button-quiet tab-files"
+          aria-label="Send files to this terminal"
+          title="Send files to this terminal. You can also drop or paste them into it."
+          disabled={!props.onFiles}
+          onClick={props.onFiles}
+        >
+          <Icon name="clip" />
+        </button>
       )}
     </div>
   );

@@ -4,6 +4,7 @@ import { useCall } from "../api/use-call.ts";
 import { navigate } from "../app/navigation.ts";
 import { sandboxPath } from "../app/route.ts";
 import type { AttachState } from "../terminal/attach/state.ts";
+import type { PickFiles } from "../terminal/files/terminal-files.tsx";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { CloseTerminalDialog } from "./close-terminal-dialog.tsx";
@@ -31,6 +32,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
   const [titles, setTitles] = useState<ReadonlyMap<string, string>>(new Map());
   const [rang, setRang] = useState<ReadonlySet<string>>(new Set());
   const [closing, setClosing] = useState<Terminal | undefined>(undefined);
+  const picker = useRef<PickFiles>(null);
   const bar = useRef<HTMLDivElement>(null);
   const active = terminals.find(({ id }) => id === terminalId) ?? terminals[0];
   const mounted = useMounted(active?.id, terminals);
@@ -67,6 +69,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
         onSelect={select}
         onClose={(terminal) => (terminal.state === "exited" ? void remove.run(terminal) : setClosing(terminal))}
         onOpen={(kind) => void add.run(kind)}
+        onFiles={active && active.state !== "exited" ? () => picker.current?.() : undefined}
       />
       {shownFailure && <FailureNote failure={shownFailure} />}
       {terminals.length === 0 && (
@@ -94,6 +97,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
               program={programName(terminal)}
               active={terminal.id === active?.id}
               tabs={terminals.length}
+              picker={picker}
               onTab={(index) => select(terminals[index]?.id)}
               onLeave={() => bar.current?.querySelector<HTMLElement>("[aria-selected=true]")?.focus()}
               onState={(next) => setStates((before) => new Map(before).set(terminal.id, next))}

@@ -1,4 +1,5 @@
-import type { PointerEvent } from "react";
+import type { PointerEvent, ReactNode } from "react";
+import { Icon } from "../ui/icon.tsx";
 
 export interface KeyRowProps {
   /** Ctrl is pressed, for the next key. */
@@ -7,12 +8,14 @@ export interface KeyRowProps {
   /** Types; arrows are given as their letter: `A` up, `B` down, `C` right, `D` left. */
   onKey: (data: string) => void;
   onArrow: (letter: "A" | "B" | "C" | "D") => void;
+  /** Picks files for the sandbox. */
+  onFiles: () => void;
 }
 
 /** Keys that a phone's keyboard lacks. Pressing them leaves the focus, and so the phone's keyboard, where it is. */
-export function KeyRow({ ctrl, onCtrl, onKey, onArrow }: KeyRowProps) {
+export function KeyRow({ ctrl, onCtrl, onKey, onArrow, onFiles }: KeyRowProps) {
   const keep = (event: PointerEvent) => event.preventDefault();
-  const key = (label: string, act: () => void, name = label, pressed?: boolean) => (
+  const key = (label: ReactNode, act: () => void, name = String(label), pressed?: boolean) => (
     <button type="button" tabIndex={-1} aria-label={name} aria-pressed={pressed} onPointerDown={keep} onClick={act}>
       {label}
     </button>
@@ -27,6 +30,7 @@ export function KeyRow({ ctrl, onCtrl, onKey, onArrow }: KeyRowProps) {
       {key("↑", () => onArrow("A"), "Up")}
       {key("→", () => onArrow("C"), "Right")}
       {key("⏎", () => onKey("\r"), "Enter")}
+      {key(<Icon name="clip" />, onFiles, "Send files")}
     </div>
   );
 }

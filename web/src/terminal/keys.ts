@@ -10,6 +10,8 @@ export type KeyAction =
   | { readonly do: "leave" }
   | { readonly do: "send"; readonly data: string };
 
+const isApple = () => /^(Mac|iP)/.test(navigator.platform);
+
 /** The keys that the console keeps for itself; undefined: the terminal's. */
 export function keyAction(event: KeyboardEvent, kind: TerminalKind, tabs: number): KeyAction | undefined {
   const { ctrlKey: ctrl, shiftKey: shift, altKey: alt, metaKey: meta } = event;
@@ -28,6 +30,9 @@ export function keyAction(event: KeyboardEvent, kind: TerminalKind, tabs: number
     // A digit without a tab is the terminal's: shells use it as a count.
     if (tabs > 1 && index < tabs) return { do: "tab", index };
   }
+  // Claude would look for a picture on the sandbox's clipboard; the one that is meant is the browser's.
+  if (kind === "claude" && event.code === "KeyV" && ctrl && !shift && !alt && !meta && !isApple())
+    return { do: "paste" };
   // Claude takes Meta+Enter for a line break; terminals send the same for Enter and Shift+Enter.
   if (kind === "claude" && event.key === "Enter" && shift && !ctrl && !alt && !meta)
     return { do: "send", data: "\x1b\r" };

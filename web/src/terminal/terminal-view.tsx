@@ -1,8 +1,9 @@
 import type { Sandbox, Terminal } from "@berth/protocol";
-import { useEffect, useEffectEvent, useRef, useState } from "react";
+import { type RefObject, useEffect, useEffectEvent, useRef, useState } from "react";
 import { useApi } from "../api/context.tsx";
 import type { AttachState, TypingResult } from "./attach/state.ts";
 import type { TerminalSize } from "./attach/viewer-size.ts";
+import { type PickFiles, TerminalFiles } from "./files/terminal-files.tsx";
 import { KeyRow } from "./key-row.tsx";
 import { LiveTerminal } from "./live-terminal.ts";
 import "./terminal.css";
@@ -16,6 +17,8 @@ export interface TerminalViewProps {
   /** It is the one that is seen. */
   active: boolean;
   tabs: number;
+  /** Is set by the terminal that is seen. */
+  picker: RefObject<PickFiles | null>;
   onTab: (index: number) => void;
   onLeave: () => void;
   onState: (state: AttachState) => void;
@@ -33,6 +36,7 @@ export function TerminalView(props: TerminalViewProps) {
   const [scaled, setScaled] = useState<TerminalSize | null>(null);
   const ctrl = useStickyCtrl();
   const host = useRef<HTMLDivElement>(null);
+  const place = useRef<HTMLDivElement>(null);
   const live = useLiveTerminal(host, props, { setState, setTyped, setScaled, takeCtrl: ctrl.take });
 
   // Before the connection is opened, so that it begins with the size that fits.
@@ -59,7 +63,7 @@ export function TerminalView(props: TerminalViewProps) {
 
   return (
     <div className="terminal" hidden={!active} data-terminal={terminal.id} data-phase={state.phase}>
-      <div className="terminal-screen">
+      <div className="terminal-screen" ref={place}>
         <div className="terminal-host" ref={host} data-scaled={scaled !== null || undefined} />
         <TerminalNotice
           state={state}
@@ -78,15 +82,41 @@ export function TerminalView(props: TerminalViewProps) {
           onStartAgain={props.onStartAgain}
           onCloseTab={props.onCloseTab}
         />
+        <TerminalFiles
+          terminalId={terminal.id}
+          place={place}
+          active={active}
+          refusal={fileRefusal(state, props.program)}
+          picker={props.picker}
+          onDone={() => live?.screen.focus()}
+        />
       </div>
       <KeyRow
         ctrl={ctrl.pressed}
         onCtrl={ctrl.toggle}
+        onFiles={() => props.picker.current?.()}
         onKey={(data) => live?.screen.input(data)}
         onArrow={(letter) => live?.screen.input(`\x1b${live.screen.applicationCursorKeys ? "O" : "["}${letter}`)}
       />
     </div>
   );
+}
+
+/** Why a terminal takes no files, or null. One that is cut off for a moment does: they go another way. */
+function fileRefusal(state: AttachState, program: string): string | null {
+  switch (state.phase) {
+    case "exited":
+      return `${program} has ended: start it again to put files here.`;
+    case "suspended":
+      return "The sandbox does not run: start it to put files here.";
+    case "failed":
+    case "gone":
+    case "signedOut":
+    case "closed":
+      return "This terminal takes no files now.";
+    default:
+      return null;
+  }
 }
 
 interface Setters {

@@ -7,6 +7,7 @@ const paths = {
   plus: "M8 3v10M3 8h10",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
   alert: "M8 2.5l6 10.5H2zM8 6.5v3M8 11.4h.01",
+  clip: "M13 7.5l-5.2 5.2a3 3 0 0 1-4.3-4.3l5.6-5.6a2 2 0 0 1 2.9 2.9L6.5 11.2a1 1 0 0 1-1.5-1.4l4.6-4.6",
   copy: "M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z",
 } as const;
 export type IconName = keyof typeof paths;
