@@ -45,6 +45,12 @@ function writeConfig(controller: FakeController): void {
   writeFileSync(join(root.path, "etc/berth/agent.json"), JSON.stringify(config));
 }
 
+/** What starts a program with the first connection to a socket, and with that as its input, as its unit does. */
+function activated(socket: string): string[] {
+  const activate = ["systemd-socket-activate", "-l", socket, `-EBERTH_ROOT=${root.path}`];
+  return [...activate, "/bin/sh", "-c", 'exec "$@" <&3', "sh"];
+}
+
 describe.skipIf(untested !== undefined)(`under systemd (${untested ?? "its words"})`, () => {
   beforeAll(() => {
     if (existsSync(systemdNotify)) return;
@@ -102,7 +108,7 @@ describe.skipIf(untested !== undefined)(
     it("starts the host with the first connection, and outlives it", async () => {
       mkdirSync(folder(), { recursive: true });
       const socket = join(folder(), "pty.sock");
-      const systemd = start("pty-host", {}, ["systemd-socket-activate", "-l", socket, `-EBERTH_ROOT=${root.path}`]);
+      const systemd = start("pty-host", {}, activated(socket));
       await until(() => existsSync(socket));
       const { ino } = statSync(socket);
       expect(existsSync(join(folder(), ptyHostIdentityName))).toBe(false);
@@ -112,6 +118,25 @@ describe.skipIf(untested !== undefined)(
       await close();
       await endProgram(systemd);
       expect(statSync(socket).ino).toBe(ino);
+    });
+
+    it("goes with the host when another version of it takes over, again and again", async () => {
+      mkdirSync(folder(), { recursive: true });
+      const socket = join(folder(), "pty.sock");
+      const systemd = start("pty-host", {}, activated(socket));
+      await until(() => existsSync(socket));
+      const { ino } = statSync(socket);
+      const { link, close } = await connectPtyHost(root.path);
+      const program = { argv: ["/bin/cat"], cwd: "/tmp", env: {}, cols: 80, rows: 24 };
+      await link.call("start", { id: "t1", epoch: 1, ...program });
+      for (let round = 0; round < 3; round += 1) {
+        await link.call("handOver", { program: join(import.meta.dirname, "../src/pty-host/main.ts") });
+        await until(() => !link.connected);
+        await until(async () => (await link.call("list", {}).catch(() => []))[0]?.state === "running", 20_000);
+      }
+      expect(statSync(socket).ino).toBe(ino);
+      expect(systemd.exitCode).toBe(null);
+      await close();
     });
   },
 );

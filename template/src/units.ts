@@ -151,10 +151,16 @@ function serviceFile({ name, description, program, condition, socket, uses, serv
     "RuntimeDirectoryPreserve=yes",
     "StateDirectory=berth",
     "StateDirectoryMode=0700",
+    ...(socket === undefined ? [] : socketAsInput(name)),
     ...service,
     ...(socket === undefined ? ["", "[Install]", "WantedBy=multi-user.target"] : []),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The only descriptors that a Node which becomes another program hands on are those of standard input and output. */
+function socketAsInput(name: string): readonly string[] {
+  return [`StandardInput=fd:${name}.socket`, "StandardOutput=journal"];
 }
 
 function socketFile({ description }: Unit, socket: string): string {

@@ -30,6 +30,9 @@ describe("the units' files", () => {
     expect(values(socket, "ListenStream")).toEqual(["/run/berth/pty.sock"]);
     expect(values(socket, "SocketUser")).toEqual(["berth"]);
     expect(values(socket, "SocketMode")).toEqual(["0600"]);
+    // As standard input, too: the only descriptors that stay open when another version of the host takes over.
+    expect(values(ptyHost, "StandardInput")).toEqual(["fd:berth-pty-host.socket"]);
+    expect(values(ptyHost, "StandardOutput")).toEqual(["journal"]);
     expect(values(agent, "Wants")).toEqual(["berth-pty-host.socket"]);
     // The agent stops first: it must not tell of terminals that end with the container.
     expect(values(agent, "After")).toEqual(["berth-pty-host.socket berth-pty-host.service network.target"]);

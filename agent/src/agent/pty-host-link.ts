@@ -53,6 +53,11 @@ export class PtyHostLink {
     this.#options = options;
   }
 
+  /** Whether there is a connection now. */
+  get connected(): boolean {
+    return this.#connection !== undefined;
+  }
+
   /** Whether the host has been asked for, from then on for good. */
   get wanted(): boolean {
     return this.#wanted;

@@ -7,8 +7,9 @@ import { type Channel, type Handlers, type ptyHostInterface, terminalChannelKind
 import type { Static } from "typebox";
 import { Value } from "typebox/value";
 import { errorText, type Log } from "../log.ts";
+import { type HandedTerminal, HandoverRefused, holdOpen } from "./handover.ts";
 import { limits } from "./limits.ts";
-import type { SpawnPty } from "./pty.ts";
+import type { AdoptPty, SpawnPty } from "./pty.ts";
 import { TerminalStore } from "./store.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";
 
@@ -21,6 +22,15 @@ export interface PtyHostOptions {
   log: Log;
   /** The container's present boot. */
   bootId: string;
+  /** How one version follows another in the same process; absent where that is not wanted. */
+  succession?: Succession;
+}
+
+/** How another version of the host takes over. */
+export interface Succession {
+  adopt: AdoptPty;
+  /** Lets another program take over, once the call is answered. Rejects with `HandoverRefused` if that program cannot. */
+  begin(program: string): Promise<void>;
 }
 
 /** All terminals of a sandbox. Knows no socket: connections bring calls and channels, and listen for changes. */
@@ -34,12 +44,13 @@ export class PtyHost {
     this.#options = options;
   }
 
-  /** Finds what an earlier host left; its programs have ended with it. */
-  async load(): Promise<void> {
+  /** Finds what an earlier host left; its programs have ended with it, but for those that it handed over. */
+  async load(handed: readonly HandedTerminal[] = []): Promise<void> {
     await makePrivateDirectory(this.#options.folder);
     for (const id of await readdir(this.#options.folder)) {
       try {
-        const terminal = await Terminal.find(this.#terminalOptions(id));
+        const own = handed.find((terminal) => terminal.id === id);
+        const terminal = await Terminal.find(this.#terminalOptions(id), own);
         if (terminal?.id === id) this.#terminals.set(id, terminal);
       } catch (error) {
         this.#options.log.error("a terminal could not be read from disk", { terminalId: id, reason: errorText(error) });
@@ -58,6 +69,14 @@ export class PtyHost {
     },
     resize: ({ id, cols, rows }) => this.#find(id).resize({ cols, rows }),
     screen: ({ id }) => this.#find(id).screen(),
+    handOver: async ({ program }) => {
+      const { succession } = this.#options;
+      if (!succession) throw new BerthError("conflict", "this host cannot be replaced");
+      await succession.begin(program).catch((error: unknown) => {
+        throw error instanceof HandoverRefused ? new BerthError("conflict", error.message, { cause: error }) : error;
+      });
+      return null;
+    },
   };
 
   /** Serves a channel that a peer opened. */
@@ -86,6 +105,23 @@ export class PtyHost {
   /** Ends all programs, and brings everything to disk. */
   async end(): Promise<void> {
     await Promise.all([...this.#terminals.values()].map((terminal) => terminal.end()));
+  }
+
+  /**
+   * Makes ready for another program to take over, and hands it over by a call in the turn in which what is said of the
+   * terminals is true. If that throws, everything goes on here. Nobody may be served meanwhile.
+   */
+  async handOver(become: (terminals: readonly HandedTerminal[]) => never): Promise<never> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.run(async () => {})));
+    const terminals = [...this.#terminals.values()];
+    try {
+      const slaves = await Promise.all(terminals.map((terminal) => terminal.suspend()));
+      await holdOpen(slaves.filter((slave) => slave !== undefined));
+      return become(terminals.map((terminal) => terminal.handOver()).filter((handed) => handed !== undefined));
+    } catch (error) {
+      for (const terminal of terminals) terminal.resume();
+      throw error;
+    }
   }
 
   async #start(params: StartParams): Promise<TerminalStatus> {
@@ -126,10 +162,10 @@ export class PtyHost {
   }
 
   #terminalOptions(id: string): TerminalOptions {
-    const { spawn, log, folder, bootId } = this.#options;
+    const { spawn, succession, log, folder, bootId } = this.#options;
     const onChange = (status: TerminalStatus) => {
       for (const listener of this.#listeners) listener(status);
     };
-    return { store: new TerminalStore(join(folder, id)), spawn, log, bootId, onChange };
+    return { store: new TerminalStore(join(folder, id)), spawn, adopt: succession?.adopt, log, bootId, onChange };
   }
 }

@@ -118,6 +118,18 @@ export class InputStreams<Source> {
     return stream.writtenBytes;
   }
 
+  /** Every stream and how much of it is written, for the host that takes over. */
+  get written(): { id: string; bytes: number }[] {
+    return [...this.#streams].map(([id, { writtenBytes: bytes }]) => ({ id, bytes }));
+  }
+
+  /** Remembers streams that another host knew. */
+  restore(written: readonly { id: string; bytes: number }[]): void {
+    for (const { id, bytes } of written) {
+      this.#streams.set(id, { writtenBytes: bytes, source: undefined, lastUsedMs: this.#now() });
+    }
+  }
+
   /** The viewer has gone; the stream is remembered. */
   detach(id: string, source: Source): void {
     const stream = this.#streams.get(id);

@@ -3,13 +3,21 @@ import { identifyProcess, writeFileAtomic } from "@berth/base/node";
 import { createLog, errorText } from "../log.ts";
 import { bootId, ptyHostIdentityName } from "../machine.ts";
 import { guestPath, nameProcess, rootOf } from "../root.ts";
+import { becomeProgram, checkAnswer, checkArgument, checkProgram, occupyLowDescriptors, takeOver } from "./handover.ts";
 import { PtyHost } from "./host.ts";
-import { spawnPty } from "./pty.ts";
+import { adoptPty, spawnPty } from "./pty.ts";
 import { HostAlreadyRuns, inheritedSocket, lockFolder, serve } from "./server.ts";
 
 const log = createLog("pty-host");
+/** Time for an answer to leave before its connection ends. */
+const answerMs = 20;
 
 async function main(): Promise<void> {
+  if (process.argv[2] === checkArgument) {
+    process.stdout.write(`${checkAnswer}\n`);
+    return;
+  }
+  occupyLowDescriptors();
   const root = rootOf(process.env);
   nameProcess(root, "berth-pty-host");
   const run = guestPath(root, "run");
@@ -22,13 +30,32 @@ async function main(): Promise<void> {
     spawn: spawnPty,
     log,
     bootId: await bootId(root),
+    succession: {
+      adopt: adoptPty,
+      begin: async (program) => {
+        await checkProgram(program);
+        // After the answer has gone out.
+        setTimeout(() => void handOver(program), answerMs);
+      },
+    },
   });
-  await host.load();
-  const stopServing = await serve(host, run, log, inheritedSocket(process.env));
+  await host.load(await takeOver(run));
+  const serving = await serve(host, run, log, inheritedSocket(process.env));
+  const surroundings = { folder: run, environment: process.env };
+  const handOver = async (program: string) => {
+    log.info("the PTY host is replaced by another version", { program });
+    serving.pause();
+    try {
+      await host.handOver((terminals) => becomeProgram(program, surroundings, terminals));
+    } catch (error) {
+      log.error("the PTY host could not be replaced", { reason: errorText(error) });
+      serving.resume();
+    }
+  };
   log.info("the PTY host serves", { pid: process.pid });
   const stop = async (signal: string) => {
     log.info("the PTY host ends its terminals", { signal });
-    await stopServing();
+    await serving.stop();
     await host.end();
     process.exit(0);
   };

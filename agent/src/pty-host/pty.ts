@@ -4,6 +4,7 @@ import { ReadStream } from "node:tty";
 import { isErrno } from "@berth/base/node";
 import type { Environment, TerminalExit } from "@berth/protocol";
 import { loadNativeModule } from "node-pty/lib/utils.js";
+import { watchExit } from "./exit-watch.ts";
 import { limits } from "./limits.ts";
 import { killFirst } from "./out-of-memory.ts";
 import { signalSession } from "./session.ts";
@@ -20,32 +21,77 @@ export interface Pty {
   resume(): void;
   /** Ends every process of the session: SIGHUP, and SIGKILL after `limits.killGraceMs`. */
   end(): Promise<void>;
+  /** Path of the program's side. */
+  readonly slave: string;
+  /** Passes on what was read and held back by a pause; answers what the next host needs. Undefined once the end is told. */
+  handOver(): OpenPty | undefined;
 }
 
-export interface PtyOptions {
-  argv: readonly string[];
-  cwd: string;
-  env: Environment;
-  cols: number;
-  rows: number;
+/** A PTY that this process has open, for the program that takes its place to go on with. */
+export interface OpenPty {
+  readonly fd: number;
+  /** The program's process, a child of this one. */
+  readonly pid: number;
+  readonly slave: string;
+  /** How the program ended, if it has, and its last output may not be read yet. */
+  readonly exit?: TerminalExit;
+}
+
+/** What a PTY tells. */
+export interface PtyEvents {
   onData(chunk: Uint8Array): void;
   /** Once, after the last byte. */
   onExit(exit: TerminalExit): void;
 }
 
+export interface PtyOptions extends PtyEvents {
+  argv: readonly string[];
+  cwd: string;
+  env: Environment;
+  cols: number;
+  rows: number;
+}
+
 /** Starts programs in PTYs. A program or folder that is not there shows as a message on the terminal, and exit code 1. */
 export type SpawnPty = (options: PtyOptions) => Pty;
 
-export const spawnPty: SpawnPty = (options) => new NativePtyProcess(options);
+/** Goes on with a program that the host before this one started, in this very process. */
+export type AdoptPty = (open: OpenPty, events: PtyEvents) => Pty;
 
 const { module: native } = loadNativeModule("pty");
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number as number, name]));
 
+export const spawnPty: SpawnPty = (options) => {
+  const [file = "", ...args] = options.argv;
+  const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+  const { cwd, cols, rows } = options;
+  const onExit = (code: number, signal: number) => pty.programEnded(exitOf(code, signal));
+  const { fd, pid, pty: slave } = native.fork(file, args, env, cwd, cols, rows, -1, -1, true, "", onExit);
+  killFirst(pid);
+  const pty = new NativePtyProcess({ fd, pid, slave }, options);
+  return pty;
+};
+
+export const adoptPty: AdoptPty = (open, events) => {
+  const pty = new NativePtyProcess(open, events);
+  if (open.exit) {
+    pty.programEnded(open.exit);
+    return pty;
+  }
+  watchExit(open.pid, (status) => {
+    pty.programEnded(status === undefined ? { code: null, signal: null } : exitOf(status >> 8, status & 0x7f));
+  });
+  return pty;
+};
+
+function exitOf(code: number, signal: number): TerminalExit {
+  return signal ? { code: null, signal: signalNames.get(signal) ?? `SIG${signal}` } : { code, signal: null };
+}
+
 /** A program in a PTY of node-pty's native module; that closes every other descriptor in the child before it starts. */
 class NativePtyProcess implements Pty {
-  readonly #options: PtyOptions;
-  readonly #fd: number;
-  readonly pid: number;
+  readonly #events: PtyEvents;
+  readonly #open: OpenPty;
   readonly #stream: ReadStream;
   /**
    * This host's own hold on the program's side of the terminal. When the last process closes that side, the kernel
@@ -60,21 +106,14 @@ class NativePtyProcess implements Pty {
   #drainTimer: NodeJS.Timeout | undefined;
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(options: PtyOptions) {
-    this.#options = options;
-    const [file = "", ...args] = options.argv;
-    const env = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
-    const onExit = (code: number, signal: number) => this.#programEnded(code, signal);
-    const { cwd, cols, rows } = options;
-    const pty = native.fork(file, args, env, cwd, cols, rows, -1, -1, true, "", onExit);
-    this.#fd = pty.fd;
-    this.pid = pty.pid;
-    killFirst(pty.pid);
-    this.#hold = openSync(pty.pty, openFlags.O_RDWR | openFlags.O_NOCTTY);
-    this.#stream = new ReadStream(pty.fd);
+  constructor(open: OpenPty, events: PtyEvents) {
+    this.#open = open;
+    this.#events = events;
+    this.#hold = openSync(open.slave, openFlags.O_RDWR | openFlags.O_NOCTTY);
+    this.#stream = new ReadStream(open.fd);
     this.#stream.on("data", (chunk) => {
       this.#readBytes += chunk.byteLength;
-      this.#options.onData(chunk);
+      this.#events.onData(chunk);
     });
     // A read of a terminal that failed; the stream then closes itself.
     this.#stream.on("error", () => {});
@@ -84,10 +123,18 @@ class NativePtyProcess implements Pty {
     });
   }
 
+  get pid(): number {
+    return this.#open.pid;
+  }
+
+  get slave(): string {
+    return this.#open.slave;
+  }
+
   write(bytes: Uint8Array): number {
     if (this.#stream.destroyed) return bytes.byteLength;
     try {
-      return writeSync(this.#fd, bytes);
+      return writeSync(this.#open.fd, bytes);
     } catch (error) {
       if (isErrno(error, "EAGAIN")) return 0;
       // Nobody reads this terminal any more: what is typed goes nowhere.
@@ -96,7 +143,7 @@ class NativePtyProcess implements Pty {
   }
 
   resize(cols: number, rows: number): void {
-    if (!this.#stream.destroyed) native.resize(this.#fd, cols, rows, 0, 0);
+    if (!this.#stream.destroyed) native.resize(this.#open.fd, cols, rows, 0, 0);
   }
 
   pause(): void {
@@ -121,8 +168,17 @@ class NativePtyProcess implements Pty {
     await signalSession(this.pid, "SIGKILL");
   }
 
-  #programEnded(code: number, signal: number): void {
-    this.#exit = signal ? { code: null, signal: signalNames.get(signal) ?? `SIG${signal}` } : { code, signal: null };
+  handOver(): OpenPty | undefined {
+    if (this.#reported) return undefined;
+    this.#stream.pause();
+    // Each call tells what it takes by the event "data", too.
+    while (this.#stream.read() !== null) {}
+    return this.#exit ? { ...this.#open, exit: this.#exit } : this.#open;
+  }
+
+  /** For who waits for the program: it has ended. */
+  programEnded(exit: TerminalExit): void {
+    this.#exit = exit;
     if (this.#streamEnded) {
       this.#report();
       return;
@@ -151,6 +207,6 @@ class NativePtyProcess implements Pty {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#drainTimer);
     this.#ended.resolve();
-    this.#options.onExit(this.#exit);
+    this.#events.onExit(this.#exit);
   }
 }

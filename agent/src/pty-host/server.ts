@@ -10,6 +10,14 @@ import { limits } from "./limits.ts";
 /** The socket's name in `guestPaths.run`. */
 export const socketName = "pty.sock";
 
+/** A host that is served. */
+export interface Serving {
+  /** Ends every connection, and takes no other until `resume`. */
+  pause(): void;
+  resume(): void;
+  stop(): Promise<void>;
+}
+
 /** Another PTY host serves this container. */
 export class HostAlreadyRuns extends Error {
   override readonly name = "HostAlreadyRuns";
@@ -36,21 +44,23 @@ export async function lockFolder(folder: string): Promise<Server> {
 
 /**
  * The socket that systemd listens on for this process, by sd_listen_fds(3); undefined where nobody does. It outlives the
- * process, and whoever connects while there is none waits in it for the next one.
+ * process, and whoever connects while there is none waits in it for the next one. The unit has it as standard input, too:
+ * a Node that becomes another program closes whatever else it got at its start.
  */
 export function inheritedSocket(environment: Readonly<Record<string, string | undefined>>): number | undefined {
   const isOurs = environment.LISTEN_PID === String(process.pid) && environment.LISTEN_FDS === "1";
-  return isOurs ? 3 : undefined;
+  return isOurs ? 0 : undefined;
 }
 
 /**
  * Serves a host on the socket of a folder that this process has locked: on `inherited`, which listens there already, or
- * on one of its own that takes the place of a dead host's. Answers how to stop.
+ * on one of its own that takes the place of a dead host's.
  */
-export async function serve(host: PtyHost, folder: string, log: Log, inherited?: number): Promise<() => Promise<void>> {
+export async function serve(host: PtyHost, folder: string, log: Log, inherited?: number): Promise<Serving> {
   const connections = new Set<Socket>();
+  let paused = false;
   const server = createServer((socket) => {
-    if (connections.size >= limits.maxConnections) {
+    if (paused || connections.size >= limits.maxConnections) {
       socket.destroy();
       return;
     }
@@ -60,10 +70,22 @@ export async function serve(host: PtyHost, folder: string, log: Log, inherited?:
   });
   if (inherited === undefined) await listenInFolder(server, folder);
   else await listen(server, { fd: inherited });
-  return async () => {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const endConnections = () => {
     for (const socket of connections) socket.destroy();
-    await closed;
+  };
+  return {
+    pause() {
+      paused = true;
+      endConnections();
+    },
+    resume() {
+      paused = false;
+    },
+    async stop() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      endConnections();
+      await closed;
+    },
   };
 }
 

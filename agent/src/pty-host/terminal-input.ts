@@ -15,6 +15,16 @@ export class TerminalInput {
     this.#queue = new InputQueue(write);
   }
 
+  /** The streams of clients, for the host that takes over: what waits here comes again from them. */
+  get written(): { id: string; bytes: number }[] {
+    return this.#streams.written;
+  }
+
+  /** Remembers streams that another host knew. */
+  restore(written: readonly { id: string; bytes: number }[]): void {
+    this.#streams.restore(written);
+  }
+
   /** Takes a viewer in; answers where its input begins. An older viewer with the same stream is closed. */
   attach(viewer: Viewer): number {
     const { input } = viewer.params;

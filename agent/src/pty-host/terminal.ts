@@ -9,10 +9,11 @@ import {
 import type { Channel } from "@berth/protocol/link";
 import { errorText, type Log } from "../log.ts";
 import { emptyContent, epochBreak, loadContent, nextContent, type TerminalContent } from "./content.ts";
+import type { HandedTerminal } from "./handover.ts";
 import { Outflow } from "./outflow.ts";
 import { type Typing, typedText } from "./paste.ts";
 import { Persistence } from "./persistence.ts";
-import type { Pty, SpawnPty } from "./pty.ts";
+import type { AdoptPty, Pty, PtyEvents, SpawnPty } from "./pty.ts";
 import { killSession, markSession } from "./session.ts";
 import type { Size } from "./size.ts";
 import type { TerminalMeta, TerminalStore } from "./store.ts";
@@ -29,6 +30,7 @@ export interface Program extends Size {
 export interface TerminalOptions {
   store: TerminalStore;
   spawn: SpawnPty;
+  adopt: AdoptPty | undefined;
   log: Log;
   /** The container's present boot. */
   bootId: string;
@@ -54,6 +56,8 @@ export class Terminal {
   #toldStatus = "";
   #removed = false;
   #hostStops = false;
+  /** Nothing is read any more: another program is about to take over. */
+  #suspended = false;
 
   private constructor(options: TerminalOptions, meta: TerminalMeta, content: TerminalContent | undefined) {
     this.id = meta.id;
@@ -66,7 +70,7 @@ export class Terminal {
     this.#viewers = new Viewers({
       content: () => this.#loaded(),
       meta: () => this.#meta,
-      pty: () => this.#pty,
+      pty: () => (this.#suspended ? undefined : this.#pty),
       input: this.#input,
       resize: (size) => this.#applySize(size),
     });
@@ -83,12 +87,20 @@ export class Terminal {
     return terminal;
   }
 
-  /** The terminal that another host left, or undefined if there is nothing of it. Its program has ended with that host. */
-  static async find(options: TerminalOptions): Promise<Terminal | undefined> {
+  /**
+   * The terminal that another host left, or undefined if there is nothing of it. Its program has ended with that host,
+   * unless it was handed over.
+   */
+  static async find(options: TerminalOptions, handed?: HandedTerminal): Promise<Terminal | undefined> {
     await options.store.open();
     const meta = await options.store.readMeta();
     if (!meta) return undefined;
     const running = meta.exit === null;
+    if (running && options.adopt && handed?.epoch === meta.epoch) {
+      const terminal = new Terminal(options, meta, await loadContent(options.store, meta));
+      terminal.#goOn(handed, options.adopt);
+      return terminal;
+    }
     // A program that ignored the loss of its terminal must not go on beside the one that takes its place.
     if (running && meta.session) await killSession(meta.session, options.bootId);
     const found = running ? { ...meta, exit: { code: null, signal: null }, lost: true } : meta;
@@ -151,6 +163,31 @@ export class Terminal {
     await this.#persistence.flush();
   }
 
+  /** Reads nothing more, and brings everything to disk. Answers the program's side of the PTY. */
+  async suspend(): Promise<string | undefined> {
+    this.#suspended = true;
+    this.#pty?.pause();
+    await this.#persistence.flush();
+    return this.#pty?.slave;
+  }
+
+  /** Nobody took over: goes on as before. */
+  resume(): void {
+    this.#suspended = false;
+    this.#pty?.resume();
+  }
+
+  /** What another program needs to go on with this terminal, true in this turn alone; undefined if it has ended. */
+  handOver(): HandedTerminal | undefined {
+    const pty = this.#pty?.handOver();
+    const ring = this.#content?.ring;
+    if (!pty || !ring) return undefined;
+    const { id, epoch } = this.#meta;
+    const offset = Math.max(this.#options.store.endOffset(epoch), ring.startOffset);
+    const base64 = ring.copy(offset, ring.endOffset).toString("base64");
+    return { id, epoch, pty, tail: { offset, base64 }, input: this.#input.written };
+  }
+
   /** Ends the program and forgets the terminal. */
   async remove(): Promise<void> {
     this.#removed = true;
@@ -166,11 +203,7 @@ export class Terminal {
     await this.#persistence.beginEpoch();
     if (preface) this.#receive(preface);
     try {
-      this.#pty = this.#options.spawn({
-        ...program,
-        onData: (chunk) => this.#receive(chunk),
-        onExit: (exit) => this.#programEnded(exit),
-      });
+      this.#pty = this.#options.spawn({ ...program, ...this.#events });
     } catch (error) {
       this.#programEnded({ code: null, signal: null });
       throw error;
@@ -183,6 +216,19 @@ export class Terminal {
     });
     this.#options.log.info("a terminal's program started", { terminalId: this.id, epoch: this.#meta.epoch });
     this.#tellChange();
+  }
+
+  /** Goes on with a program that runs. */
+  #goOn({ pty, tail, input }: HandedTerminal, adopt: AdoptPty): void {
+    this.#input.restore(input);
+    const { ring } = this.#content ?? {};
+    const known = (ring?.endOffset ?? 0) - tail.offset;
+    this.#receive(Buffer.from(tail.base64, "base64").subarray(Math.max(0, known)));
+    this.#pty = adopt(pty, this.#events);
+  }
+
+  get #events(): PtyEvents {
+    return { onData: (chunk) => this.#receive(chunk), onExit: (exit) => this.#programEnded(exit) };
   }
 
   async #markSession(leader: number): Promise<void> {

@@ -75,6 +75,12 @@ export const ptyHostInterface = {
     input: { params: inputParams, result: Type.Null() },
     resize: { params: resizeParams, result: terminalStatusSchema },
     screen: { params: ofTerminal, result: screenSchema },
+    /**
+     * Another version of the PTY host takes over without the end of any terminal: the program of this path in place of
+     * the one that runs, in the same process. Refused with `conflict` if that program says that it cannot. Connections
+     * end soon after the answer, and the new program serves within a second or two.
+     */
+    handOver: { params: Type.Object({ program: path }), result: Type.Null() },
   },
   /** `terminal`: it changed state, size or title. */
   events: { terminal: terminalStatusSchema },
