@@ -2,7 +2,16 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-const roots = ["packages/*", "controller", "agent", "web", "template", "scripts/check", "scripts/bench"];
+const roots = [
+  "packages/*",
+  "controller",
+  "agent",
+  "web",
+  "template",
+  "scripts/check",
+  "scripts/bench",
+  "scripts/simulation",
+];
 const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
 
 const onProcesses = ["lifecycle", "claude-resume", "console", "terminals", "many", "*.process"].flatMap((name) =>

@@ -30,13 +30,25 @@ const piece = fc.oneof(
     "\x1b]2;a title\x07",
     "\x1b]0;\x07",
   ),
+  fc.constantFrom(
+    "\x1b]8;;https://example.org/\x1b\\",
+    "\x1b]8;id=1;https://example.org/?a=b\x1b\\",
+    "\x1b]8;;\x1b\\",
+    "\x1b[3g",
+    "\x1bH",
+    "\x1b[g",
+    "\x1b]4;1;rgb:12/34/56\x1b\\",
+    "\x1b]104\x07",
+    "\x1b]11;#123456\x07",
+  ),
 );
 
 /**
  * Without underlines of a colour or shape of their own: xterm keeps them through a restored cursor, out of sight until
- * the next underline, and no output can put them back there.
+ * the next underline, and no output can put them back there. And without links: xterm forgets one, even while it is open,
+ * when the line is erased on which it was begun.
  */
-const plainPiece = piece.filter((text) => !text.includes("4:3"));
+const plainPiece = piece.filter((text) => !text.includes("4:3") && !text.includes("]8;"));
 
 async function modelAfter(...parts: (string | Uint8Array)[]): Promise<ScreenModel> {
   const model = new ScreenModel(cols, rows);
@@ -52,6 +64,16 @@ async function expectSameAfterSnapshot(output: string, more = ""): Promise<void>
   expect(describeScreen(viewer)).toEqual(describeScreen(live));
   await live.write(Buffer.from(more));
   await viewer.write(Buffer.from(more));
+  expect(describeScreen(viewer, true)).toEqual(describeScreen(live, true));
+  live.dispose();
+  viewer.dispose();
+}
+
+/** What follows may end what the snapshot cut in two, wherever that was. */
+async function expectSameWhereverCut(output: Buffer, at: number): Promise<void> {
+  const live = await modelAfter(output.subarray(0, at));
+  const viewer = await modelAfter(live.snapshot(1000), output.subarray(at));
+  await live.write(output.subarray(at));
   expect(describeScreen(viewer, true)).toEqual(describeScreen(live, true));
   live.dispose();
   viewer.dispose();
@@ -73,6 +95,13 @@ describe("a snapshot", () => {
     ["a saved cursor in colour", "\x1b[31m\x1b[2;5H\x1b7\x1b[m\x1b[1;1H"],
   ])("draws %s again", async (_name, output) => {
     await expectSameAfterSnapshot(output);
+  });
+
+  it("goes on in the middle of whatever it was made in", { timeout: 60_000 }, async () => {
+    const output = Buffer.from(
+      "a\x1b[31;1mred\x1b[m\x1b]2;a title\x1b\\b漢字👍\x1b(0q\x1b(B\x1b[2;3Hc\x1bP1$r0m\x1b\\d\x1b]8;;https://example.org/\x1b\\e",
+    );
+    for (let at = 0; at <= output.byteLength; at += 1) await expectSameWhereverCut(output, at);
   });
 
   it("forgets what the first line was wrapped from, on both sides, when lines are put above it", async () => {

@@ -5,7 +5,12 @@
 export interface CellStyle {
   readonly fg: number;
   readonly bg: number;
-  readonly extended?: { readonly underlineStyle: number; readonly underlineColor: number };
+  readonly extended?: {
+    readonly underlineStyle: number;
+    readonly underlineColor: number;
+    /** Names a hyperlink to the terminal; 0 is none. */
+    readonly urlId: number;
+  };
 }
 
 const colorBits = 0x3ffffff;
@@ -36,10 +41,16 @@ export function sameStyle(one: CellStyle, other: CellStyle): boolean {
   );
 }
 
+/** The hyperlink of a cell; 0 is none. */
+export function urlIdOf({ bg, extended }: CellStyle): number {
+  return bg & hasExtended ? (extended?.urlId ?? 0) : 0;
+}
+
 /** A copy that outlives the cell, which xterm reuses. */
 export function copyStyle({ fg, bg, extended }: CellStyle): CellStyle {
   if ((bg & hasExtended) === 0 || !extended) return { fg, bg };
-  return { fg, bg, extended: { underlineStyle: extended.underlineStyle, underlineColor: extended.underlineColor } };
+  const { underlineStyle, underlineColor, urlId } = extended;
+  return { fg, bg, extended: { underlineStyle, underlineColor, urlId } };
 }
 
 /** The colour of the background alone, as erased cells have it. */

@@ -77,13 +77,17 @@ export class ScreenFeed {
     this.#running = true;
     while (!this.#stopped) {
       const began = performance.now();
+      this.#applyResizes();
+      await this.#settleWaiters();
+      if (this.#parsedOffset === this.#ring.endOffset && this.#resizes.length === 0) {
+        if (this.#waiters.length === 0) break;
+        continue;
+      }
+      // While the tail is parsed, too, a flood may go past it.
       if (this.#parsedOffset < this.#ring.startOffset) await this.#skipToTail();
+      else await this.#parseBatch();
       this.#applyResizes();
-      this.#settleWaiters();
-      if (this.#parsedOffset === this.#ring.endOffset && this.#resizes.length === 0) break;
-      await this.#parseBatch();
-      this.#applyResizes();
-      this.#settleWaiters();
+      await this.#settleWaiters();
       if (this.#waiters.length > 0) continue;
       this.#running = false;
       if (this.#parsedOffset < this.#ring.endOffset) this.#rest((performance.now() - began) * limits.parseRestFactor);
@@ -127,7 +131,8 @@ export class ScreenFeed {
     }
   }
 
-  #settleWaiters(): void {
+  /** Lets them look before anything changes the model again. */
+  async #settleWaiters(): Promise<void> {
     const reached = this.#waiters.filter((waiter) => waiter.offset <= this.#parsedOffset);
     this.#waiters = this.#waiters.filter((waiter) => waiter.offset > this.#parsedOffset);
     for (const { resolve } of reached) resolve();

@@ -2,8 +2,10 @@ import { mendParser } from "@berth/protocol/screen";
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import headless from "@xterm/headless";
 import { limits } from "./limits.ts";
+import { Palette } from "./palette.ts";
 import { snapshot } from "./snapshot.ts";
-import { forgetLostWraps } from "./xterm-internals.ts";
+import { UnfinishedOutput } from "./unfinished.ts";
+import { forgetLostWraps, isInSequence } from "./xterm-internals.ts";
 
 /** The screen as text. */
 export interface ScreenText {
@@ -18,6 +20,8 @@ export interface ScreenText {
 export class ScreenModel {
   /** For tests that compare two screens. */
   readonly terminal: headless.Terminal;
+  readonly #palette: Palette;
+  readonly #unfinished = new UnfinishedOutput();
   #title = "";
   #approximate = false;
 
@@ -38,6 +42,7 @@ export class ScreenModel {
       this.#approximate = true;
     });
     this.#watchRepaints();
+    this.#palette = new Palette(this.terminal);
   }
 
   get cols(): number {
@@ -61,6 +66,11 @@ export class ScreenModel {
     return this.#approximate;
   }
 
+  /** Sequences that set the program's colours. */
+  get palette(): string {
+    return this.#palette.serialize();
+  }
+
   get bracketedPaste(): boolean {
     return this.terminal.modes.bracketedPasteMode;
   }
@@ -76,7 +86,12 @@ export class ScreenModel {
 
   /** Parses the bytes, which must stay as they are until it resolves. */
   write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve) => this.terminal.write(bytes, resolve));
+    return new Promise((resolve) => {
+      this.terminal.write(bytes, () => {
+        this.#unfinished.wrote(bytes, isInSequence(this.terminal));
+        resolve();
+      });
+    });
   }
 
   resize(cols: number, rows: number): void {
@@ -92,7 +107,12 @@ export class ScreenModel {
 
   snapshot(scrollbackLines: number): Buffer {
     forgetLostWraps(this.terminal);
-    return snapshot(this.terminal, this.#title, scrollbackLines);
+    const extras = {
+      title: this.#title,
+      palette: this.palette,
+      unfinished: this.#unfinished.bytes,
+    };
+    return snapshot(this.terminal, extras, scrollbackLines);
   }
 
   text(): ScreenText {

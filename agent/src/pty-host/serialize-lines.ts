@@ -1,5 +1,6 @@
 import type { IBuffer, IBufferCell, IBufferLine } from "@xterm/headless";
-import { backgroundOf, type CellStyle, copyStyle, plainStyle, sameStyle, sgr } from "./cell-style.ts";
+import { backgroundOf, type CellStyle, copyStyle, plainStyle, sameStyle, sgr, urlIdOf } from "./cell-style.ts";
+import type { Hyperlinks } from "./xterm-internals.ts";
 
 /**
  * Lines of a buffer as bytes that draw them again from the first column of an empty line. Sets what a line's `isWrapped`
@@ -8,8 +9,13 @@ import { backgroundOf, type CellStyle, copyStyle, plainStyle, sameStyle, sgr } f
  * Written here because @xterm/addon-serialize loses extended underlines, the last column's state and some background
  * colours, and joins clusters that were written apart.
  */
-export function serializeLines(buffer: IBuffer, from: number, to: number, cols: number): string {
-  const writer = new LineWriter(buffer.getNullCell(), cols);
+export function serializeLines(
+  buffer: IBuffer,
+  from: number,
+  to: number,
+  { cols, links }: { cols: number; links: Hyperlinks },
+): string {
+  const writer = new LineWriter(buffer.getNullCell(), cols, links);
   for (let index = from; index < to; index += 1) {
     const line = buffer.getLine(index);
     if (!line) break;
@@ -27,7 +33,9 @@ const invites = /\u200d$/;
 class LineWriter {
   readonly #cell: IBufferCell;
   readonly #cols: number;
+  readonly #links: Hyperlinks;
   readonly #parts: string[] = [];
+  #urlId = 0;
   #style: CellStyle = plainStyle;
   /** Where the cursor stands in its line; `#cols` after a character in the last column. */
   #column = 0;
@@ -35,7 +43,8 @@ class LineWriter {
   /** How the last cell of the line before is to look if it is empty. */
   #lastCell: { empty: boolean; style: CellStyle } = { empty: true, style: plainStyle };
 
-  constructor(scratch: IBufferCell, cols: number) {
+  constructor(scratch: IBufferCell, cols: number, links: Hyperlinks) {
+    this.#links = links;
     this.#cell = scratch;
     this.#cols = cols;
   }
@@ -75,11 +84,13 @@ class LineWriter {
 
   finish(): string {
     this.#setStyle(plainStyle);
+    this.#setLink(0);
     return this.#parts.join("");
   }
 
   #print(column: number, chars: string, width: number, style: CellStyle): void {
     this.#moveTo(column);
+    this.#setLink(urlIdOf(style));
     // Any control sequence keeps what follows from joining.
     if (!this.#setStyle(style) && (joining.test(chars) || invites.test(this.#lastChars))) this.#parts.push(sgr(style));
     this.#parts.push(chars);
@@ -111,12 +122,26 @@ class LineWriter {
     this.#column = column;
   }
 
+  /** A link stays open over what is not printed, so that its parts belong together again. */
+  #setLink(urlId: number): void {
+    if (urlId === this.#urlId) return;
+    this.#urlId = urlId;
+    this.#parts.push(hyperlink(this.#links, urlId));
+    this.#lastChars = "";
+  }
+
   #setStyle(style: CellStyle): boolean {
     if (sameStyle(this.#style, style)) return false;
     this.#style = copyStyle(style);
     this.#parts.push(sgr(style));
     return true;
   }
+}
+
+/** The sequence that begins a hyperlink, or ends the one before if there is none of this number. */
+export function hyperlink(links: Hyperlinks, urlId: number): string {
+  const link = urlId === 0 ? undefined : links.getLinkData(urlId);
+  return link ? `\x1b]8;${link.id === undefined ? "" : `id=${link.id}`};${link.uri}\x1b\\` : "\x1b]8;;\x1b\\";
 }
 
 /** A cell is its style at run time; the public interface only names it in parts. */
@@ -126,9 +151,23 @@ export function styleOf(cell: IBufferCell): CellStyle {
   }
   const extended = "extended" in cell ? cell.extended : undefined;
   if (!isExtended(extended)) return { fg: cell.fg, bg: cell.bg };
-  return { fg: cell.fg, bg: cell.bg, extended };
+  return { fg: cell.fg, bg: cell.bg, extended: extended.urlId === 0 ? extended : withoutLinkLook(extended) };
 }
 
-function isExtended(value: unknown): value is { underlineStyle: number; underlineColor: number } {
-  return typeof value === "object" && value !== null && "underlineStyle" in value && "underlineColor" in value;
+interface XtermExtended {
+  underlineStyle: number;
+  underlineColor: number;
+  urlId: number;
+  _ext: number;
+}
+
+/** xterm shows a link underlined in dashes, over the underline that the program chose. */
+export function withoutLinkLook({ underlineColor, urlId, _ext }: XtermExtended): Omit<XtermExtended, "_ext"> {
+  return { underlineStyle: (_ext >>> 26) & 7, underlineColor, urlId };
+}
+
+export function isExtended(value: unknown): value is XtermExtended {
+  return (
+    typeof value === "object" && value !== null && "underlineStyle" in value && "urlId" in value && "_ext" in value
+  );
 }

@@ -89,7 +89,8 @@ export async function serve(host: PtyHost, folder: string, log: Log, inherited?:
   };
 }
 
-function serveConnection(host: PtyHost, socket: Socket, log: Log): void {
+/** Serves the calls and channels of one connection until it closes. */
+export function serveConnection(host: PtyHost, socket: Socket, log: Log): void {
   const multiplexer: Multiplexer = new Multiplexer({
     side: "listener",
     send: (frame) => {

@@ -1,45 +1,64 @@
 import { linkLimits } from "@berth/protocol/link";
 import type { IBuffer, Terminal } from "@xterm/headless";
-import { backgroundOf, type CellStyle, copyStyle, plainStyle, sgr } from "./cell-style.ts";
-import { serializeLines, styleOf } from "./serialize-lines.ts";
+import { backgroundOf, type CellStyle, copyStyle, plainStyle, sgr, urlIdOf } from "./cell-style.ts";
+import { hyperlink, serializeLines, styleOf } from "./serialize-lines.ts";
 import { type HiddenState, hiddenState, type SavedCursor } from "./xterm-internals.ts";
 
 /** RIS, then what RIS leaves: scrollback in some terminals, a hidden cursor in xterm.js. */
 const fullReset = "\x1bc\x1b[3J\x1b[?25h";
 
+/** What a snapshot has beside the terminal itself. */
+export interface SnapshotExtras {
+  title: string;
+  /** Sequences that set the program's colours. */
+  palette: string;
+  /** The beginning of what the next output goes on with. */
+  unfinished: Uint8Array;
+}
+
 /**
  * Bytes that make a terminal of the same size look and behave like this one, whatever it showed before: scrollback,
- * screen, cursor and modes. Fits one frame of a link: takes fewer lines of scrollback until it does.
+ * screen, cursor, modes, and what the parser is in the middle of. Fits one frame of a link: takes fewer lines of
+ * scrollback until it does.
  */
-export function snapshot(terminal: Terminal, title: string, scrollbackLines: number): Buffer {
+export function snapshot(terminal: Terminal, extras: SnapshotExtras, scrollbackLines: number): Buffer {
   for (let lines = scrollbackLines; ; lines = Math.floor(lines / 2)) {
-    const bytes = Buffer.from(serialize(terminal, title, lines));
+    const bytes = Buffer.concat([Buffer.from(serialize(terminal, extras, lines)), extras.unfinished]);
     if (bytes.byteLength <= linkLimits.maxFrameBytes) return bytes;
     // The largest screen that can be agreed on, every cell in colours of its own, would not fit: nothing is then drawn.
-    if (lines === 0) return Buffer.from(fullReset);
+    if (lines === 0) return Buffer.concat([Buffer.from(fullReset), extras.unfinished]);
   }
 }
 
-function serialize(terminal: Terminal, title: string, scrollbackLines: number): string {
+function serialize(terminal: Terminal, { title, palette }: SnapshotExtras, scrollbackLines: number): string {
   const { normal, active, alternate } = terminal.buffer;
+  const { cols } = terminal;
   const hidden = hiddenState(terminal);
-  const parts = [fullReset];
+  const { links } = hidden;
+  const parts = [fullReset, palette];
   const from = Math.max(0, normal.length - terminal.rows - scrollbackLines);
-  parts.push(serializeLines(normal, from, normal.length, terminal.cols));
+  parts.push(serializeLines(normal, from, normal.length, { cols, links }), tabStops(hidden.normalTabs, cols));
   if (active.type === "alternate") {
     // Leaving restores what the normal screen saved; entering fills the screen with the background that is set.
     // The region is the normal screen's own in xterm.js, and of both screens elsewhere.
     parts.push(scrollRegion(terminal, hidden.normalScrollTop, hidden.normalScrollBottom));
     parts.push(saveCursor(normal, hidden.normalSaved), "\x1b[?1047h\x1b[r\x1b[H");
-    parts.push(serializeLines(alternate, 0, alternate.length, terminal.cols));
+    parts.push(serializeLines(alternate, 0, alternate.length, { cols, links }), tabStops(hidden.alternateTabs, cols));
   }
   const saved = active.type === "alternate" ? hidden.alternateSaved : hidden.normalSaved;
   parts.push(saveCursor(active, saved));
   parts.push(scrollRegion(terminal, hidden.scrollTop, hidden.scrollBottom));
-  parts.push(cursor(terminal, active, hidden), modes(terminal, hidden));
   const plainTitle = title.replace(/\p{Cc}/gu, "");
   if (plainTitle !== "") parts.push(`\x1b]2;${plainTitle}\x1b\\`);
+  parts.push(cursor(terminal, active, hidden), modes(terminal, hidden));
   return parts.join("");
+}
+
+/** Tab stops where they are not at every eighth column. Moves the cursor. */
+function tabStops(stops: readonly number[], cols: number): string {
+  const within = stops.filter((column) => column < cols);
+  const isDefault = within.length === Math.ceil(cols / 8) && within.every((column, index) => column === index * 8);
+  return isDefault ? "" : ["\x1b[3g", ...within.map((column) => `\x1b[1;${column + 1}H\x1bH`)].join("");
 }
 
 function scrollRegion(terminal: Terminal, top: number, bottom: number): string {
@@ -62,9 +81,12 @@ function cursor(terminal: Terminal, buffer: IBuffer, hidden: HiddenState): strin
   else {
     // Behind the last column, waiting to wrap: only printing a character leads there.
     const last = lastCell(buffer, terminal.cols);
-    parts.push(at(terminal.cols - last.width), sgr(last.style), last.chars);
+    const link = hyperlink(hidden.links, urlIdOf(last.style));
+    parts.push(at(terminal.cols - last.width), sgr(last.style), link, last.chars, hyperlink(hidden.links, 0));
   }
   parts.push(sgr(hidden.style));
+  const urlId = urlIdOf(hidden.style);
+  if (urlId !== 0) parts.push(hyperlink(hidden.links, urlId));
   return parts.join("");
 }
 

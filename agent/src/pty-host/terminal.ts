@@ -66,7 +66,7 @@ export class Terminal {
     this.#content = content;
     const source = { meta: () => this.#meta, content: () => this.#content };
     this.#persistence = new Persistence(options.store, source, options.log, () => this.#refreshTitle());
-    this.#input = new TerminalInput((bytes) => this.#pty?.write(bytes) ?? bytes.byteLength);
+    this.#input = new TerminalInput((bytes) => this.#write(bytes));
     this.#viewers = new Viewers({
       content: () => this.#loaded(),
       meta: () => this.#meta,
@@ -105,7 +105,8 @@ export class Terminal {
     if (running && meta.session) await killSession(meta.session, options.bootId);
     const found = running ? { ...meta, exit: { code: null, signal: null }, lost: true } : meta;
     const terminal = new Terminal(options, found, undefined);
-    if (running) await options.store.writeMeta(found);
+    // On a full disk it is known all the same; that it is lost is written once there is room.
+    if (running) await options.store.writeMeta(found).catch(() => terminal.#persistence.dirty());
     return terminal;
   }
 
@@ -200,7 +201,10 @@ export class Terminal {
 
   async #run(program: Program, preface?: Uint8Array): Promise<void> {
     // On disk first: after a kill in between, the terminal reads as lost, and the next epoch starts the program.
-    await this.#persistence.beginEpoch();
+    await this.#persistence.beginEpoch().catch((error: unknown) => {
+      this.#meta = { ...this.#meta, exit: { code: null, signal: null }, lost: true };
+      throw error;
+    });
     if (preface) this.#receive(preface);
     try {
       this.#pty = this.#options.spawn({ ...program, ...this.#events });
@@ -236,6 +240,12 @@ export class Terminal {
     if (!session) return;
     this.#meta = { ...this.#meta, session };
     this.#persistence.dirty();
+  }
+
+  /** Between two programs input waits for the next one; behind the last it goes nowhere. */
+  #write(bytes: Uint8Array): number {
+    if (this.#pty) return this.#pty.write(bytes);
+    return this.#meta.exit ? bytes.byteLength : 0;
   }
 
   #receive(chunk: Uint8Array): void {

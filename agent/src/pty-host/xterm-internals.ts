@@ -23,6 +23,14 @@ export interface HiddenState {
   style: CellStyle;
   normalSaved: SavedCursor;
   alternateSaved: SavedCursor;
+  links: Hyperlinks;
+  /** Columns with a tab stop, from 0; of the alternate buffer only what is set while it is shown. */
+  normalTabs: readonly number[];
+  alternateTabs: readonly number[];
+}
+/** What the terminal knows of its hyperlinks, by the number that a cell has. */
+export interface Hyperlinks {
+  getLinkData(urlId: number): { readonly id?: string; readonly uri: string } | undefined;
 }
 export interface SavedCursor {
   x: number;
@@ -40,6 +48,7 @@ const buffer = Type.Object({
   savedY: Type.Number(),
   savedCurAttrData: attributes,
   savedCharset: Type.Optional(Type.Unknown()),
+  tabs: Type.Unsafe<Record<string, boolean>>(Type.Object({})),
   lines: Type.Unsafe<{ get(index: number): unknown }>(
     Type.Object({ get: Type.Function([Type.Integer()], Type.Unknown()) }),
   ),
@@ -60,7 +69,10 @@ const coreSchema = Type.Object({
   coreMouseService: Type.Object({ activeEncoding: Type.String() }),
   _bufferService: Type.Object({ buffer, buffers: Type.Object({ _normal: buffer, _alt: buffer }) }),
   _charsetService: charsets,
-  _inputHandler: Type.Object({ _curAttrData: attributes }),
+  _oscLinkService: Type.Unsafe<Hyperlinks>(
+    Type.Object({ getLinkData: Type.Function([Type.Integer()], Type.Unknown()) }),
+  ),
+  _inputHandler: Type.Object({ _curAttrData: attributes, _parser: Type.Object({ currentState: Type.Integer() }) }),
 });
 /** Compiled with the first terminal, not at the program's start. */
 let compiledCore: Validator<Type.TProperties, typeof coreSchema> | undefined;
@@ -75,6 +87,7 @@ export function hiddenState(terminal: object): HiddenState {
   const inside: unknown = "_core" in terminal ? terminal._core : undefined;
   if (!isCore(inside)) throw new Error("this version of xterm keeps its state elsewhere");
   const { coreService, coreMouseService, _bufferService, _charsetService, _inputHandler } = inside;
+  const { _normal, _alt } = _bufferService.buffers;
   return {
     cursorHidden: coreService.isCursorHidden,
     mouseEncoding: coreMouseService.activeEncoding,
@@ -87,8 +100,11 @@ export function hiddenState(terminal: object): HiddenState {
     lineDrawing: [inUse(_charsetService, 0), inUse(_charsetService, 1)],
     shiftedOut: _charsetService.glevel === 1,
     style: _inputHandler._curAttrData,
-    normalSaved: savedCursor(_bufferService.buffers._normal),
-    alternateSaved: savedCursor(_bufferService.buffers._alt),
+    normalSaved: savedCursor(_normal),
+    alternateSaved: savedCursor(_alt),
+    links: inside._oscLinkService,
+    normalTabs: tabStops(_normal),
+    alternateTabs: tabStops(_alt),
   };
 }
 
@@ -108,6 +124,19 @@ export function forgetLostWraps(terminal: object): void {
 
 function isLine(value: unknown): value is { isWrapped: boolean } {
   return typeof value === "object" && value !== null && "isWrapped" in value && typeof value.isWrapped === "boolean";
+}
+
+/** Whether the parser stands within a control sequence (its state 0 is the ground). */
+export function isInSequence(terminal: object): boolean {
+  const inside: unknown = "_core" in terminal ? terminal._core : undefined;
+  if (!isCore(inside)) throw new Error("this version of xterm keeps its state elsewhere");
+  return inside._inputHandler._parser.currentState !== 0;
+}
+
+function tabStops({ tabs }: Static<typeof buffer>): number[] {
+  return Object.keys(tabs)
+    .filter((column) => tabs[column])
+    .map(Number);
 }
 
 function savedCursor(from: Static<typeof buffer>): SavedCursor {
