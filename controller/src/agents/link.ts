@@ -50,6 +50,7 @@ export class AgentLink {
   readonly #peer: Peer<typeof controllerInterface, typeof agentInterface>;
   readonly #onViolation: (reason: string) => void;
   #greeted = false;
+  #ended = false;
   #frames = { second: 0, count: 0 };
 
   constructor(options: AgentLinkOptions) {
@@ -116,6 +117,8 @@ export class AgentLink {
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
+    // A peer that is being closed may send on: it is not told of, line by line.
+    if (this.#ended) return;
     try {
       if (!isBinary) throw new LinkViolation("a text frame");
       if (data.length < linkLimits.headerBytes + 1 || data[0] !== 2) this.#countControlFrame();
@@ -142,6 +145,7 @@ export class AgentLink {
   }
 
   #end(): void {
+    this.#ended = true;
     this.#mux.close();
     this.#peer.close();
   }
