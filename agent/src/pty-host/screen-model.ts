@@ -87,8 +87,9 @@ export class ScreenModel {
   /** Parses the bytes, which must stay as they are until it resolves. */
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      this.terminal.write(bytes, () => {
-        this.#unfinished.wrote(bytes, isInSequence(this.terminal));
+      const bounded = this.#unfinished.bounded(bytes);
+      this.terminal.write(bounded, () => {
+        this.#unfinished.wrote(bounded, isInSequence(this.terminal));
         resolve();
       });
     });
