@@ -5,6 +5,7 @@ import type { TypedStreams } from "./typed.ts";
 /** A program in a PTY without a kernel: the schedule lets it write and read. */
 export class SimulatedPty implements Pty {
   readonly pid = 0;
+  readonly slave = "";
   readonly truth: EpochTruth;
   /** Bytes of input that the program takes before it stops reading. */
   inputRoom = Number.POSITIVE_INFINITY;
@@ -58,6 +59,11 @@ export class SimulatedPty implements Pty {
 
   resume(): void {
     this.paused = false;
+  }
+
+  /** No host here is replaced by another version. */
+  handOver(): undefined {
+    return undefined;
   }
 
   async end(): Promise<void> {
