@@ -174,7 +174,7 @@ export class Browser {
       this.snapshots += 1;
       this.#epoch = epoch;
       this.#offset = receivedOffset;
-      const fault = truth?.faultOfSnapshot(bytes.toString(), receivedOffset);
+      const fault = truth?.faultOfSnapshot(bytes.toString(), receivedOffset, this.#world.ptyHostDeaths > 0);
       if (fault) this.#world.failed(new Error(`a snapshot for ${epoch}:${receivedOffset} ${fault}`));
       return;
     }

@@ -57,13 +57,15 @@ export class EpochTruth {
 
   /**
    * What is wrong with a snapshot that claims to stand for everything below `offset`; undefined if nothing is. Its last
-   * record must be the one that ends there, and those before it must follow one another.
+   * record must be the one that ends there, and those before it must follow one another. What a PTY host that died had
+   * brought to disk may begin just there.
    */
-  faultOfSnapshot(snapshot: string, offset: number): string | undefined {
+  faultOfSnapshot(snapshot: string, offset: number, mayBeEmpty: boolean): string | undefined {
     const programOffset = offset - this.prefaceBytes;
     if (programOffset < 0) return undefined;
     const lines = snapshot.replace(sequences, "").split(/\r?\n/);
     const own = lines.filter((line) => line.startsWith(`r${this.epoch}.`)).map((line) => line.trimEnd());
+    if (mayBeEmpty && own.length === 0) return undefined;
     const whole = Math.floor(programOffset / recordBytes);
     const rest = Math.min(programOffset % recordBytes, recordBytes - 2);
     const partial = recordAt(this.epoch, whole).slice(0, rest);

@@ -99,15 +99,18 @@ export class TypedStreams {
     const number = Math.floor((byte - firstSymbol) / symbols);
     const stream = this.#stream(number);
     const at = this.#positionOf(number, stream, byte);
-    if (at === undefined) this.fault ??= `stream ${number}: a byte came out of its order, behind ${stream.next}`;
+    if (at === undefined)
+      this.fault ??= `stream ${number}: symbol ${(byte - firstSymbol) % symbols} came behind ${stream.next} of ${stream.typed}, starts ${stream.starts}, declared ${stream.declared}`;
     else stream.next = at + 1;
     stream.starts = undefined;
   }
 
   #positionOf(number: number, { next, typed, starts }: Stream, byte: number): number | undefined {
-    const candidates = [next, ...(starts ?? [])];
+    // Behind a PTY host's death, what the old one had taken says nothing any more.
+    const expected = starts ?? [next];
+    const candidates = [...expected];
     for (const { stream, from, to } of this.#givenUp) {
-      if (stream === number && next >= from && next <= to) candidates.push(to);
+      if (stream === number && [next, ...expected].some((at) => at >= from && at <= to)) candidates.push(to);
     }
     return candidates.find((at) => at < typed && symbolAt(number, at) === byte);
   }
