@@ -1,17 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { typedText } from "../src/pty-host/paste.ts";
 
-const typed = (text: string, how: { submit?: boolean; paste?: boolean }, bracketed: boolean) =>
-  typedText({ text, submit: false, ...how }, bracketed).toString();
+const typed = (text: string, how: { paste?: boolean }, bracketed: boolean) =>
+  typedText({ text, ...how }, bracketed).toString();
 
 describe("typed text", () => {
   it("is as it is where it is one line", () => {
     expect(typed("ls -l", {}, true)).toBe("ls -l");
-    expect(typed("ls -l", { submit: true }, true)).toBe("ls -l\r");
   });
 
   it("is one paste where it has several lines and the program understands pastes", () => {
-    expect(typed("a\r\nb", { submit: true }, true)).toBe("\x1b[200~a\rb\x1b[201~\r");
+    expect(typed("a\r\nb", {}, true)).toBe("\x1b[200~a\rb\x1b[201~");
     expect(typed("a\nb", {}, false)).toBe("a\rb");
   });
 

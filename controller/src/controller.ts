@@ -31,6 +31,9 @@ import { makeSandboxModule, type SandboxModule } from "./sandboxes/module.ts";
 import { sandboxRoutes } from "./sandboxes/routes.ts";
 import { settingsFromEnvironment } from "./settings/environment.ts";
 import type { Settings } from "./settings/settings.ts";
+import { Guests } from "./shares/guests.ts";
+import { Shares } from "./shares/repository.ts";
+import { shareRoutes } from "./shares/routes.ts";
 import type { Store } from "./store/connect.ts";
 import { keepHouse } from "./store/housekeeping.ts";
 import { acquireLeadership } from "./store/leader.ts";
@@ -67,6 +70,7 @@ interface Parts extends Foundation {
   readonly fleet: SandboxModule;
   readonly terminals: Terminals;
   readonly keeper: TerminalKeeper;
+  readonly shares: Shares;
   /** The port of the agents' listener, once it listens. */
   readonly agents: { port: number };
 }
@@ -159,6 +163,7 @@ function assemble(foundation: Foundation): Parts {
     identity: new Identity({ db: store.db, clock }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
     keeper: new TerminalKeeper({ terminals, registry, log }),
+    shares: new Shares(store.db, clock),
   };
 }
 
@@ -198,12 +203,13 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */
-function keepHouseWhile({ store, events, identity, log }: Parts, scope: Scope): void {
+function keepHouseWhile({ store, events, identity, shares, log }: Parts, scope: Scope): void {
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
     "idempotency keys": () => pruneIdempotency(store.db, systemClock.now()),
     sessions: () => identity.sessions.prune(),
+    shares: () => shares.prune(),
   };
   const done = keepHouse(chores, systemClock, over.signal, {
     removed: (chore, rows) => log.debug({ chore, rows }, "old rows removed"),
@@ -220,6 +226,8 @@ async function serveConsole(parts: Parts): Promise<string> {
   const { settings, scope, store, log, events, registry, identity, templates, readiness, fleet, terminals, keeper } =
     parts;
   const { client } = parts.cluster;
+  const guests = new Guests(systemClock);
+  const made = (terminalId: string) => keeper.made(terminalId);
   const cancelBuild = (work: UnitOfWork, operation: OperationRow) => templates.service.cancel(work, operation);
   const server = await buildServer({
     settings,
@@ -233,8 +241,9 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => eventRoutes(api, events),
       (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
-      (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events }),
+      (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events, guests }),
       (api) => terminalFileRoutes(api, { terminals, keeper }),
+      (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { client }),
       (api) => templateRoutes(api, templates),
     ],

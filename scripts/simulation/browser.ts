@@ -1,4 +1,4 @@
-import { parseServerMessage } from "@berth/protocol";
+import { attachTerminal, parseServerMessage, routeUrl } from "@berth/protocol";
 import { AttachConnection } from "../../web/src/terminal/attach/connection.ts";
 import type { AttachSocket, SocketEvents } from "../../web/src/terminal/attach/socket.ts";
 import type { AttachState } from "../../web/src/terminal/attach/state.ts";
@@ -32,7 +32,7 @@ export class Browser {
     this.#stream = terminal.typed.open();
     this.process = new SimulatedProcess(`browser ${number}`, world.time);
     this.connection = new AttachConnection({
-      terminalId: terminal.id,
+      address: (query) => routeUrl(attachTerminal, { params: { id: terminal.id }, query }),
       openSocket: (path, events) => this.#dial(path, events),
       screen: {
         write: (bytes, digested) => this.#write(Buffer.from(bytes), digested),

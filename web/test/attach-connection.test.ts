@@ -1,3 +1,4 @@
+import { attachTerminal, routeUrl } from "@berth/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AttachConnection } from "../src/terminal/attach/connection.ts";
@@ -15,7 +16,7 @@ function viewer(verdict: AttachVerdict = "retry") {
   const states: AttachState[] = [];
   let streams = 0;
   const connection = new AttachConnection({
-    terminalId: "trm_00000000000000000000",
+    address: (query) => routeUrl(attachTerminal, { params: { id: "trm_00000000000000000000" }, query }),
     openSocket: terminal.open,
     screen,
     verdict: async () => verdict,

@@ -5,6 +5,8 @@ import { Fleet } from "../src/fleet/fleet.ts";
 import { suggestName } from "../src/fleet/name-suggestion.ts";
 import { durationText } from "../src/operation/duration.ts";
 import { takeSetupToken } from "../src/session/setup-token.ts";
+import { durationWords } from "../src/share/duration-words.ts";
+import { shareTokenOf } from "../src/share/share-token.ts";
 import { isAutomaticReply } from "../src/terminal/automatic-reply.ts";
 import { keyAction } from "../src/terminal/keys.ts";
 import { FakeFleet } from "./fake-fleet.ts";
@@ -121,5 +123,28 @@ describe("words", () => {
 
   it("tell a time span", () => {
     expect([420, 12_000, 185_000, 7_440_000].map(durationText)).toEqual(["0.4 s", "12 s", "3 min 5 s", "2 h 4 min"]);
+  });
+});
+
+describe("a duration", () => {
+  it.each([
+    [30 * 86_400_000, "30 d"],
+    [86_400_000 + 3_600_000 + 60_000, "1 d 1 h"],
+    [8 * 3_600_000 - 1, "7 h 59 min"],
+    [3_600_000, "1 h"],
+    [119_999, "1 min"],
+    [59_999, "less than a minute"],
+    [-1, "less than a minute"],
+  ])("of %i ms is %s", (ms, words) => {
+    expect(durationWords(ms)).toBe(words);
+  });
+});
+
+describe("a share's link", () => {
+  it("has its token behind the page's path, and only there", () => {
+    const at = (path: string) => shareTokenOf(new URL(path, "http://berth"));
+    expect(at("/share#brs_token")).toBe("brs_token");
+    expect(at("/share")).toBe("");
+    expect(at("/sandboxes/share#brs_token")).toBeUndefined();
   });
 });

@@ -1,7 +1,13 @@
 import { systemClock } from "@berth/base";
 import { makePrivateDirectory } from "@berth/base/node";
 import type { AgentConfig, Environment } from "@berth/protocol";
-import { type Channel, fileWriteChannelKind, relay, terminalChannelKind } from "@berth/protocol/link";
+import {
+  type Channel,
+  fileWriteChannelKind,
+  relay,
+  screenWaitChannelKind,
+  terminalChannelKind,
+} from "@berth/protocol/link";
 import { createLog, errorText } from "../log.ts";
 import { bootId } from "../machine.ts";
 import { guestPath, nameProcess, type Root, rootOf } from "../root.ts";
@@ -114,12 +120,14 @@ const firstStatus = "links with the controller";
 const linkedStatus = "linked with the controller";
 const unlinkedStatus = "no link with the controller; it is tried again and again";
 
+const channelKinds: ReadonlySet<string> = new Set([terminalChannelKind, screenWaitChannelKind]);
+
 /**
- * Joins a viewer's channel to the PTY host, which checks the parameters. While no host was wanted there is no terminal;
- * one that is just starting is found by the viewer's next attempt.
+ * Joins a channel to the PTY host, which checks the parameters. While no host was wanted there is no terminal; one that
+ * is just starting is found by the caller's next attempt.
  */
 function openChannel(ptyHost: PtyHostLink, channel: Channel, kind: string, params: unknown): void {
-  if (kind !== terminalChannelKind) {
+  if (!channelKinds.has(kind)) {
     channel.close({ code: "invalid_request", detail: "no such kind of channel" });
     return;
   }

@@ -2,8 +2,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SerialQueue } from "@berth/base";
 import { makePrivateDirectory } from "@berth/base/node";
-import { attachParamsSchema, BerthError, type TerminalStatus } from "@berth/protocol";
-import { type Channel, type Handlers, type ptyHostInterface, terminalChannelKind } from "@berth/protocol/link";
+import { attachParamsSchema, BerthError, screenWaitParamsSchema, type TerminalStatus } from "@berth/protocol";
+import {
+  type Channel,
+  type Handlers,
+  type ptyHostInterface,
+  screenWaitChannelKind,
+  terminalChannelKind,
+} from "@berth/protocol/link";
 import type { Static } from "typebox";
 import { Value } from "typebox/value";
 import { errorText, type Log } from "../log.ts";
@@ -63,10 +69,7 @@ export class PtyHost {
     list: () => [...this.#terminals.values()].map((terminal) => terminal.status),
     start: (params) => this.#inOrder(params.id, () => this.#start(params)),
     remove: ({ id }) => this.#inOrder(id, () => this.#remove(id)),
-    input: async ({ id, ...typing }) => {
-      await this.#find(id).type(typing);
-      return null;
-    },
+    input: ({ id, ...typing }) => this.#find(id).type(typing),
     resize: ({ id, cols, rows }) => this.#find(id).resize({ cols, rows }),
     screen: ({ id }) => this.#find(id).screen(),
     handOver: async ({ program }) => {
@@ -81,19 +84,16 @@ export class PtyHost {
 
   /** Serves a channel that a peer opened. */
   open(channel: Channel, kind: string, params: unknown): void {
-    if (kind !== terminalChannelKind || !Value.Check(attachParamsSchema, params)) {
+    if (kind === terminalChannelKind && Value.Check(attachParamsSchema, params)) {
+      this.#serve(channel, params.terminalId, (terminal) => terminal.attach(channel, params));
+    } else if (kind === screenWaitChannelKind && Value.Check(screenWaitParamsSchema, params)) {
+      this.#serve(channel, params.terminalId, async (terminal) => {
+        if (this.#waits < limits.maxWaits) return terminal.waits.open(channel, params);
+        channel.close({ code: "limit_exceeded", detail: "too many calls wait for terminals of this sandbox" });
+      });
+    } else {
       channel.close({ code: "invalid_request", detail: "no such kind of channel, or parameters that are not valid" });
-      return;
     }
-    const terminal = this.#terminals.get(params.terminalId);
-    if (!terminal) {
-      channel.close({ code: "not_found", detail: "there is no such terminal" });
-      return;
-    }
-    terminal.attach(channel, params).catch((error: unknown) => {
-      this.#options.log.error("a viewer could not be served", { terminalId: terminal.id, reason: errorText(error) });
-      channel.close({ code: "internal", detail: "the terminal could not be shown" });
-    });
   }
 
   /** Hears of every change of a terminal; answers how to stop. */
@@ -122,6 +122,25 @@ export class PtyHost {
       for (const terminal of terminals) terminal.resume();
       throw error;
     }
+  }
+
+  /** Calls that wait for a screen. */
+  get #waits(): number {
+    let count = 0;
+    for (const terminal of this.#terminals.values()) count += terminal.waits.size;
+    return count;
+  }
+
+  #serve(channel: Channel, terminalId: string, service: (terminal: Terminal) => Promise<void>): void {
+    const terminal = this.#terminals.get(terminalId);
+    if (!terminal) {
+      channel.close({ code: "not_found", detail: "there is no such terminal" });
+      return;
+    }
+    service(terminal).catch((error: unknown) => {
+      this.#options.log.error("a channel could not be served", { terminalId, reason: errorText(error) });
+      channel.close({ code: "internal", detail: "the terminal could not be shown" });
+    });
   }
 
   async #start(params: StartParams): Promise<TerminalStatus> {

@@ -55,4 +55,7 @@ export const limits = {
   maxTerminals: 256,
   maxConnections: 16,
   maxViewersPerTerminal: 64,
+  /** Calls that wait for a screen. One with `since` has a screen of its own, of a few megabytes. */
+  maxWaitsPerTerminal: 8,
+  maxWaits: 32,
 } as const;

@@ -15,6 +15,7 @@ export class ScreenFeed {
   #resizes: { offset: number; cols: number; rows: number }[] = [];
   #waiters: { offset: number; resolve: () => void }[] = [];
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  readonly #followers = new Set<() => void | Promise<void>>();
   #running = false;
   #stopped = false;
 
@@ -47,6 +48,15 @@ export class ScreenFeed {
       this.#waiters.push({ offset: this.#ring.endOffset, resolve });
       this.#hurry();
     });
+  }
+
+  /**
+   * Calls back after each batch, before the next one; the time that this takes counts as the batch's. It must neither
+   * reject nor wait for `caughtUp`. Answers how to stop.
+   */
+  follow(follower: () => void | Promise<void>): () => void {
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
   }
 
   stop(): void {
@@ -88,7 +98,8 @@ export class ScreenFeed {
       else await this.#parseBatch();
       this.#applyResizes();
       await this.#settleWaiters();
-      if (this.#waiters.length > 0) continue;
+      if (this.#followers.size > 0) await this.#tellFollowers();
+      if (this.#waiters.length > 0 || this.#resizes.length > 0) continue;
       this.#running = false;
       if (this.#parsedOffset < this.#ring.endOffset) this.#rest((performance.now() - began) * limits.parseRestFactor);
       return;
@@ -121,6 +132,10 @@ export class ScreenFeed {
       await this.#model.write(tail.subarray(at, at + limits.parseBatchBytes));
     }
     this.#parsedOffset = end;
+  }
+
+  async #tellFollowers(): Promise<void> {
+    await Promise.all([...this.#followers].map((follower) => follower()));
   }
 
   #applyResizes(): void {

@@ -18,18 +18,19 @@ export interface ScreenText {
 
 /** A terminal without a display, which knows what a viewer's terminal shows after the same bytes. */
 export class ScreenModel {
-  /** For tests that compare two screens. */
+  /** For those who look at cells: searches, and tests that compare two screens. */
   readonly terminal: headless.Terminal;
   readonly #palette: Palette;
   readonly #unfinished = new UnfinishedOutput();
   #title = "";
   #approximate = false;
+  #skips = 0;
 
-  constructor(cols: number, rows: number) {
+  constructor(cols: number, rows: number, scrollbackLines: number = limits.scrollbackLines) {
     this.terminal = new headless.Terminal({
       cols,
       rows,
-      scrollback: limits.scrollbackLines,
+      scrollback: scrollbackLines,
       allowProposedApi: true,
       logLevel: "off",
     });
@@ -71,6 +72,16 @@ export class ScreenModel {
     return this.#palette.serialize();
   }
 
+  /** The program wants arrows in their application form. */
+  get applicationCursor(): boolean {
+    return this.terminal.modes.applicationCursorKeysMode;
+  }
+
+  /** How often it began anew behind a gap. */
+  get skips(): number {
+    return this.#skips;
+  }
+
   get bracketedPaste(): boolean {
     return this.terminal.modes.bracketedPasteMode;
   }
@@ -102,6 +113,7 @@ export class ScreenModel {
   /** Begins anew behind a gap in the output. */
   async skip(): Promise<void> {
     this.terminal.reset();
+    this.#skips += 1;
     await this.write(Buffer.from("\x1b[?25h"));
     this.#approximate = true;
   }

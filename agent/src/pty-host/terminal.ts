@@ -2,6 +2,7 @@ import {
   type AttachParams,
   BerthError,
   type Environment,
+  type OutputPosition,
   type Screen,
   type TerminalExit,
   type TerminalStatus,
@@ -10,10 +11,13 @@ import type { Channel } from "@berth/protocol/link";
 import { errorText, type Log } from "../log.ts";
 import { emptyContent, epochBreak, loadContent, nextContent, type TerminalContent } from "./content.ts";
 import type { HandedTerminal } from "./handover.ts";
+import { keyBytes } from "./keys.ts";
 import { Outflow } from "./outflow.ts";
 import { type Typing, typedText } from "./paste.ts";
 import { Persistence } from "./persistence.ts";
 import type { AdoptPty, Pty, PtyEvents, SpawnPty } from "./pty.ts";
+import { screenOf } from "./screen-wait.ts";
+import { ScreenWaits } from "./screen-waits.ts";
 import { killSession, markSession } from "./session.ts";
 import type { Size } from "./size.ts";
 import type { TerminalMeta, TerminalStore } from "./store.ts";
@@ -44,6 +48,8 @@ export interface TerminalOptions {
  */
 export class Terminal {
   readonly id: string;
+  /** Calls that wait for its screen. */
+  readonly waits: ScreenWaits;
   readonly #options: TerminalOptions;
   readonly #persistence: Persistence;
   readonly #viewers: Viewers;
@@ -75,6 +81,7 @@ export class Terminal {
       resize: (size) => this.#applySize(size),
     });
     this.#outflow = new Outflow(() => this.#viewers.pump());
+    this.waits = new ScreenWaits({ content: () => this.#loaded(), meta: () => this.#meta });
   }
 
   /** A terminal that is not there yet, with its first program. Throws if its folder cannot be written. */
@@ -124,7 +131,9 @@ export class Terminal {
   async restart(epoch: number, program: Program): Promise<void> {
     if (!this.#meta.exit) throw new BerthError("conflict", "the terminal's program still runs");
     const former = await this.#loaded();
-    this.#viewers.closeAll({ code: "restarted", detail: "the terminal was started anew" });
+    const restarted = { code: "restarted", detail: "the terminal was started anew" };
+    this.#viewers.closeAll(restarted);
+    this.waits.closeAll(restarted);
     const content = await nextContent(former);
     const { cols, rows } = program;
     this.#content = content;
@@ -138,12 +147,16 @@ export class Terminal {
     await this.#viewers.attach(channel, params);
   }
 
-  /** Types text for a caller; resolves when the program's terminal has it. */
-  async type(typing: Typing): Promise<void> {
+  /** Types for a caller; resolves when the program's terminal has it, to where the output had come to before. */
+  async type(typing: Typing): Promise<OutputPosition> {
     if (!this.#pty) throw new BerthError("conflict", "the terminal's program has ended");
-    const { model, feed } = await this.#loaded();
+    const { ring, model, feed } = await this.#loaded();
     await feed.caughtUp();
-    await this.#input.type(typedText(typing, model.bracketedPaste));
+    const position = { epoch: this.#meta.epoch, offset: ring.endOffset };
+    const keys = [...(typing.keys ?? []), ...(typing.submit ? ["Enter"] : [])];
+    const pressed = keys.map((key) => keyBytes(key, model.applicationCursor)).join("");
+    await this.#input.type(Buffer.concat([typedText(typing, model.bracketedPaste), Buffer.from(pressed)]));
+    return position;
   }
 
   resize(size: Size): TerminalStatus {
@@ -152,9 +165,9 @@ export class Terminal {
   }
 
   async screen(): Promise<Screen> {
-    const { model, feed } = await this.#loaded();
-    await feed.caughtUp();
-    return { ...model.text(), title: model.title, epoch: this.#meta.epoch, offset: feed.parsedOffset };
+    const content = await this.#loaded();
+    await content.feed.caughtUp();
+    return screenOf(content, this.#meta);
   }
 
   /** Ends the program because the host stops, and writes everything to disk: it did not end by itself, so it reads as lost. */
@@ -193,6 +206,7 @@ export class Terminal {
   async remove(): Promise<void> {
     this.#removed = true;
     this.#viewers.closeAll({ code: "removed", detail: "the terminal was removed" });
+    this.waits.closeAll({ code: "not_found", detail: "the terminal was removed" });
     await this.#pty?.end();
     await this.#persistence.remove();
     this.#content?.feed.stop();
@@ -265,6 +279,7 @@ export class Terminal {
     this.#input.clear();
     this.#outflow.flush();
     this.#viewers.exited(ended);
+    this.waits.exited();
     this.#options.log.info("a terminal's program ended", { terminalId: this.id, code: exit.code, signal: exit.signal });
     this.#tellChange();
     if (!this.#removed) void this.#persistence.flush();

@@ -72,8 +72,9 @@ export class Viewer {
     return this.#state === "closed";
   }
 
-  /** Whether the terminal is paced by this viewer at all. */
+  /** Whether the terminal is paced by this viewer at all. One that may only look must not hold the program up. */
   get paces(): boolean {
+    if (this.params.readOnly) return false;
     return this.#state === "starting" || this.#state === "live" || this.#state === "resyncing";
   }
 
@@ -226,6 +227,8 @@ export class Viewer {
     if (!Value.Check(clientMessageSchema, message)) {
       this.#refuse("not a valid control message");
     } else if (message.type === "resize") {
+      // The size is none of a viewer's business who may only look.
+      if (this.params.readOnly) return;
       this.#terminal.wishes(this, { cols: message.cols, rows: message.rows });
     } else if (message.offset > this.#cursor) {
       this.#refuse("an acknowledgement of what was not sent");

@@ -43,7 +43,8 @@ export class Viewers {
     const { cols, rows } = params;
     const wish = !params.readOnly && cols !== undefined && rows !== undefined ? { cols, rows } : undefined;
     if (!params.readOnly) this.#sizes.join(viewer, wish);
-    const inputOffset = this.#options.input.attach(viewer);
+    // A stream that a viewer without input names is another's: it must not be taken over.
+    const inputOffset = params.readOnly ? 0 : this.#options.input.attach(viewer);
     late.content = await this.#options.content();
     if (viewer.closed) return;
     if (this.#options.meta().exit === null) this.#applySize();
@@ -106,7 +107,7 @@ export class Viewers {
       },
       left: (viewer) => {
         this.#viewers.delete(viewer);
-        input.leave(viewer);
+        if (!viewer.params.readOnly) input.leave(viewer);
         this.#sizes.leave(viewer);
         this.#applySize();
         this.#pacing.look();

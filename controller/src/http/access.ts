@@ -1,4 +1,4 @@
-import { BerthError } from "@berth/protocol";
+import { BerthError, type Route } from "@berth/protocol";
 import type {} from "@fastify/cookie";
 import type { FastifyRequest } from "fastify";
 import type { OwnAddress } from "./addresses.ts";
@@ -17,7 +17,7 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     /** Unset means `user`: what nobody declared, 404s included, is not public. */
-    access?: "public" | "user";
+    access?: Route["access"];
   }
 }
 
@@ -36,7 +36,9 @@ export async function checkAccess(
   authenticate: Authenticate,
   address: OwnAddress,
 ): Promise<void> {
-  if (request.routeOptions.config?.access === "public") {
+  const access = request.routeOptions.config?.access;
+  // Guests are known by what their share's own routes look at.
+  if (access === "public" || access === "guest") {
     // A form on a foreign page must not sign anybody in. Programs send no Origin.
     if (isUnsafe(request) && request.headers.origin !== undefined) requireOwnOrigin(request, address);
     return;
@@ -61,7 +63,8 @@ export async function identify(request: FastifyRequest, authenticate: Authentica
   return known && { ...known, by: "cookie" };
 }
 
-function requireOwnOrigin(request: FastifyRequest, address: OwnAddress): void {
+/** Throws `forbidden` unless the call comes from a page of the console's own. */
+export function requireOwnOrigin(request: FastifyRequest, address: OwnAddress): void {
   if (!address.isOwnOrigin(request.headers.origin, request.headers.host)) {
     throw new BerthError("forbidden", "The call does not come from the console's own pages.", {
       hint: "Programs sign in with an API token as a Bearer token; behind a proxy, set BERTH_PUBLIC_URL.",

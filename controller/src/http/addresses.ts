@@ -45,6 +45,11 @@ export class OwnAddress {
     return origin === this.#publicUrl?.origin || (host !== undefined && origin === ownOrigin(host));
   }
 
+  /** Where links that this server gives away begin: the public URL's origin, or the one that the request came to. */
+  originFor(host: string | undefined): string {
+    return this.#publicUrl?.origin ?? (host === undefined ? undefined : ownOrigin(host)) ?? "";
+  }
+
   /** Whether browsers reach this host by TLS, which a proxy before us ends: then cookies are `Secure`. */
   isSecure(host: string | undefined): boolean {
     return this.#publicUrl?.protocol === "https:" && host?.toLowerCase() === this.#publicUrl.host;

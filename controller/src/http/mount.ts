@@ -9,7 +9,7 @@ import { inputValidator } from "./validation.ts";
 
 /** What a handler gets: the validated parts that its route declares, and who calls. */
 export type MountedInput<R extends Route> = RouteInput<R> & {
-  /** Undefined only on a public route. */
+  /** Undefined on a route that is for others, too, than those who have signed in. */
   readonly caller: R["access"] extends "user" ? Caller : undefined;
   readonly request: FastifyRequest;
   /** For headers and cookies; the body and the status are the route's. */
@@ -42,14 +42,28 @@ export function mountTransactional<R extends Route>(
   route: R,
   handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<RouteResult<R>>,
 ): void {
+  mountInSteps(api, route, handler, async (_, result) => result);
+}
+
+/**
+ * Serves a route that does its work in one transaction, and then makes the answer of what that came to, outside of it:
+ * what takes long must not hold a connection of the database. On an idempotent route the work is done once, and its
+ * outcome, which has to be JSON, is kept; the answer is made for every call.
+ */
+export function mountInSteps<R extends Route, Outcome>(
+  api: Api,
+  route: R,
+  handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<Outcome>,
+  conclude: (input: MountedInput<R>, outcome: Outcome) => Promise<RouteResult<R>>,
+): void {
   const validate = inputValidator(route);
   add(api, route, async (request, reply) => {
     const input = inputOf(route, validate, request, reply);
     const work = (unit: UnitOfWork) => handler(input, unit);
-    if (!route.idempotent) return answer(reply, route, await inTransaction(api.db, work));
-    const answered = await answerOnce(api, route, request, work);
-    if (answered.replayed) reply.header("idempotency-replayed", "true");
-    return answer(reply, route, answered.result);
+    if (!route.idempotent) return answer(reply, route, await conclude(input, await inTransaction(api.db, work)));
+    const done = await answerOnce(api, route, request, work);
+    if (done.replayed) reply.header("idempotency-replayed", "true");
+    return answer(reply, route, await conclude(input, done.result));
   });
 }
 
@@ -78,6 +92,7 @@ export function inputOf<R extends Route>(
 }
 
 function answer(reply: FastifyReply, route: Route, result: unknown): FastifyReply {
+  if (route.mayBeEmpty && result === undefined) return reply.code(204).send();
   reply.code(route.status);
   return route.result ? reply.send(result) : reply.send();
 }

@@ -37,10 +37,18 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "An API token, or the token of a sign-in." },
         session: { type: "apiKey", in: "cookie", name: "berth_session", description: "The console's cookie." },
+        shareToken: { type: "http", scheme: "bearer", description: "The token of a share's link." },
+        share: { type: "apiKey", in: "cookie", name: "berth_share", description: "The cookie of a guest's page." },
       },
     },
   };
 }
+
+const securityOf = {
+  public: [],
+  user: [{ token: [] }, { session: [] }],
+  guest: [{ shareToken: [] }, { share: [] }],
+} as const satisfies Record<Route["access"], unknown>;
 
 function operation(route: Route): Json {
   const problem = { $ref: "#/components/responses/Problem" };
@@ -48,13 +56,13 @@ function operation(route: Route): Json {
     operationId: operationId(route),
     summary: route.summary,
     tags: [route.tag],
-    security: route.access === "public" ? [] : [{ token: [] }, { session: [] }],
+    security: securityOf[route.access],
     parameters: [...fields("path", route.params), ...fields("query", route.query), ...headers(route)],
     ...requestBody(route),
     responses: {
       ...success(route),
       "400": problem,
-      ...(route.access === "user" ? { "401": problem } : {}),
+      ...(route.access === "public" ? {} : { "401": problem }),
       default: problem,
     },
   };
@@ -74,7 +82,8 @@ function success(route: Route): Json {
     const content = { "text/event-stream": { schema: { type: "string" } } };
     return { [route.status]: { description: "Server-sent events.", content } };
   }
-  return { [route.status]: { description: "Done.", ...(route.result ? { content: json(route.result) } : {}) } };
+  const done = { [route.status]: { description: "Done.", ...(route.result ? { content: json(route.result) } : {}) } };
+  return route.mayBeEmpty ? { ...done, "204": { description: "Done, with nothing to tell." } } : done;
 }
 
 function headers(route: Route): Json[] {

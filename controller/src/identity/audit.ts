@@ -12,7 +12,10 @@ export type AuditAction =
   | "token.made"
   | "token.revoked"
   | "key.added"
-  | "key.removed";
+  | "key.removed"
+  | "share.made"
+  | "share.opened"
+  | "share.revoked";
 
 /** Writes an audit row in the caller's transaction. The detail holds no secret. */
 export async function audit(

@@ -30,10 +30,15 @@ export class Throttle {
    * counts as failed until `succeed` is called, so that many at once are no way around it.
    */
   begin(keys: readonly string[]): number {
-    const now = this.#clock.now();
-    const waitMs = Math.max(0, ...keys.map((key) => this.#waitMs(key, now)));
-    if (waitMs === 0) for (const key of keys) this.#fail(key, now);
+    const waitMs = this.waitMs(keys);
+    if (waitMs === 0) for (const key of keys) this.#fail(key, this.#clock.now());
     return waitMs;
+  }
+
+  /** The milliseconds until an attempt under all of these keys may begin. */
+  waitMs(keys: readonly string[]): number {
+    const now = this.#clock.now();
+    return Math.max(0, ...keys.map((key) => this.#waitMs(key, now)));
   }
 
   succeed(keys: readonly string[]): void {

@@ -227,6 +227,20 @@ export interface TerminalsTable {
   created_at: CreatedAt;
 }
 
+/** A link by which others may look at a terminal. */
+export interface SharesTable {
+  id: string;
+  owner_id: string;
+  terminal_id: string;
+  name: Generated<string>;
+  /** SHA-256 of the token, hexadecimal: the token itself has 256 random bits. */
+  hash: string;
+  created_at: CreatedAt;
+  expires_at: Instant;
+  revoked_at: OptionalInstant;
+  last_used_at: OptionalInstant;
+}
+
 /** A Claude session; it outlives its sandbox. */
 export interface ConversationsTable {
   id: string;
@@ -259,6 +273,7 @@ export interface Database {
   operations: OperationsTable;
   events: EventsTable;
   terminals: TerminalsTable;
+  shares: SharesTable;
   conversations: ConversationsTable;
   audit: AuditTable;
 }

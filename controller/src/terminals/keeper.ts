@@ -196,6 +196,8 @@ export async function asBerthError<T>(call: Promise<T>): Promise<T> {
         throw new BerthError("conflict", error.message, { cause: error });
       case "invalid_request":
         throw new BerthError("invalid_request", error.message, { cause: error });
+      case "payload_too_large":
+        throw new BerthError("payload_too_large", "The screen is larger than an answer may be.", { cause: error });
       case "limit_exceeded":
         throw new BerthError("limit_exceeded", error.message, { cause: error });
       default:

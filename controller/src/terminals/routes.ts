@@ -8,8 +8,6 @@ import {
   getTerminal,
   listTerminals,
   newId,
-  terminalInput,
-  terminalScreen,
 } from "@berth/protocol";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
@@ -19,8 +17,10 @@ import { mount, mountTransactional } from "../http/mount.ts";
 import { page } from "../http/page.ts";
 import { mountWebSocket } from "../http/websocket.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
-import { asBerthError, type TerminalKeeper } from "./keeper.ts";
+import type { Guests } from "../shares/guests.ts";
+import type { TerminalKeeper } from "./keeper.ts";
 import { presentTerminal, type TerminalRow, type Terminals } from "./repository.ts";
+import { scriptRoutes } from "./script-routes.ts";
 import { serveViewer } from "./viewer.ts";
 
 export interface TerminalRouteDependencies {
@@ -29,6 +29,7 @@ export interface TerminalRouteDependencies {
   registry: AgentRegistry;
   lookup: SandboxLookup;
   events: EventLog;
+  guests: Pick<Guests, "cutTerminal">;
 }
 
 const defaultSize = { cols: 120, rows: 32 };
@@ -75,6 +76,7 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
     const row = await own(params.id, caller.user.id);
     await deps.events.transaction(async (trx) => {
       await trx.updateTable("terminals").set({ removed: true }).where("id", "=", row.id).execute();
+      await trx.deleteFrom("shares").where("terminal_id", "=", row.id).execute();
       await deps.events.append(trx, {
         ownerId: row.owner_id,
         sandboxId: row.sandbox_id,
@@ -82,23 +84,12 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
         data: { kind: "terminal", id: row.id },
       });
     });
+    deps.guests.cutTerminal(row.id);
     await keeper.remove(row);
     return undefined;
   });
 
-  mountTransactional(api, terminalInput, async ({ params, body, caller }) => {
-    const row = await own(params.id, caller.user.id);
-    const { text, submit = false } = body;
-    await keeper.made(row.id);
-    await asBerthError(keeper.linkTo(row.sandbox_id).call("input", { id: row.id, text, submit }));
-    return undefined;
-  });
-
-  mount(api, terminalScreen, async ({ params, caller }) => {
-    const row = await own(params.id, caller.user.id);
-    await keeper.made(row.id);
-    return asBerthError(keeper.linkTo(row.sandbox_id).call("screen", { id: row.id }));
-  });
+  scriptRoutes(api, { keeper, terminals });
 
   mountWebSocket(api, attachTerminal, {
     authorise: async ({ params, query, caller }) => {

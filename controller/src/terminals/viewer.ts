@@ -68,7 +68,8 @@ function join(socket: WebSocket, link: AgentLink, params: AttachParams): void {
   watchHeartbeat(socket, pingMs);
   socket.once("close", () => channel.close());
   passOutput(socket, channel, () => input.flush());
-  passInput(socket, channel, input);
+  if (params.readOnly) takeAcknowledgements(socket, channel);
+  else passInput(socket, channel, input);
 }
 
 function passOutput(socket: WebSocket, channel: Channel, onCredit: () => void): void {
@@ -109,6 +110,18 @@ function passInput(socket: WebSocket, channel: Channel, input: InputQueue): void
   });
 }
 
+/** Of what a viewer sends who may only look, nothing but acknowledgements goes on; sizes are left aside. */
+function takeAcknowledgements(socket: WebSocket, channel: Channel): void {
+  socket.on("message", (data: Buffer, isBinary) => {
+    const message = isBinary ? undefined : parseClientMessage(data.toString("utf8"));
+    if (message?.type === "ack") return channel.sendMessage(message);
+    if (message) return;
+    channel.close();
+    if (isBinary) refuse(socket, "forbidden", "Who looks by a share cannot type.", closeCodes.policy);
+    else refuse(socket, "invalid_request", "That is no control message of the attach protocol.", closeCodes.policy);
+  });
+}
+
 /**
  * Input that the channel's window has no room for. The socket is paused at once, so that what waits here is no more than
  * what its parser had already read.
@@ -139,7 +152,8 @@ class InputQueue {
   }
 }
 
-function refuse(socket: WebSocket, code: string, detail: string, closeCode: number): void {
+/** Says why, and closes. */
+export function refuse(socket: WebSocket, code: string, detail: string, closeCode: number): void {
   socket.send(JSON.stringify({ type: "error", code, detail }));
   socket.close(closeCode, code);
 }

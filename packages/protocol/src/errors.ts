@@ -21,6 +21,8 @@ export const errorRegistry = {
   setup_required: { status: 403, title: "Set the admin's password first" },
   setup_link_invalid: { status: 403, title: "The set-up link is used, expired or wrong" },
   insufficient_storage: { status: 507, title: "No space is left" },
+  share_expired: { status: 403, title: "The link has expired" },
+  share_revoked: { status: 403, title: "The link was withdrawn" },
   proxmox_unavailable: { status: 503, title: "Proxmox cannot be reached or used" },
   not_ready: { status: 503, title: "The controller is not ready" },
   internal: { status: 500, title: "Something went wrong in Berth" },

@@ -12,6 +12,7 @@ export const idPrefixes = {
   token: "tok",
   sshKey: "key",
   template: "tpl",
+  share: "shr",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

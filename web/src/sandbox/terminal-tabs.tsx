@@ -1,5 +1,5 @@
 import type { Terminal } from "@berth/protocol";
-import type { KeyboardEvent, RefObject } from "react";
+import type { KeyboardEvent, ReactNode, RefObject } from "react";
 import { Icon } from "../ui/icon.tsx";
 import { Menu } from "../ui/menu.tsx";
 
@@ -16,6 +16,8 @@ export interface TerminalTabsProps {
   /** Picks files for the terminal that is seen; undefined where it takes none. */
   onFiles: (() => void) | undefined;
   disabled: boolean;
+  /** What belongs to the terminal that is seen. */
+  children?: ReactNode;
 }
 
 /** The terminals of a sandbox, as tabs. */
@@ -96,6 +98,7 @@ export function TerminalTabs(props: TerminalTabsProps) {
           <Icon name="clip" />
         </button>
       )}
+      {props.children}
     </div>
   );
 }

@@ -8,6 +8,7 @@ import type { PickFiles } from "../terminal/files/terminal-files.tsx";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { CloseTerminalDialog } from "./close-terminal-dialog.tsx";
+import { TerminalMenu } from "./terminal-menu.tsx";
 import { programName, tabNames } from "./terminal-names.ts";
 import { TerminalTabs } from "./terminal-tabs.tsx";
 import { usePageTitle } from "./use-page-title.ts";
@@ -70,7 +71,9 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
         onClose={(terminal) => (terminal.state === "exited" ? void remove.run(terminal) : setClosing(terminal))}
         onOpen={(kind) => void add.run(kind)}
         onFiles={active && active.state !== "exited" ? () => picker.current?.() : undefined}
-      />
+      >
+        {active && <TerminalMenu key={active.id} terminal={active} name={names.get(active.id) ?? active.kind} />}
+      </TerminalTabs>
       {shownFailure && <FailureNote failure={shownFailure} />}
       {terminals.length === 0 && (
         <NoTerminals sandbox={sandbox} loaded={loaded} pending={add.pending} onOpen={add.run} />

@@ -1,5 +1,5 @@
 import { systemClock } from "@berth/base";
-import { BerthError, type Client, getTerminal, type Terminal } from "@berth/protocol";
+import { attachTerminal, BerthError, type Client, getTerminal, routeUrl, type Terminal } from "@berth/protocol";
 import { copyText } from "../ui/clipboard.ts";
 import { AttachConnection } from "./attach/connection.ts";
 import type { AttachState, AttachVerdict, TypingResult } from "./attach/state.ts";
@@ -48,7 +48,7 @@ export class LiveTerminal {
       onBell: events.onBell,
     });
     this.connection = new AttachConnection({
-      terminalId: terminal.id,
+      address: (query) => routeUrl(attachTerminal, { params: { id: terminal.id }, query }),
       openSocket,
       screen: this.screen,
       verdict: () => findVerdict(api, terminal.id),

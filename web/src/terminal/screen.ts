@@ -25,6 +25,8 @@ export interface ScreenOptions {
   onScaled: (size: TerminalSize | null) => void;
   onTitle: (title: string) => void;
   onBell: () => void;
+  /** It takes no keys and has no cursor to type at; its size is always that of the terminal, scaled into its place. */
+  readOnly?: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -52,6 +54,7 @@ export class Screen implements AttachScreen {
       scrollback: scrollbackLines,
       theme: currentTheme(),
       cursorBlink: false,
+      disableStdin: options.readOnly ?? false,
       macOptionIsMeta: true,
       minimumContrastRatio: 1.5,
       linkHandler: { activate: (_, url) => openLink(url), allowNonHttpProtocols: false },

@@ -1,7 +1,9 @@
 import Type, { type Static } from "typebox";
 import { attachLimits, terminalExitSchema, terminalSizeFields } from "../attach.ts";
 import { environmentSchema } from "../guest.ts";
+import { keySchema } from "../keys.ts";
 import { conversationIdSchema } from "../names.ts";
+import { outputPositionSchema } from "../screen-wait.ts";
 
 const terminalId = Type.String({ pattern: "^[a-z0-9_-]{1,64}$", maxLength: 64 });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -37,19 +39,37 @@ export const screenSchema = Type.Object({
 });
 export type Screen = Static<typeof screenSchema>;
 
+/** The screen that a wait ended with. */
+export const awaitedScreenSchema = Type.Object({
+  ...screenSchema.properties,
+  /** What was waited for came; otherwise the time was over, or the program had ended. */
+  matched: Type.Boolean(),
+  state: terminalStatusSchema.properties.state,
+});
+export type AwaitedScreen = Static<typeof awaitedScreenSchema>;
+
 const inputParams = Type.Object({
   id: terminalId,
   text: Type.String({ maxLength: attachLimits.clientFrameBytes }),
   submit: Type.Boolean(),
   /** As pasted, also where it is one line: programs may take a pasted path for more than its letters. */
   paste: Type.Optional(Type.Boolean()),
+  /** Pressed after the text, and before the Enter of `submit`. */
+  keys: Type.Optional(Type.Array(keySchema, { maxItems: 1000 })),
 });
+/** Where the output had come to before the text was typed; null from a host that does not tell. */
+const inputResult = Type.Union([outputPositionSchema, Type.Null()]);
 const resizeParams = Type.Object({ id: terminalId, ...terminalSizeFields });
 const ofTerminal = Type.Object({ id: terminalId });
 const statuses = Type.Array(terminalStatusSchema, { maxItems: 1000 });
 
 /** The channel that carries one viewer of one terminal: parameters as `attachParamsSchema`, messages as in `attach.ts`. */
 export const terminalChannelKind = "terminal";
+/**
+ * The channel of one wait for a screen: parameters as `screenWaitParamsSchema`, one message as `awaitedScreenSchema`,
+ * then the close. A close by the side that waits ends the wait.
+ */
+export const screenWaitChannelKind = "screen-wait";
 
 /** What the PTY host does for the agent, over its socket. */
 export const ptyHostInterface = {
@@ -72,7 +92,7 @@ export const ptyHostInterface = {
     },
     /** Ends the program (SIGHUP, then SIGKILL) and forgets the terminal with all that was kept of it. Repeatable. */
     remove: { params: ofTerminal, result: Type.Null() },
-    input: { params: inputParams, result: Type.Null() },
+    input: { params: inputParams, result: inputResult },
     resize: { params: resizeParams, result: terminalStatusSchema },
     screen: { params: ofTerminal, result: screenSchema },
     /**
@@ -110,7 +130,7 @@ export const agentInterface = {
     },
     removeTerminal: { params: ofTerminal, result: Type.Null() },
     /** Types the text, and then Enter if `submit`; several lines go as one bracketed paste. */
-    input: { params: inputParams, result: Type.Null() },
+    input: { params: inputParams, result: inputResult },
     resize: { params: resizeParams, result: terminalStatusSchema },
     screen: { params: ofTerminal, result: screenSchema },
   },

@@ -1,7 +1,7 @@
 import { Value } from "typebox/value";
 import { BerthError, type ErrorCode, errorRegistry, type Problem, problemSchema } from "../errors.ts";
 import { parseJson } from "../json.ts";
-import { apiPrefix, type Route, type RouteInput, type RouteResult } from "./route.ts";
+import { apiPrefix, type CallInput, type Route, type RouteResult } from "./route.ts";
 
 export interface ClientOptions {
   /** `http://127.0.0.1:7400`; empty for the page's own origin. */
@@ -26,7 +26,7 @@ export class Client {
     this.#options = options;
   }
 
-  async call<R extends Route>(route: R, input: RouteInput<R>, options: CallOptions = {}): Promise<RouteResult<R>> {
+  async call<R extends Route>(route: R, input: CallInput<R>, options: CallOptions = {}): Promise<RouteResult<R>> {
     const parts: { params?: unknown; query?: unknown; body?: unknown } = input;
     const headers = new Headers({ accept: "application/json" });
     if (this.#options.token) headers.set("authorization", `Bearer ${this.#options.token}`);
@@ -40,7 +40,7 @@ export class Client {
     });
     const text = await response.text();
     if (!response.ok) throw problemError(response.status, text);
-    if (!route.result) return undefined as RouteResult<R>;
+    if (!route.result || (route.mayBeEmpty && response.status === 204)) return undefined as RouteResult<R>;
     const value = parseJson(text);
     if (!Value.Check(route.result, value)) {
       throw new BerthError("internal", "The server's answer does not fit its own contract: are its versions mixed?");
@@ -50,7 +50,7 @@ export class Client {
 }
 
 /** A route's path with its parameters and query filled in, from `/api/v1` on. */
-export function routeUrl<R extends Route>(route: R, input: RouteInput<R>): string {
+export function routeUrl<R extends Route>(route: R, input: CallInput<R>): string {
   const parts: { params?: unknown; query?: unknown } = input;
   const params = new Map(Object.entries(parts.params ?? {}));
   const path = route.path.replace(/:([a-zA-Z]+)/g, (_, name: string) => encodeURIComponent(String(params.get(name))));

@@ -4,6 +4,7 @@ export * from "./cluster.ts";
 export * from "./operations.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
+export * from "./shares.ts";
 export * from "./templates.ts";
 export * from "./terminal-files.ts";
 export * from "./terminals.ts";

@@ -12,8 +12,8 @@ export interface Route {
   readonly path: string;
   readonly summary: string;
   readonly tag: string;
-  /** Who may call: anybody, or somebody who has signed in. */
-  readonly access: "public" | "user";
+  /** Who may call: anybody, somebody who has signed in, or somebody with the link of a share. */
+  readonly access: "public" | "user" | "guest";
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;
@@ -25,6 +25,8 @@ export interface Route {
   readonly status: 200 | 201 | 202 | 204;
   /** Body of the success; absent for 204 and for streams. */
   readonly result?: TSchema;
+  /** There may be nothing to answer: then the status is 204 and there is no body. */
+  readonly mayBeEmpty?: true;
   /** The answer is not one JSON value. */
   readonly stream?: "sse" | "websocket";
 }
@@ -37,10 +39,20 @@ export function route<const R extends Route>(definition: R): R {
 type Part<R extends Route, K extends "params" | "query" | "body"> =
   R extends Record<K, infer S extends TSchema> ? Record<K, Static<S>> : object;
 
-/** What a caller of a route gives. */
+/** The parts of a request to a route, once they were read. */
 export type RouteInput<R extends Route> = Part<R, "params"> & Part<R, "query"> & Part<R, "body">;
+/** What a caller of a route gives: a query of which nothing is required may be left out. */
+export type CallInput<R extends Route> = Part<R, "params"> & CalledQuery<R> & Part<R, "body">;
+type CalledQuery<R extends Route> =
+  R extends Record<"query", infer S extends TSchema>
+    ? Record<never, never> extends Static<S>
+      ? { query?: Static<S> }
+      : { query: Static<S> }
+    : object;
 /** What a caller of a route gets. */
-export type RouteResult<R extends Route> = R extends { result: infer S extends TSchema } ? Static<S> : undefined;
+export type RouteResult<R extends Route> = R extends { result: infer S extends TSchema }
+  ? Static<S> | (R extends { mayBeEmpty: true } ? undefined : never)
+  : undefined;
 
 /** The prefix of every route. */
 export const apiPrefix = "/api/v1";

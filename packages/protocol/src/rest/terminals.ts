@@ -1,7 +1,9 @@
 import Type, { type Static } from "typebox";
 import { attachQuerySchema, terminalExitSchema, terminalSizeFields } from "../attach.ts";
-import { screenSchema, terminalKindSchema } from "../link/interfaces.ts";
+import { keySchema } from "../keys.ts";
+import { awaitedScreenSchema, screenSchema, terminalKindSchema } from "../link/interfaces.ts";
 import { conversationIdSchema, idSchema, referenceSchema } from "../names.ts";
+import { screenWaitQuerySchema } from "../screen-wait.ts";
 import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 
 export const terminalSchema = Type.Object({
@@ -93,29 +95,42 @@ export const attachTerminal = route({
   stream: "websocket",
 });
 
+/** With `waitFor`, the answer comes when that holds or the time is over, and has `matched` and `state`. */
+const screenAnswerSchema = Type.Object({
+  ...screenSchema.properties,
+  matched: Type.Optional(awaitedScreenSchema.properties.matched),
+  state: Type.Optional(awaitedScreenSchema.properties.state),
+});
+
 export const terminalInput = route({
   method: "POST",
   path: "/terminals/:id/input",
-  summary: "Type a text into a terminal, for scripts",
+  summary: "Type a text into a terminal, for scripts; with waitFor, wait for what comes of it",
   tag: "terminals",
   access: "user",
   params: byId,
+  query: screenWaitQuerySchema,
   idempotent: true,
   body: strictObject({
-    text: Type.String({ maxLength: 262_144 }),
+    text: Type.Optional(Type.String({ maxLength: 262_144 })),
+    /** Pressed after the text: `C-c`, `Up`, `Enter`. */
+    keys: Type.Optional(Type.Array(keySchema, { maxItems: 1000 })),
     /** Press Enter after it. */
     submit: Type.Optional(Type.Boolean()),
   }),
-  status: 204,
+  status: 200,
+  result: screenAnswerSchema,
+  mayBeEmpty: true,
 });
 
 export const terminalScreen = route({
   method: "GET",
   path: "/terminals/:id/screen",
-  summary: "A terminal's screen as text, for scripts",
+  summary: "A terminal's screen as text, for scripts; with waitFor, as soon as that holds",
   tag: "terminals",
   access: "user",
   params: byId,
+  query: screenWaitQuerySchema,
   status: 200,
-  result: screenSchema,
+  result: screenAnswerSchema,
 });

@@ -1,5 +1,5 @@
 import { type BackoffOptions, backoffMs, unreachable } from "@berth/base";
-import { attachTerminal, type ClientMessage, parseServerMessage, routeUrl, type ServerMessage } from "@berth/protocol";
+import { type ClientMessage, parseServerMessage, type ServerMessage } from "@berth/protocol";
 import { randomKey } from "../../api/random-key.ts";
 import { InputStream } from "./input-stream.ts";
 import { type AttachOptions, attachTimes } from "./options.ts";
@@ -189,13 +189,10 @@ export class AttachConnection {
 
   #path(): string {
     const from = this.#output.from;
-    return routeUrl(attachTerminal, {
-      params: { id: this.#options.terminalId },
-      query: {
-        ...this.#size.takeInitial(),
-        ...(from === undefined ? {} : { from }),
-        input: `${this.#input.id}:${this.#input.writtenOffset}`,
-      },
+    return this.#options.address({
+      ...this.#size.takeInitial(),
+      ...(from === undefined ? {} : { from }),
+      input: `${this.#input.id}:${this.#input.writtenOffset}`,
     });
   }
 

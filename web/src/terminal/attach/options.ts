@@ -11,8 +11,17 @@ export interface AttachScreen {
   resized(size: TerminalSize): void;
 }
 
+/** What a viewer says of itself when it attaches. */
+export interface ViewerQuery extends Partial<TerminalSize> {
+  /** `<epoch>:<offset>`: where its output ends. */
+  readonly from?: string;
+  /** `<stream id>:<offset>` of its input. */
+  readonly input: string;
+}
+
 export interface AttachOptions {
-  terminalId: string;
+  /** The path of the attach call for a viewer. */
+  address: (viewer: ViewerQuery) => string;
   openSocket: OpenSocket;
   screen: AttachScreen;
   /** Asked when a connection ends before the server has said anything. */

@@ -1,0 +1,20 @@
+import type { Terminal } from "@berth/protocol";
+import { useState } from "react";
+import { ShareDialog } from "../share/share-dialog.tsx";
+import { Icon } from "../ui/icon.tsx";
+import { Menu } from "../ui/menu.tsx";
+
+/** The menu of the terminal that is seen. */
+export function TerminalMenu({ terminal, name }: { terminal: Terminal; name: string }) {
+  const [sharing, setSharing] = useState(false);
+  return (
+    <div className="terminal-menu">
+      <Menu
+        label={`Actions for the terminal ${name}`}
+        button={<Icon name="more" />}
+        items={[{ label: "Share…", onSelect: () => setSharing(true) }]}
+      />
+      {sharing && <ShareDialog terminal={terminal} name={name} onClose={() => setSharing(false)} />}
+    </div>
+  );
+}
