@@ -1,9 +1,7 @@
-import { copyFile, writeFile } from "node:fs/promises";
 import { defineConfig } from "tsdown";
-import { agentVersion } from "./src/version.ts";
 
 /** One file a program, which needs nothing beside it but what has native parts. */
-const programs = { agent: "src/agent/main.ts", "pty-host": "src/pty-host/main.ts" };
+const programs = { agent: "src/agent/main.ts", "pty-host": "src/pty-host/main.ts", launch: "src/launch/main.ts" };
 
 /**
  * TypeBox as a namespace, of which only what is used comes into a bundle; its default export is an object with all of
@@ -17,12 +15,6 @@ const typeboxInParts = {
       code.replace(/import Type(?:, \{[^}]*\})? from "typebox"/, 'import * as Type from "typebox"'),
   },
 };
-
-/** The third program is a shell's, and tells the version of the other two. */
-async function addBootstrap(): Promise<void> {
-  await copyFile("src/bootstrap/bootstrap.sh", "dist/bootstrap.sh");
-  await writeFile("dist/version", `${agentVersion}\n`);
-}
 
 export default defineConfig(
   Object.entries(programs).map(([name, entry]) => ({
@@ -39,7 +31,6 @@ export default defineConfig(
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
     treeshake: { moduleSideEffects: false },
     plugins: [typeboxInParts],
-    ...(name === "agent" ? { onSuccess: addBootstrap } : {}),
     deps: {
       alwaysBundle: [/.*/],
       neverBundle: ["node-pty", /^node-pty\//, "bufferutil", "utf-8-validate"],

@@ -1,4 +1,21 @@
+import { readFileSync } from "node:fs";
+import { isErrno } from "@berth/base/node";
 import manifest from "../package.json" with { type: "json" };
 
-/** The version of this build, told in `hello`. */
-export const agentVersion: string = manifest.version;
+let read: string | undefined;
+
+/** The version of these programs, told in `hello`: that of their build, or the package's where nothing was built. */
+export function agentVersion(): string {
+  read ??= readVersion();
+  return read;
+}
+
+/** The build writes it beside its bundles. */
+function readVersion(): string {
+  try {
+    return readFileSync(new URL("./version", import.meta.url), "utf8").trim();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return manifest.version;
+    throw error;
+  }
+}

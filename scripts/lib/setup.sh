@@ -71,7 +71,7 @@ berth_install() {
 berth_build() {
   local what=${1:-all} sources built command
   sources=(package-lock.json {agent,template}/src packages/{base,protocol,pve-emulator}/src {agent,template,packages/pve-emulator}/package.json)
-  built=(agent/dist/{agent.mjs,pty-host.mjs,bootstrap.sh} packages/pve-emulator/dist/{main,init}.mjs)
+  built=(agent/dist/{launch.mjs,agent.mjs,pty-host.mjs,bootstrap.sh,version} packages/pve-emulator/dist/{main,init}.mjs)
   command=(npm run build -w @berth/agent -w @berth/pve-emulator)
   if [ "$what" = all ]; then
     sources+=({controller,web}/src packages/proxmox/src web/index.html web/public {controller,web}/package.json)

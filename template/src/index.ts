@@ -2,6 +2,7 @@ export { DebianBaseMissing, type DebianBaseOptions, debianBase } from "./base/de
 export { CommandFailed } from "./command.ts";
 export { payloadArchive, unpackCommand } from "./payload/archive.ts";
 export { templatePaths } from "./payload/paths.ts";
+export { type UpdateArchive, updateArchive } from "./payload/update-archive.ts";
 export {
   assemblePayload,
   findClaude,

@@ -6,8 +6,9 @@ export interface Unit {
   readonly name: string;
   /** What it does, in words for `systemctl status`. */
   readonly description: string;
-  /** Arguments of the container's `node`: a bundle, relative to the container's root. */
+  /** Arguments of the container's `node`: a bundle, relative to the container's root, and what follows it. */
   readonly program: string;
+  readonly args: readonly string[];
   /** The program is started only once this file is there; relative to the root. Whoever connects to its socket knows. */
   readonly condition: string;
   /**
@@ -60,6 +61,9 @@ const agent: readonly string[] = [
   "UMask=0077",
 ];
 
+/** What starts the programs, of the version that counts in the container. */
+const launcher = `${guestPaths.programs}/launch.mjs`;
+
 /**
  * The programs of Berth in a container, in the order of their start. They are restarted whenever they end. The PTY host
  * is a unit of its own so that terminals outlive the agent.
@@ -68,7 +72,8 @@ export const units: readonly Unit[] = [
   {
     name: "berth-pty-host",
     description: "Berth: holds the terminals",
-    program: `${guestPaths.programs}/pty-host.mjs`,
+    program: launcher,
+    args: ["pty-host"],
     condition: guestPaths.agentConfig,
     socket: `${guestPaths.run}/pty.sock`,
     uses: [],
@@ -77,7 +82,8 @@ export const units: readonly Unit[] = [
   {
     name: "berth-agent",
     description: "Berth: links this sandbox with its controller",
-    program: `${guestPaths.programs}/agent.mjs`,
+    program: launcher,
+    args: ["agent"],
     condition: guestPaths.agentConfig,
     uses: ["berth-pty-host"],
     service: agent,
@@ -121,7 +127,7 @@ export function unitLink(unit: Unit): UnitLink {
  * programs by nothing but a `sudo`, which needs no password; and the secret opens this very sandbox alone. The agent
  * keeps Claude's settings and the workspace in order, which are that user's.
  */
-function serviceFile({ name, description, program, condition, socket, uses, service }: Unit): string {
+function serviceFile({ name, description, program, args, condition, socket, uses, service }: Unit): string {
   const sockets = uses.map((used) => `${used}.socket`);
   const lines = [
     "[Unit]",
@@ -138,7 +144,7 @@ function serviceFile({ name, description, program, condition, socket, uses, serv
     `User=${guestUser}`,
     // Used where it is there and fits; nothing of it reaches the terminals' programs.
     `Environment=NODE_COMPILE_CACHE=/${templatePaths.compiled}`,
-    `ExecStart=/${templatePaths.node} /${program}`,
+    `ExecStart=${[`/${templatePaths.node}`, `/${program}`, ...args].join(" ")}`,
     `SyslogIdentifier=${name}`,
     "Restart=always",
     "RestartSec=500ms",

@@ -20,7 +20,7 @@ describe("the units' files", () => {
   it("start the agent once the bootstrap has configured it, and it tells when it is ready", () => {
     expect(values(agent, "ConditionPathExists")).toEqual(["/etc/berth/agent.json"]);
     expect(values(agent, "Type")).toEqual(["notify"]);
-    expect(values(agent, "ExecStart")).toEqual(["/usr/lib/berth/node/bin/node /usr/lib/berth/agent.mjs"]);
+    expect(values(agent, "ExecStart")).toEqual(["/usr/lib/berth/node/bin/node /usr/lib/berth/launch.mjs agent"]);
   });
 
   it("start the host with the first connection to its socket, which is the user's alone", () => {

@@ -1,13 +1,17 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { systemClock } from "@berth/base";
 import { makePrivateDirectory } from "@berth/base/node";
 import type { AgentConfig, Environment } from "@berth/protocol";
 import {
   type Channel,
   fileWriteChannelKind,
+  programsChannelKind,
   relay,
   screenWaitChannelKind,
   terminalChannelKind,
 } from "@berth/protocol/link";
+import { checkAnswer, checkArgument } from "../check.ts";
 import { createLog, errorText } from "../log.ts";
 import { bootId } from "../machine.ts";
 import { guestPath, nameProcess, type Root, rootOf } from "../root.ts";
@@ -16,6 +20,7 @@ import { agentVersion } from "../version.ts";
 import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { FileWrites } from "./files/file-writes.ts";
+import { AgentPrograms } from "./programs/programs.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
 import { killPtyHost, watchPtyHost } from "./pty-host-watch.ts";
 import { TerminalRegistry } from "./registry.ts";
@@ -24,6 +29,10 @@ import { Terminals } from "./terminals.ts";
 const log = createLog("agent");
 
 async function main(): Promise<void> {
+  if (process.argv[2] === checkArgument) {
+    process.stdout.write(`${checkAnswer.agent(agentVersion())}\n`);
+    return;
+  }
   const root = rootOf(process.env);
   nameProcess(root, "berth-agent");
   const manager = serviceManager(process.env, { clock: systemClock, log });
@@ -32,7 +41,7 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.abort());
   // A bootstrap wrote another configuration: the supervisor starts the agent again with it.
   const watch = watchConfig(root, found, () => ended.abort());
-  if (found.kind === "own") await runAgent({ root, ...found, manager, signal: ended.signal });
+  if (found.kind === "own") await runAgent({ root, ...found, manager, signal: ended.signal, end: () => ended.abort() });
   else await staySilent(found.kind, manager, ended.signal);
   manager.tell({ STOPPING: "1" });
   watch.stop();
@@ -54,9 +63,11 @@ interface AgentSurroundings {
   readonly machineId: string;
   readonly manager: ServiceManager;
   readonly signal: AbortSignal;
+  /** Ends this agent for its supervisor to start it anew. */
+  end(): void;
 }
 
-async function runAgent({ root, config, machineId, manager, signal }: AgentSurroundings): Promise<void> {
+async function runAgent({ root, config, machineId, manager, signal, end }: AgentSurroundings): Promise<void> {
   let current = config;
   const run = guestPath(root, "run");
   await makePrivateDirectory(run);
@@ -75,6 +86,15 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
     log,
     onTerminal: (status) => controller.tellTerminal(status),
   });
+  const programs = await AgentPrograms.load({
+    folder: guestPath(root, "updates"),
+    version: agentVersion(),
+    ptyHostProgram: ptyHostProgram(),
+    ptyHost,
+    clock: systemClock,
+    log,
+    restart: end,
+  });
   const terminals = new Terminals({ root, ptyHost, registry, log, config: () => current });
   const fileWrites = new FileWrites({ workspace: guestPath(root, "workspace"), log });
   const controller = new ControllerLink({
@@ -89,7 +109,8 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
       },
     },
     hello: async () => ({
-      agentVersion,
+      agentVersion: agentVersion(),
+      ...(programs.failedUpdate === undefined ? {} : { failedUpdate: programs.failedUpdate }),
       bootId: await bootId(root),
       machineId,
       terminals: await terminals.list(),
@@ -97,14 +118,19 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
     onWelcome: ({ env }) => replaceEnvironment(env),
     onOpen: (channel, kind, params) => {
       if (kind === fileWriteChannelKind) fileWrites.open(channel, params);
+      else if (kind === programsChannelKind) programs.open(channel, params);
       else openChannel(ptyHost, channel, kind, params);
     },
-    onLink: (linked) => manager.tell({ STATUS: linked ? linkedStatus : unlinkedStatus }),
+    onLink: (linked) => {
+      manager.tell({ STATUS: linked ? linkedStatus : unlinkedStatus });
+      programs.onLink(linked);
+    },
   });
 
   const serving = ptyHost.run(async () => {
     await terminals.resumeLost();
     for (const status of await ptyHost.call("list", {})) controller.tellTerminal(status);
+    programs.onPtyHost();
   }, signal);
   const ask = async () => ptyHost.wanted && ptyHost.call("list", {});
   const watching = watchPtyHost({ ask, kill: () => killPtyHost(run), clock: systemClock, log }, signal);
@@ -112,8 +138,14 @@ async function runAgent({ root, config, machineId, manager, signal }: AgentSurro
   if (await terminals.areKnown()) await ptyHost.want();
   if (!signal.aborted) manager.tell({ READY: "1", STATUS: firstStatus });
   const stopAnswering = manager.keepAlive(() => controller.turns);
-  await Promise.all([serving, watching, controller.run(signal)]);
+  await Promise.all([serving, watching, controller.run(signal), programs.run(signal)]);
   stopAnswering();
+}
+
+/** The program beside this one: a bundle beside a bundle, a source beside a source. */
+function ptyHostProgram(): string {
+  const bundle = fileURLToPath(new URL("./pty-host.mjs", import.meta.url));
+  return existsSync(bundle) ? bundle : fileURLToPath(new URL("../pty-host/main.ts", import.meta.url));
 }
 
 const firstStatus = "links with the controller";

@@ -6,6 +6,7 @@ import { identifyProcess, readTextIfExists } from "@berth/base/node";
 import { parseJson, terminalExitSchema } from "@berth/protocol";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
+import { checkAnswer, checkArgument } from "../check.ts";
 
 /**
  * A new version of the PTY host takes over without the end of any terminal: this process becomes the new program
@@ -14,8 +15,6 @@ import { Value } from "typebox/value";
 
 const run = promisify(execFile);
 const fileName = "pty-handover.json";
-/** A host says with this argument that it could take over, and ends. */
-export const checkArgument = "--check";
 const checkTimeoutMs = 10_000;
 /** Longer than a host takes to start. */
 const holdSeconds = 30;
@@ -47,9 +46,6 @@ const handoverSchema = Type.Object({
   terminals: Type.Array(handedTerminalSchema),
 });
 
-/** What a host prints when it is checked. */
-export const checkAnswer = "handover 1";
-
 /** The new program cannot take over; the message says why. Nothing has changed. */
 export class HandoverRefused extends Error {
   override readonly name = "HandoverRefused";
@@ -69,7 +65,7 @@ export async function checkProgram(program: string): Promise<void> {
   try {
     const args = [...process.execArgv, program, checkArgument];
     const { stdout } = await run(process.execPath, args, { timeout: checkTimeoutMs, killSignal: "SIGKILL" });
-    if (stdout.trim() === checkAnswer) return;
+    if (stdout.trim() === checkAnswer.ptyHost) return;
     throw new Error(`it answered "${stdout.trim().slice(0, 200)}"`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -13,6 +13,7 @@ import {
 import type { Static } from "typebox";
 import { Value } from "typebox/value";
 import { errorText, type Log } from "../log.ts";
+import { agentVersion } from "../version.ts";
 import { type HandedTerminal, HandoverRefused, holdOpen } from "./handover.ts";
 import { limits } from "./limits.ts";
 import type { AdoptPty, SpawnPty } from "./pty.ts";
@@ -72,6 +73,7 @@ export class PtyHost {
     input: ({ id, ...typing }) => this.#find(id).type(typing),
     resize: ({ id, cols, rows }) => this.#find(id).resize({ cols, rows }),
     screen: ({ id }) => this.#find(id).screen(),
+    version: () => agentVersion(),
     handOver: async ({ program }) => {
       const { succession } = this.#options;
       if (!succession) throw new BerthError("conflict", "this host cannot be replaced");

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { identifyProcess, writeFileAtomic } from "@berth/base/node";
+import { checkAnswer, checkArgument } from "../check.ts";
 import { createLog, errorText } from "../log.ts";
 import { bootId, ptyHostIdentityName } from "../machine.ts";
 import { guestPath, nameProcess, rootOf } from "../root.ts";
-import { becomeProgram, checkAnswer, checkArgument, checkProgram, occupyLowDescriptors, takeOver } from "./handover.ts";
+import { becomeProgram, checkProgram, occupyLowDescriptors, takeOver } from "./handover.ts";
 import { PtyHost } from "./host.ts";
 import { adoptPty, spawnPty } from "./pty.ts";
 import { HostAlreadyRuns, inheritedSocket, lockFolder, serve } from "./server.ts";
@@ -14,7 +15,7 @@ const answerMs = 20;
 
 async function main(): Promise<void> {
   if (process.argv[2] === checkArgument) {
-    process.stdout.write(`${checkAnswer}\n`);
+    process.stdout.write(`${checkAnswer.ptyHost}\n`);
     return;
   }
   occupyLowDescriptors();

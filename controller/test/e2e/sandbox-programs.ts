@@ -12,7 +12,7 @@ type SandboxProgram = "agent" | "pty-host";
 export async function pidOf(berth: Berth, sandbox: Sandbox, program: SandboxProgram): Promise<number> {
   // The command line of the container's init names every program too, among much else. In a real container a program
   // has a name of its own.
-  const line = new RegExp(`^(\\S+ \\S+/${program}\\.mjs|berth-${program})$`);
+  const line = new RegExp(`^(\\S+ \\S+/(launch\\.mjs ${program}|${program}\\.mjs)|berth-${program})$`);
   const isIt = ({ command }: { command: string }) => line.test(command);
   const look = async () => (await berth.processesOf(sandbox)).find(isIt);
   return (await eventually(look, { what: `the ${program} of ${sandbox.name}` })).pid;

@@ -2,6 +2,7 @@ export * from "./attach.ts";
 export * from "./bootstrap.ts";
 export * from "./errors.ts";
 export * from "./guest.ts";
+export * from "./guest-paths.ts";
 export { parseJson } from "./json.ts";
 export * from "./keys.ts";
 export { fileLimits } from "./link/file-write.ts";

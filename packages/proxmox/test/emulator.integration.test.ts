@@ -14,7 +14,7 @@ beforeEach(async () => {
   directory = await temporaryDirectory();
   const programs = join(directory.path, "programs");
   await mkdir(programs);
-  for (const name of ["agent.mjs", "pty-host.mjs", "bootstrap.sh", "version"])
+  for (const name of ["launch.mjs", "agent.mjs", "pty-host.mjs", "bootstrap.sh", "version"])
     await writeFile(join(programs, name), "");
   emulator = await startEmulator({ dataDir: join(directory.path, "data"), payload: { programs } });
   client = new ProxmoxClient({

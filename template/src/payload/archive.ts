@@ -14,15 +14,20 @@ const chunkBytes = 1024 * 1024;
  * the same bytes. About half a gigabyte, most of it programs that hardly compress.
  */
 export function payloadArchive(payload: Payload): Readable {
-  return Readable.from(parts(payload), { objectMode: false });
+  return Readable.from(payloadParts(payload), { objectMode: false });
 }
 
 /** Unpacks the archive from standard input in a running Debian. Folders that are links (`/bin`) stay so. */
 export const unpackCommand =
   "tar --extract --file=- --directory=/ --same-permissions --same-owner --numeric-owner --keep-directory-symlink";
 
-async function* parts(payload: Payload): AsyncGenerator<Buffer> {
-  for (const entry of await payloadEntries(payload)) yield* partsOf(entry);
+async function* payloadParts(payload: Payload): AsyncGenerator<Buffer> {
+  yield* tarOf(await payloadEntries(payload));
+}
+
+/** Entries as a tar. */
+export async function* tarOf(entries: readonly Entry[]): AsyncGenerator<Buffer> {
+  for (const entry of entries) yield* partsOf(entry);
   yield endOfTar;
 }
 

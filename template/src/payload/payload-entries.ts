@@ -5,7 +5,7 @@ import type { Payload } from "../payload.ts";
 import { type Entry, inOrder, link } from "./entry.ts";
 import { moduleParts } from "./native-modules.ts";
 import { templatePaths } from "./paths.ts";
-import { programFiles } from "./program-files.ts";
+import { programFiles, updatedFiles } from "./program-files.ts";
 import { systemFiles } from "./system-files.ts";
 
 /**
@@ -22,13 +22,25 @@ async function programEntries(payload: Payload): Promise<readonly Entry[]> {
   for (const file of programFiles) {
     entries.push(data(join(payload.programs, file), `${guestPaths.programs}/${file}`));
   }
+  entries.push(...(await moduleEntries(payload, `${guestPaths.programs}/`)));
+  if (payload.npm !== undefined) entries.push(...(await npmEntries(payload.npm)));
+  return entries;
+}
+
+async function moduleEntries(payload: Payload, prefix: string): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
   for (const [name, folder] of Object.entries(payload.modules)) {
-    const target = `${guestPaths.programs}/node_modules/${name}`;
+    const target = `${prefix}node_modules/${name}`;
     for (const part of await moduleParts(folder))
       entries.push(...(await tree(join(folder, part), `${target}/${part}`)));
   }
-  if (payload.npm !== undefined) entries.push(...(await npmEntries(payload.npm)));
   return entries;
+}
+
+/** What an update brings to a container that is there already: the programs that it replaces, in a folder of their own. */
+export async function updateEntries(payload: Payload): Promise<readonly Entry[]> {
+  const programs = updatedFiles.map((file) => data(join(payload.programs, file), file));
+  return inOrder([...programs, ...(await moduleEntries(payload, ""))]);
 }
 
 /** Parts of npm's package that only tell about it. */

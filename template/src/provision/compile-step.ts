@@ -16,7 +16,7 @@ export const compileStep: Step = {
   functions: `
 # Runs a program as ${guestUser} until it says this word.
 run_until() {
-  setpriv --reuid=${guestUser} --regid=${guestUser} --init-groups env HOME=/home/${guestUser} ${node} "${programs}/$2" >"$said" 2>&1 &
+  setpriv --reuid=${guestUser} --regid=${guestUser} --init-groups env HOME=/home/${guestUser} ${node} "${programs}/launch.mjs" "$2" >"$said" 2>&1 &
   pid=$!
   tries=0
   until grep -q "$1" "$said" || [ "$tries" = 100 ] || ! kill -0 "$pid" 2>/dev/null; do
@@ -34,10 +34,10 @@ rm -rf /${templatePaths.compiled}
 install -d -o ${guestUser} -g ${guestUser} /${templatePaths.compiled}
 install -d -m 700 -o ${guestUser} -g ${guestUser} /${guestPaths.run}
 export NODE_COMPILE_CACHE=/${templatePaths.compiled}
-run_until 'serves' pty-host.mjs
-run_until 'stays silent' agent.mjs
+run_until 'serves' pty-host
+run_until 'stays silent' agent
 unset NODE_COMPILE_CACHE
-rm -rf "$said" /${guestPaths.run} /${guestPaths.terminals}
+rm -rf "$said" /${guestPaths.run} /${guestPaths.terminals} /${guestPaths.updates}
 chown -R root:root /${templatePaths.compiled}
 chmod -R u=rwX,go=rX /${templatePaths.compiled}
 `,

@@ -18,7 +18,7 @@ export const checkStep: Step = {
 . /etc/os-release
 [ "$ID $VERSION_ID" = 'debian 12' ] || die "this is $PRETTY_NAME; a template is made from Debian 12"
 [ "$(uname -m)" = ${machine()} ] || die "the programs to install are for ${machine()}, and this is $(uname -m)"
-[ -e /${guestPaths.programs}/agent.mjs ] || die 'unpack the payload first'
+[ -e /${guestPaths.programs}/launch.mjs ] || die 'unpack the payload first'
 node_version=$(/${templatePaths.node} --version) || die 'the Node of the machine that packed the payload does not run here: use an official build of Node'
 case "$node_version" in v22.* | v2[4-9].*) ;; *) die "Node $node_version is not one that Berth runs on" ;; esac
 `,

@@ -5,4 +5,5 @@ export { LinkViolation, linkLimits, MessageTooLong } from "./frames.ts";
 export * from "./interfaces.ts";
 export { Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
 export { CallFailure, type Handlers, type Interface, type Method, Peer, type PeerOptions } from "./peer.ts";
+export * from "./programs.ts";
 export { FrameReader, lengthPrefix } from "./stream-frames.ts";

@@ -95,6 +95,8 @@ export const ptyHostInterface = {
     input: { params: inputParams, result: inputResult },
     resize: { params: resizeParams, result: terminalStatusSchema },
     screen: { params: ofTerminal, result: screenSchema },
+    /** Which programs the host is of. */
+    version: { params: Type.Object({}), result: Type.String({ maxLength: 64 }) },
     /**
      * Another version of the PTY host takes over without the end of any terminal: the program of this path in place of
      * the one that runs, in the same process. Refused with `conflict` if that program says that it cannot. Connections
@@ -147,6 +149,8 @@ export const controllerInterface = {
         /** Changes with each boot of the container. */
         bootId: Type.String({ maxLength: 64 }),
         machineId: Type.String({ pattern: "^[0-9a-f]{32}$" }),
+        /** The version of an update that did not work here, if the last one did not. */
+        failedUpdate: Type.Optional(Type.String({ maxLength: 64 })),
         terminals: statuses,
       }),
       result: Type.Object({

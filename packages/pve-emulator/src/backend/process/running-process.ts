@@ -83,8 +83,8 @@ function initProgram(): string {
 /** sshd and all programs of Berth's: nobody here listens for the one that systemd would start by its socket. */
 function services(root: string, sshd: string): string[] {
   const own = [";", "sshd", "", sshd, "-D", "-e", "-f", join(root, processPaths.sshdConfig)];
-  const unit = ({ name, condition, program }: Unit) => {
-    return [";", name, join(root, condition), join(root, "usr/bin/node"), join(root, program)];
+  const unit = ({ name, condition, program, args }: Unit) => {
+    return [";", name, join(root, condition), join(root, "usr/bin/node"), join(root, program), ...args];
   };
   return [...own, ...units.flatMap(unit)];
 }
