@@ -6,6 +6,7 @@ import { BerthError, type Environment } from "@berth/protocol";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
+import { AgentUpdates } from "./agents/updates.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
@@ -278,13 +279,16 @@ async function environmentOf(parts: Parts, sandboxId: string): Promise<Environme
 /** Listens for agents. */
 async function serveAgents(parts: Parts): Promise<void> {
   const { settings, scope, store, keys, log, registry, fleet, keeper, agents, cluster } = parts;
+  const updates = agentUpdates(parts);
+  scope.add(() => updates.stop());
   const listener = new AgentListener({
     db: store.db,
     registry,
     certificate: keys.listener,
     log,
     environment: (sandboxId) => environmentOf(parts, sandboxId),
-    onArrival: ({ sandboxId, agentVersion, remoteAddress, terminals: statuses }) => {
+    onArrival: ({ sandboxId, agentVersion, failedUpdate, remoteAddress, terminals: statuses }) => {
+      if (settings.agentUpdates) void updates.arrived({ sandboxId, agentVersion, failedUpdate });
       void fleet.arrived(sandboxId, agentVersion, remoteAddress);
       void keeper.reconcile(sandboxId, statuses);
     },
@@ -296,6 +300,30 @@ async function serveAgents(parts: Parts): Promise<void> {
   scope.add(() => listener.close());
   agents.port = await listenOrExplain(place, () => listener.listen(host, settings.agentPort));
   await cluster.allowAgents(agents.port);
+}
+
+/** Brings agents to this controller's version. */
+function agentUpdates({ registry, templates, fleet, events, log }: Parts): AgentUpdates {
+  return new AgentUpdates({
+    link: (sandboxId) => registry.get(sandboxId),
+    programs: () => templates.contents.programs(),
+    mayUpdate: async (sandboxId) => {
+      const row = await fleet.sandboxes.find(sandboxId);
+      if (!row || row.desired === "destroyed") return undefined;
+      const { state, operationId } = await fleet.sandboxes.present(row);
+      return state === "ready" && operationId === null;
+    },
+    tell: async (sandboxId, state, version) => {
+      const row = await fleet.sandboxes.find(sandboxId);
+      if (!row) return;
+      const data = { sandboxId, state, version };
+      await events.transaction((trx) =>
+        events.append(trx, { ownerId: row.owner_id, sandboxId, type: "agent_update", data }),
+      );
+    },
+    clock: systemClock,
+    log,
+  });
 }
 
 /** A controller that stands by answers who is signed in to nobody: the one that leads does. */

@@ -18,6 +18,8 @@ import { matchSecret } from "./secrets.ts";
 export interface Arrival {
   readonly sandboxId: string;
   readonly agentVersion: string;
+  /** The version of an update that did not work there, if the last one did not. */
+  readonly failedUpdate: string | undefined;
   readonly bootId: string;
   /** Where its connection comes from; undefined if it has ended since. */
   readonly remoteAddress: string | undefined;
@@ -158,7 +160,7 @@ export class AgentListener {
 
   async #greet(
     link: AgentLink,
-    hello: { agentVersion: string; bootId: string; machineId: string; terminals: TerminalStatus[] },
+    hello: Omit<Arrival, "sandboxId" | "remoteAddress" | "failedUpdate"> & { machineId: string; failedUpdate?: string },
     { remoteAddress, settlesSecret }: Dialler,
   ) {
     const { db, registry, log, environment, onArrival } = this.#deps;
@@ -178,8 +180,8 @@ export class AgentListener {
       if (!link.open) return;
       registry.put(link);
       log.info({ sandboxId: link.sandboxId, agentVersion: hello.agentVersion }, "agent connected");
-      const { agentVersion, bootId, terminals } = hello;
-      onArrival({ sandboxId: link.sandboxId, agentVersion, bootId, remoteAddress, terminals });
+      const { agentVersion, failedUpdate, bootId, terminals } = hello;
+      onArrival({ sandboxId: link.sandboxId, agentVersion, failedUpdate, bootId, remoteAddress, terminals });
     });
     return { linkVersion, env, heartbeatMs };
   }

@@ -33,6 +33,8 @@ export interface Settings {
   readonly isolated: boolean;
   /** What the containers of the bundled emulator are. */
   readonly backend: "auto" | "lxc" | "process";
+  /** Whether agents are brought to the version that this controller has. */
+  readonly agentUpdates: boolean;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
   readonly adminPassword: string | undefined;
   /** Absent: the embedded PostgreSQL. */
@@ -103,6 +105,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     sshPort: variables.BERTH_SSH_PORT ?? 7422,
     isolated: variables.BERTH_ISOLATED === "1",
     backend: backendOf(variables.BERTH_BACKEND),
+    agentUpdates: variables.BERTH_AGENT_UPDATES !== "off",
     logLevel: logLevelOf(variables.BERTH_LOG_LEVEL),
     adminPassword: variables.BERTH_ADMIN_PASSWORD,
     databaseUrl: variables.DATABASE_URL,

@@ -1,4 +1,11 @@
-import { findPayload, type Payload, PayloadMissing, templateVersion } from "@berth/template";
+import {
+  findPayload,
+  type Payload,
+  PayloadMissing,
+  templateVersion,
+  type UpdateArchive,
+  updateArchive,
+} from "@berth/template";
 
 /** What a build puts into a template, as this controller has it. */
 export interface Contents {
@@ -10,6 +17,7 @@ export interface Contents {
 /** Finds what goes into a template. It cannot change while the controller runs, and is looked for once. */
 export class ContentsFinder {
   #found: Promise<Contents> | undefined;
+  #programs: Promise<UpdateArchive> | undefined;
 
   /** Throws `PayloadMissing` where this controller has nothing to build from. */
   find(): Promise<Contents> {
@@ -18,6 +26,19 @@ export class ContentsFinder {
       throw error;
     });
     return this.#found;
+  }
+
+  /** The agent's programs as this controller has them; undefined where it has none. */
+  async programs(): Promise<UpdateArchive | undefined> {
+    try {
+      const { payload } = await this.find();
+      this.#programs ??= updateArchive(payload);
+      return await this.#programs;
+    } catch (error) {
+      this.#programs = undefined;
+      if (error instanceof PayloadMissing) return undefined;
+      throw error;
+    }
   }
 
   /** The version that a build would have; undefined where this controller cannot build. */
