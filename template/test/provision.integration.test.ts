@@ -11,6 +11,7 @@ import {
   debianBase,
   findPayload,
   parseProvisionLine,
+  startedAtBoot,
   templateFactsSchema,
   templatePaths,
   unitFiles,
@@ -116,7 +117,7 @@ describe.skipIf(untested !== undefined)(
     });
 
     it("starts Berth's programs and SSH at a boot, and Docker when it is asked for", () => {
-      const enabled = ["ssh.service", ...units.map(({ name }) => `${name}.service`)];
+      const enabled = ["ssh.service", ...units.map(startedAtBoot)];
       for (const unit of enabled) expect(inRoot("systemctl", "is-enabled", unit)).toBe("enabled\n");
       for (const unit of ["docker.service", "ssh.socket"]) {
         expect(spawnSync("chroot", [root, "systemctl", "is-enabled", unit], { encoding: "utf8" }).stdout).not.toBe(

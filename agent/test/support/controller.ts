@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TerminalStatus } from "@berth/protocol";
 import { agentInterface, controllerInterface, Multiplexer, Peer } from "@berth/protocol/link";
 import { generate } from "selfsigned";
@@ -28,11 +28,16 @@ export class FakeController {
   /** Pings of all agents. */
   pings = 0;
   readonly #server: Server;
+  readonly #connections = new Set<Socket>();
   readonly #sockets: WebSocketServer;
 
   private constructor(certificate: string, key: string) {
     this.certificate = certificate;
     this.#server = createServer({ cert: certificate, key });
+    this.#server.on("connection", (socket: Socket) => {
+      this.#connections.add(socket);
+      socket.once("close", () => this.#connections.delete(socket));
+    });
     this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
     this.#server.on("upgrade", (request, socket, head) => {
       this.authorizations.push(request.headers.authorization);
@@ -66,7 +71,8 @@ export class FakeController {
 
   async stop(): Promise<void> {
     for (const socket of this.#sockets.clients) socket.terminate();
-    this.#server.closeAllConnections();
+    // Those whose handshake an agent has not ended, too.
+    for (const socket of this.#connections) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
