@@ -142,6 +142,17 @@ describe("agents of another version than the controller's", () => {
     expect(second.channels).toHaveLength(2);
   });
 
+  it("are sent the programs later each time, too, when they say that they have them and do not", async () => {
+    const sent = [];
+    for (let round = 0; round < 4; round += 1) {
+      const agent = await arrive("a", old);
+      sent.push(agent.channels.length);
+      agent.answer();
+      await clock.advance(1_000);
+    }
+    expect(sent).toEqual([1, 0, 0, 0]);
+  });
+
   it("are left alone for an hour when the version did not work there", async () => {
     const agent = await arrive("a", old);
     agent.answer();
@@ -149,11 +160,15 @@ describe("agents of another version than the controller's", () => {
     expect(told.at(-1)).toEqual(["a", "failed"]);
     const refusing = await arrive("b", old);
     refusing.answer("update_refused");
-    await clock.advance(3_500_000);
+    await clock.advance(1_800_000);
     expect(told.at(-1)).toEqual(["b", "failed"]);
     expect([again.channels.length, refusing.channels.length]).toEqual([0, 1]);
+    // That they come and go meanwhile makes no difference.
+    const others = [await arrive("a", old, version), await arrive("b", old)];
+    await clock.advance(1_700_000);
+    expect(others.map(({ channels }) => channels.length)).toEqual([0, 0]);
     await clock.advance(200_000);
-    expect([again.channels.length, refusing.channels.length]).toEqual([1, 2]);
+    expect(others.map(({ channels }) => channels.length)).toEqual([1, 1]);
     // A failure of another version is no reason to leave it alone.
     expect((await arrive("c", old, "0.9.0")).channels).toHaveLength(1);
   });

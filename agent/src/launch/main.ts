@@ -1,7 +1,7 @@
 // What the units start:
 //   node launch.mjs agent|pty-host
 // It becomes that program, of the version that counts in this container: the template's, beside this file, or an update.
-// It never changes in a container, and decides in about a millisecond.
+// It never changes in a container. It makes a start four milliseconds longer: one more module for Node, and a few looks.
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { guestPaths } from "@berth/protocol";

@@ -52,7 +52,10 @@ const limits = {
 interface Known {
   /** The version that its agent said last. */
   agentVersion: string;
+  /** Since it was last of the controller's version: each makes the next one later, however the one before ended. */
   attempts: number;
+  /** When a version that did not work there may be tried again, in milliseconds since the Unix epoch. */
+  leftUntil: number | undefined;
   /** It waits for its place, or has it. */
   busy: boolean;
   /** The version of an agent that takes no updates. */
@@ -108,18 +111,25 @@ export class AgentUpdates {
     known.returned?.resolve();
     known.returned = undefined;
     if (known.tooOld === agentVersion) return;
-    if (failedUpdate !== version) {
-      this.#schedule(sandboxId, known.attempts === 0 ? 0 : backoffMs(known.attempts - 1, limits.retry));
+    if (failedUpdate !== version && known.leftUntil === undefined) {
+      this.#retry(sandboxId, known);
       return;
     }
-    this.#schedule(sandboxId, limits.failedMs);
+    this.#leave(sandboxId, known);
     if (!wasSent) return;
     log.warn({ sandboxId, agentVersion, version }, "an agent came back from its update with the version before");
     await tell(sandboxId, "failed", version);
   }
 
   #of(sandboxId: string, agentVersion: string): Known {
-    const unknown = { attempts: 0, busy: false, tooOld: undefined, returned: undefined, callOff: () => {} };
+    const unknown = {
+      attempts: 0,
+      leftUntil: undefined,
+      busy: false,
+      tooOld: undefined,
+      returned: undefined,
+      callOff: () => {},
+    };
     const known: Known = this.#known.get(sandboxId) ?? { ...unknown, agentVersion };
     known.agentVersion = agentVersion;
     this.#known.set(sandboxId, known);
@@ -168,6 +178,8 @@ export class AgentUpdates {
     log.info({ sandboxId, version }, "an agent is updated");
     await tell(sandboxId, "updating", version);
     const returned = Promise.withResolvers<void>();
+    known.attempts += 1;
+    known.leftUntil = undefined;
     // Its answer may get lost with its link, so that it may come back any time from now.
     known.returned = returned;
     const channel = link.openChannel(programsChannelKind, { version, bytes: archive.byteLength, sha256 });
@@ -200,8 +212,8 @@ export class AgentUpdates {
         break;
       case "update_refused":
         log.warn({ sandboxId, version, reason: reason.detail }, "an update does not work in this sandbox");
+        this.#leave(sandboxId, known);
         await tell(sandboxId, "failed", version);
-        this.#schedule(sandboxId, limits.failedMs);
         break;
       default:
         log.info({ sandboxId, version, reason: reason.code }, "an agent's update was cut and is tried again");
@@ -211,8 +223,14 @@ export class AgentUpdates {
     known.returned = undefined;
   }
 
-  #retry(sandboxId: string, known: Known): void {
-    known.attempts += 1;
-    this.#schedule(sandboxId, backoffMs(known.attempts - 1, limits.retry));
+  #retry(sandboxId: string, { attempts }: Known): void {
+    this.#schedule(sandboxId, attempts === 0 ? 0 : backoffMs(attempts - 1, limits.retry));
+  }
+
+  /** Leaves a sandbox alone for a while, however often its agent comes and goes meanwhile. */
+  #leave(sandboxId: string, known: Known): void {
+    const now = this.#deps.clock.now();
+    known.leftUntil ??= now + limits.failedMs;
+    this.#schedule(sandboxId, Math.max(0, known.leftUntil - now));
   }
 }
