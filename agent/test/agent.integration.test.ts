@@ -1,6 +1,15 @@
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type AgentConfig, attachLimits } from "@berth/protocol";
@@ -9,6 +18,7 @@ import { claudeExecutable, startMessagesStub } from "@berth/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AgentLink, FakeController } from "./support/controller.ts";
 import { endProgram, startProgram, TestViewer, temporaryRoot, until } from "./support/pty-host.ts";
+import { readRecording, recordingOf } from "./support/recorded.ts";
 
 const machineId = "0123456789abcdef0123456789abcdef";
 const conversationId = "11111111-1111-4111-8111-111111111111";
@@ -172,6 +182,22 @@ describe("the agent", () => {
     expect(viewer.closed?.code).toBe("pty_host_unavailable");
     start("pty-host");
     await until(() => controller.events.some((event) => event.id === "t1" && event.lost));
+  });
+
+  it("passes recordings on, and the controller's word that there are to be none", async () => {
+    start("pty-host");
+    start("agent");
+    const link = await controller.link();
+    const argv = ["bash", "-c", "printf shown; read -r x"];
+    await link.peer.call("ensureTerminal", { id: "t1", kind: "exec", argv, ...size });
+    await until(async () => (await screenOf(link, "t1")) === "shown");
+    const open = (from: AgentLink) => ({ open: from.multiplexer.open.bind(from.multiplexer) });
+    expect((await recordingOf(open(link), "t1")).output).toBe("shown");
+    controller.recording = false;
+    link.socket.terminate();
+    const again = await controller.link(2);
+    await until(async () => (await readRecording(open(again), "t1")).closed.code === "not_found");
+    await until(() => !readdirSync(join(root.path, "var/lib/berth/terminals/t1")).join().includes(".times"));
   });
 
   it("resumes a conversation that was lost with its PTY host, once, under the same terminal", async () => {

@@ -125,6 +125,16 @@ describe("a PTY host that is replaced by another version", () => {
     expect(await connection.link.call("list", {})).toMatchObject([{ id: "t1", state: "running" }]);
   });
 
+  it("ends when it is told to just then, as if nobody were to take over", async () => {
+    await start("t1", "read -r x");
+    await connection.link.call("handOver", { program });
+    await until(() => !connection.link.connected);
+    const ended = new Promise((resolve) => host.once("exit", resolve));
+    host.kill("SIGTERM");
+    // In its first moments the next program ends of the signal itself.
+    expect(await ended).toBeOneOf([0, null]);
+  });
+
   it("takes nothing over that another process has left", async () => {
     const run = join(root.path, "run/berth");
     const file = join(run, "pty-handover.json");

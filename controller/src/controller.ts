@@ -242,7 +242,16 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => eventRoutes(api, events),
       (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
-      (api) => terminalRoutes(api, { terminals, keeper, registry, lookup: fleet.lookup, events, guests }),
+      (api) =>
+        terminalRoutes(api, {
+          terminals,
+          keeper,
+          registry,
+          lookup: fleet.lookup,
+          events,
+          guests,
+          recording: settings.recording,
+        }),
       (api) => terminalFileRoutes(api, { terminals, keeper }),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { client }),
@@ -287,6 +296,7 @@ async function serveAgents(parts: Parts): Promise<void> {
     certificate: keys.listener,
     log,
     environment: (sandboxId) => environmentOf(parts, sandboxId),
+    recording: settings.recording,
     onArrival: ({ sandboxId, agentVersion, failedUpdate, remoteAddress, terminals: statuses }) => {
       if (settings.agentUpdates) void updates.arrived({ sandboxId, agentVersion, failedUpdate });
       void fleet.arrived(sandboxId, agentVersion, remoteAddress);

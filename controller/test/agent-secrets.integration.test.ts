@@ -46,6 +46,7 @@ describe("an agent whose sandbox was to be bootstrapped again", () => {
       certificate,
       log: pino({ level: "silent" }),
       environment: async () => ({}),
+      recording: true,
       onArrival: (arrival) => void arrivals.push(arrival.sandboxId),
       onDeparture: () => {},
       onTerminal: () => {},

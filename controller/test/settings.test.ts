@@ -28,6 +28,7 @@ describe("settings", () => {
       templateVmid: 150,
       dataDir: "/var/lib/berth",
       isolated: false,
+      recording: true,
       backend: "auto",
     });
     expect(settings.proxmox).toBeUndefined();

@@ -52,7 +52,7 @@ beforeEach(async () => {
         const keeper = new TerminalKeeper({ terminals, registry, log: api.fastify.log });
         scope.add(() => keeper.stop());
         const lookup = new SandboxLookup(store.db);
-        terminalRoutes(api, { terminals, keeper, registry, lookup, events, guests });
+        terminalRoutes(api, { terminals, keeper, registry, lookup, events, guests, recording: true });
         shareRoutes(api, { shares, guests, terminals, registry, made: async () => {} });
       },
     ],

@@ -211,6 +211,21 @@ describe("a terminal", () => {
     expect(controller.fleet.ptys.size).toBe(1);
   });
 
+  it("saves its recording under the name that the server gives, or says why there is none", async () => {
+    const save = async () => {
+      await page.getByRole("button", { name: "Actions for the terminal Claude" }).click();
+      await page.getByRole("menuitem", { name: "Download recording" }).click();
+    };
+    await save();
+    await page.getByText("Terminals are not recorded.").waitFor();
+    controller.recording = '{"version":3,"term":{"cols":80,"rows":24}}\n';
+    const download = page.waitForEvent("download");
+    await save();
+    expect((await download).suggestedFilename()).toBe("work-claude.cast");
+    await page.getByText("Terminals are not recorded.").waitFor({ state: "detached" });
+    expect(await phase()).toBe("connected");
+  });
+
   it("shows another viewer’s size scaled, until one types here", async () => {
     pty().resizeByOther(200, 60);
     await page.getByText("Shown in the size of another viewer, 200 × 60.").waitFor();

@@ -35,6 +35,8 @@ type Handler = (call: Call) => Answer | Promise<Answer>;
 /** The controller's API in memory, with the console that was built: enough for every page, and for faults on demand. */
 export class FakeController {
   readonly fleet = new FakeFleet();
+  /** Of every terminal; empty: there is none. */
+  recording = "";
   setupRequired = false;
   /** What `/readyz` complains of. */
   trouble: { message: string; hint: string } | undefined;
@@ -118,6 +120,13 @@ export class FakeController {
       const params = found.pattern.exec(path)?.groups ?? {};
       if (found.route.stream === "sse") {
         this.fleet.stream(response, params.id);
+        return;
+      }
+      if (found.route.stream === "download") {
+        if (!this.recording) throw new BerthError("not_found", "Terminals are not recorded.");
+        const disposition = 'attachment; filename="work-claude.cast"';
+        response.writeHead(200, { "content-type": protocol.asciicastMediaType, "content-disposition": disposition });
+        response.end(this.recording);
         return;
       }
       const text = await textOf(request);
@@ -211,6 +220,7 @@ export class FakeController {
       if (typed) fleet.ptys.get(params.id ?? "")?.print(`${path} `);
       return { status: 201, body: { path, bytes, typed } };
     });
+    this.#mount(protocol.terminalRecording, () => ({ status: 200 }));
     this.#mount(protocol.getOperation, ({ params }) => ({ status: 200, body: fleet.operation(params.id ?? "") }));
     this.#mount(protocol.fleetEvents, () => ({ status: 200 }));
     this.#mount(protocol.operationEvents, () => ({ status: 200 }));

@@ -7,6 +7,7 @@ import {
   type Channel,
   fileWriteChannelKind,
   programsChannelKind,
+  recordingChannelKind,
   relay,
   screenWaitChannelKind,
   terminalChannelKind,
@@ -23,6 +24,7 @@ import { FileWrites } from "./files/file-writes.ts";
 import { AgentPrograms } from "./programs/programs.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
 import { killPtyHost, watchPtyHost } from "./pty-host-watch.ts";
+import { RecordingSwitch } from "./recording-switch.ts";
 import { TerminalRegistry } from "./registry.ts";
 import { Terminals } from "./terminals.ts";
 
@@ -95,6 +97,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     log,
     restart: end,
   });
+  const recordingSwitch = new RecordingSwitch(ptyHost, log);
   const terminals = new Terminals({ root, ptyHost, registry, log, config: () => current });
   const fileWrites = new FileWrites({ workspace: guestPath(root, "workspace"), log });
   const controller = new ControllerLink({
@@ -115,7 +118,10 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
       machineId,
       terminals: await terminals.list(),
     }),
-    onWelcome: ({ env }) => replaceEnvironment(env),
+    onWelcome: async ({ env, recording }) => {
+      if (recording !== undefined) recordingSwitch.wish(recording);
+      await replaceEnvironment(env);
+    },
     onOpen: (channel, kind, params) => {
       if (kind === fileWriteChannelKind) fileWrites.open(channel, params);
       else if (kind === programsChannelKind) programs.open(channel, params);
@@ -128,6 +134,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
   });
 
   const serving = ptyHost.run(async () => {
+    recordingSwitch.tell();
     await terminals.resumeLost();
     for (const status of await ptyHost.call("list", {})) controller.tellTerminal(status);
     programs.onPtyHost();
@@ -152,7 +159,7 @@ const firstStatus = "links with the controller";
 const linkedStatus = "linked with the controller";
 const unlinkedStatus = "no link with the controller; it is tried again and again";
 
-const channelKinds: ReadonlySet<string> = new Set([terminalChannelKind, screenWaitChannelKind]);
+const channelKinds: ReadonlySet<string> = new Set([terminalChannelKind, screenWaitChannelKind, recordingChannelKind]);
 
 /**
  * Joins a channel to the PTY host, which checks the parameters. While no host was wanted there is no terminal; one that

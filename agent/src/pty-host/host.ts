@@ -7,6 +7,7 @@ import {
   type Channel,
   type Handlers,
   type ptyHostInterface,
+  recordingChannelKind,
   screenWaitChannelKind,
   terminalChannelKind,
 } from "@berth/protocol/link";
@@ -17,6 +18,7 @@ import { agentVersion } from "../version.ts";
 import { type HandedTerminal, HandoverRefused, holdOpen } from "./handover.ts";
 import { limits } from "./limits.ts";
 import type { AdoptPty, SpawnPty } from "./pty.ts";
+import { Recordings } from "./recording/recordings.ts";
 import { TerminalStore } from "./store.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";
 
@@ -31,6 +33,8 @@ export interface PtyHostOptions {
   bootId: string;
   /** How one version follows another in the same process; absent where that is not wanted. */
   succession?: Succession;
+  /** The file that keeps what `configure` told; without it that is forgotten. */
+  settingsFile?: string;
 }
 
 /** How another version of the host takes over. */
@@ -46,14 +50,17 @@ export class PtyHost {
   readonly #terminals = new Map<string, Terminal>();
   readonly #queues = new Map<string, SerialQueue>();
   readonly #listeners = new Set<(status: TerminalStatus) => void>();
+  readonly #recordings: Recordings;
 
   constructor(options: PtyHostOptions) {
     this.#options = options;
+    this.#recordings = new Recordings({ ...options, terminals: this.#terminals });
   }
 
   /** Finds what an earlier host left; its programs have ended with it, but for those that it handed over. */
   async load(handed: readonly HandedTerminal[] = []): Promise<void> {
     await makePrivateDirectory(this.#options.folder);
+    await this.#recordings.load();
     for (const id of await readdir(this.#options.folder)) {
       try {
         const own = handed.find((terminal) => terminal.id === id);
@@ -63,6 +70,7 @@ export class PtyHost {
         this.#options.log.error("a terminal could not be read from disk", { terminalId: id, reason: errorText(error) });
       }
     }
+    await this.#recordings.begin();
   }
 
   /** The calls of `ptyHostInterface`. */
@@ -82,6 +90,10 @@ export class PtyHost {
       });
       return null;
     },
+    configure: async ({ recording }) => {
+      await this.#recordings.configure(recording);
+      return null;
+    },
   };
 
   /** Serves a channel that a peer opened. */
@@ -93,6 +105,8 @@ export class PtyHost {
         if (this.#waits < limits.maxWaits) return terminal.waits.open(channel, params);
         channel.close({ code: "limit_exceeded", detail: "too many calls wait for terminals of this sandbox" });
       });
+    } else if (kind === recordingChannelKind) {
+      this.#recordings.open(channel, params);
     } else {
       channel.close({ code: "invalid_request", detail: "no such kind of channel, or parameters that are not valid" });
     }
@@ -106,6 +120,7 @@ export class PtyHost {
 
   /** Ends all programs, and brings everything to disk. */
   async end(): Promise<void> {
+    this.#recordings.end();
     await Promise.all([...this.#terminals.values()].map((terminal) => terminal.end()));
   }
 
@@ -187,6 +202,8 @@ export class PtyHost {
     const onChange = (status: TerminalStatus) => {
       for (const listener of this.#listeners) listener(status);
     };
-    return { store: new TerminalStore(join(folder, id)), spawn, adopt: succession?.adopt, log, bootId, onChange };
+    const { shelf } = this.#recordings;
+    const store = new TerminalStore(join(folder, id));
+    return { store, shelf, spawn, adopt: succession?.adopt, log, bootId, onChange };
   }
 }

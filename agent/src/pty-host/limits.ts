@@ -35,6 +35,26 @@ export const limits = {
   /** Scrollback in a screen that is written while the program runs: 2,000 lines take 10 ms of the loop. */
   checkpointLines: 2000,
 
+  /** How far apart the times of a recording are, in milliseconds: output in between counts as come at once. */
+  timeMarkMs: 10,
+  /** Times that wait to be written: ten flushes of a busy terminal. While a disk is full, every other one goes. */
+  pendingTimes: 256,
+  /** A file of times on disk, about; output goes on in a new segment behind it. */
+  segmentTimesBytes: 64 * 1024,
+  /** What is kept of a terminal's output with its times: a week of a busy Claude. The oldest segment goes first. */
+  recordingBytes: 16 * 1024 * 1024,
+  /** The same of all terminals together: a sandbox's disk is its user's. */
+  allRecordingsBytes: 256 * 1024 * 1024,
+  /** How long output is kept, in milliseconds, and how often that is looked at. */
+  recordingAgeMs: 30 * 24 * 60 * 60 * 1000,
+  recordingSweepMs: 60 * 60 * 1000,
+  /** What a file takes on disk at least, as it is counted. */
+  diskBlockBytes: 4096,
+  /** What of the recordings makes room when the disk is full, at each attempt to write. */
+  yieldedBytes: 1024 * 1024,
+  /** One portion of a recording that is sent. */
+  recordingChunkBytes: 32 * 1024,
+
   /** How long what was written is collected before it is told, in milliseconds. */
   inputAckMs: 20,
   /** Input that waits for a program which does not read it, from calls; viewers are held by their channel's credit. */

@@ -39,15 +39,21 @@ async function main(): Promise<void> {
         setTimeout(() => void handOver(program), answerMs);
       },
     },
+    settingsFile: guestPath(root, "ptyHostSettings"),
   });
   await host.load(await takeOver(run));
   const serving = await serve(host, run, log, inheritedSocket(process.env));
+  let stopping = false;
   const surroundings = { folder: run, environment: process.env };
   const handOver = async (program: string) => {
     log.info("the PTY host is replaced by another version", { program });
     serving.pause();
     try {
-      await host.handOver((terminals) => becomeProgram(program, surroundings, terminals));
+      await host.handOver((terminals) => {
+        // The next program would know nothing of it.
+        if (stopping) throw new Error("the host stops");
+        return becomeProgram(program, surroundings, terminals);
+      });
     } catch (error) {
       log.error("the PTY host could not be replaced", { reason: errorText(error) });
       serving.resume();
@@ -60,7 +66,6 @@ async function main(): Promise<void> {
     await host.end();
     process.exit(0);
   };
-  let stopping = false;
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       if (stopping) return;

@@ -1,7 +1,10 @@
 import { SerialQueue } from "@berth/base";
+import { isErrno } from "@berth/base/node";
 import { errorText, type Log } from "../log.ts";
 import type { TerminalContent } from "./content.ts";
 import { limits } from "./limits.ts";
+import { type RecordingShelf, yieldSpace } from "./recording/shelf.ts";
+import type { OutputTimes } from "./recording/times.ts";
 import type { TerminalMeta, TerminalStore } from "./store.ts";
 
 /** What is to be kept of a terminal. */
@@ -9,12 +12,24 @@ export interface Persisted {
   meta(): TerminalMeta;
   /** Undefined while nothing of an old terminal was asked for: then nothing of it can have changed. */
   content(): TerminalContent | undefined;
+  /** Undefined while the terminal is not recorded. */
+  times(): OutputTimes | undefined;
+}
+
+export interface PersistenceOptions {
+  readonly store: TerminalStore;
+  readonly source: Persisted;
+  readonly shelf: RecordingShelf;
+  readonly log: Log;
+  /** Runs after each flush, for what need not be told more often. */
+  afterFlush(): void;
 }
 
 /** Brings a terminal to disk within `limits.flushMs` of a change, never a write a chunk; one write at a time. */
 export class Persistence {
   readonly #store: TerminalStore;
   readonly #source: Persisted;
+  readonly #shelf: RecordingShelf;
   readonly #log: Log;
   readonly #afterFlush: () => void;
   readonly #writes = new SerialQueue();
@@ -25,12 +40,12 @@ export class Persistence {
   #failed = false;
   #closed = false;
 
-  /** `afterFlush` runs after each flush, for what need not be told more often. */
-  constructor(store: TerminalStore, source: Persisted, log: Log, afterFlush: () => void) {
-    this.#store = store;
-    this.#source = source;
-    this.#log = log;
-    this.#afterFlush = afterFlush;
+  constructor(options: PersistenceOptions) {
+    this.#store = options.store;
+    this.#source = options.source;
+    this.#shelf = options.shelf;
+    this.#log = options.log;
+    this.#afterFlush = () => options.afterFlush();
   }
 
   /** Something changed. */
@@ -49,13 +64,23 @@ export class Persistence {
     await this.#writes.run(() => this.#flush(true));
   }
 
+  /** Writes the output that there is now. */
+  async flushOutput(): Promise<void> {
+    await this.#writes.run(() => this.#flush(false));
+  }
+
+  /** Deletes what was recorded. */
+  async forgetRecording(): Promise<void> {
+    await this.#writes.run(() => this.#store.forgetRecording());
+  }
+
   /** Before an epoch's first byte: the screen that it begins with and its meta data are on disk, in this order. */
   async beginEpoch(): Promise<void> {
     await this.#writes.run(async () => {
       const { epoch } = this.#source.meta();
       if (epoch > 1) await this.#writeScreen(limits.scrollbackLines);
       await this.#writeMeta();
-      await this.#store.forgetBefore(epoch);
+      if (!this.#shelf.on) await this.#store.forgetBefore(epoch);
     });
   }
 
@@ -70,7 +95,8 @@ export class Persistence {
     if (this.#closed) return;
     try {
       const content = this.#source.content();
-      if (content) await this.#store.appendRing(this.#source.meta().epoch, content.ring);
+      if (content) await this.#store.appendRing(this.#source.meta().epoch, content.ring, this.#source.times());
+      await this.#shelf.trim(this.#store.segments);
       if (everything) await this.#writeScreen(limits.scrollbackLines);
       else if (content && this.#screenIsOld(content)) await this.#writeScreen(limits.checkpointLines);
       await this.#writeMeta();
@@ -79,6 +105,7 @@ export class Persistence {
       // A full disk takes nothing from the terminal itself; tell once, and go on trying.
       if (!this.#failed) this.#log.error("a terminal could not be written to disk", { reason: errorText(error) });
       this.#failed = true;
+      if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) await yieldSpace(this.#store.segments).catch(() => {});
       this.dirty();
     }
     this.#afterFlush();
@@ -101,7 +128,7 @@ export class Persistence {
     this.#screen = { offset, cols, rows, atMs: performance.now() };
     const bytes = model.snapshot(scrollbackLines);
     // The screen must not be ahead of the ring on disk.
-    await this.#store.appendRing(epoch, content.ring);
+    await this.#store.appendRing(epoch, content.ring, this.#source.times());
     await this.#store.writeScreen({ epoch, offset, cols, rows, approximate, bytes });
   }
 

@@ -16,6 +16,9 @@ import { Outflow } from "./outflow.ts";
 import { type Typing, typedText } from "./paste.ts";
 import { Persistence } from "./persistence.ts";
 import type { AdoptPty, Pty, PtyEvents, SpawnPty } from "./pty.ts";
+import type { RecordingShelf } from "./recording/shelf.ts";
+import { exitStatus, type RecordingSource } from "./recording/source.ts";
+import { OutputTimes } from "./recording/times.ts";
 import { screenOf } from "./screen-wait.ts";
 import { ScreenWaits } from "./screen-waits.ts";
 import { killSession, markSession } from "./session.ts";
@@ -33,6 +36,7 @@ export interface Program extends Size {
 
 export interface TerminalOptions {
   store: TerminalStore;
+  shelf: RecordingShelf;
   spawn: SpawnPty;
   adopt: AdoptPty | undefined;
   log: Log;
@@ -59,6 +63,8 @@ export class Terminal {
   #content: TerminalContent | undefined;
   #loading: Promise<TerminalContent> | undefined;
   #pty: Pty | undefined;
+  /** Of this epoch, while it is recorded. */
+  #times: OutputTimes | undefined;
   #toldStatus = "";
   #removed = false;
   #hostStops = false;
@@ -70,8 +76,10 @@ export class Terminal {
     this.#options = options;
     this.#meta = meta;
     this.#content = content;
-    const source = { meta: () => this.#meta, content: () => this.#content };
-    this.#persistence = new Persistence(options.store, source, options.log, () => this.#refreshTitle());
+    const { store, shelf, log } = options;
+    const source = { meta: () => this.#meta, content: () => this.#content, times: () => this.#times };
+    this.#persistence = new Persistence({ store, shelf, log, source, afterFlush: () => this.#refreshTitle() });
+    shelf.add(store.segments);
     this.#input = new TerminalInput((bytes) => this.#write(bytes));
     this.#viewers = new Viewers({
       content: () => this.#loaded(),
@@ -90,7 +98,12 @@ export class Terminal {
     const meta: TerminalMeta = { version: 1, id, epoch, exit: null, lost: false, cols, rows, title: "" };
     await options.store.open();
     const terminal = new Terminal(options, meta, await emptyContent(cols, rows));
-    await terminal.#run(program);
+    try {
+      await terminal.#run(program);
+    } catch (error) {
+      options.shelf.remove(options.store.segments);
+      throw error;
+    }
     return terminal;
   }
 
@@ -131,6 +144,7 @@ export class Terminal {
   async restart(epoch: number, program: Program): Promise<void> {
     if (!this.#meta.exit) throw new BerthError("conflict", "the terminal's program still runs");
     const former = await this.#loaded();
+    await this.#persistence.flushOutput();
     const restarted = { code: "restarted", detail: "the terminal was started anew" };
     this.#viewers.closeAll(restarted);
     this.waits.closeAll(restarted);
@@ -170,6 +184,22 @@ export class Terminal {
     return screenOf(content, this.#meta);
   }
 
+  /** What was recorded up to now, in one epoch or all that are kept. Undefined while the terminal is not recorded. */
+  async recording(epoch?: number): Promise<RecordingSource | undefined> {
+    if (!this.#options.shelf.on) return undefined;
+    await this.#persistence.flushOutput();
+    const { segments } = this.#options.store;
+    const parts = segments.all.filter((segment) => epoch === undefined || segment.epoch === epoch);
+    return { segments, parts: parts.map((part) => ({ ...part })), meta: { ...this.#meta } };
+  }
+
+  /** Recording was switched on or off: off deletes what there is. */
+  async applyRecording(): Promise<void> {
+    this.#times = undefined;
+    if (this.#options.shelf.on) this.#beginTimes();
+    else await this.#persistence.forgetRecording();
+  }
+
   /** Ends the program because the host stops, and writes everything to disk: it did not end by itself, so it reads as lost. */
   async end(): Promise<void> {
     this.#hostStops = true;
@@ -205,6 +235,7 @@ export class Terminal {
   /** Ends the program and forgets the terminal. */
   async remove(): Promise<void> {
     this.#removed = true;
+    this.#options.shelf.remove(this.#options.store.segments);
     this.#viewers.closeAll({ code: "removed", detail: "the terminal was removed" });
     this.waits.closeAll({ code: "not_found", detail: "the terminal was removed" });
     await this.#pty?.end();
@@ -214,6 +245,8 @@ export class Terminal {
   }
 
   async #run(program: Program, preface?: Uint8Array): Promise<void> {
+    this.#times = undefined;
+    this.#beginTimes();
     // On disk first: after a kill in between, the terminal reads as lost, and the next epoch starts the program.
     await this.#persistence.beginEpoch().catch((error: unknown) => {
       this.#meta = { ...this.#meta, exit: { code: null, signal: null }, lost: true };
@@ -241,12 +274,18 @@ export class Terminal {
     this.#input.restore(input);
     const { ring } = this.#content ?? {};
     const known = (ring?.endOffset ?? 0) - tail.offset;
+    this.#beginTimes();
     this.#receive(Buffer.from(tail.base64, "base64").subarray(Math.max(0, known)));
     this.#pty = adopt(pty, this.#events);
   }
 
   get #events(): PtyEvents {
     return { onData: (chunk) => this.#receive(chunk), onExit: (exit) => this.#programEnded(exit) };
+  }
+
+  #beginTimes(): void {
+    if (!this.#options.shelf.on || this.#meta.exit || !this.#content) return;
+    this.#times = new OutputTimes(this.#content.ring.endOffset, this.#meta);
   }
 
   async #markSession(leader: number): Promise<void> {
@@ -265,6 +304,7 @@ export class Terminal {
   #receive(chunk: Uint8Array): void {
     const content = this.#content;
     if (!content) return;
+    this.#times?.mark(content.ring.endOffset);
     content.ring.append(chunk);
     this.#outflow.grew(chunk.byteLength);
     content.feed.grew();
@@ -276,6 +316,7 @@ export class Terminal {
     const lost = this.#hostStops;
     const ended = lost ? { code: null, signal: null } : exit;
     this.#meta = { ...this.#meta, exit: ended, lost };
+    if (!lost) this.#times?.exited(this.#content?.ring.endOffset ?? 0, exitStatus(exit));
     this.#input.clear();
     this.#outflow.flush();
     this.#viewers.exited(ended);
@@ -291,6 +332,7 @@ export class Terminal {
     this.#pty?.resize(cols, rows);
     this.#content?.feed.resize(cols, rows);
     this.#viewers.resized({ cols, rows }, this.#content?.ring.endOffset ?? 0);
+    if (this.#pty) this.#times?.resized(this.#content?.ring.endOffset ?? 0, { cols, rows });
     this.#persistence.dirty();
     this.#tellChange();
   }

@@ -24,6 +24,8 @@ export class FakeController {
   readonly events: TerminalStatus[] = [];
   readonly authorizations: (string | undefined)[] = [];
   env: Record<string, string> = {};
+  /** Whether it wants terminals recorded. */
+  recording = true;
   refuses = false;
   /** Pings of all agents. */
   pings = 0;
@@ -88,7 +90,7 @@ export class FakeController {
       handlers: {
         hello: (hello) => {
           queueMicrotask(() => this.links.push({ hello, peer, multiplexer, socket }));
-          return { linkVersion: 1, env: this.env, heartbeatMs: 1000 };
+          return { linkVersion: 1, env: this.env, heartbeatMs: 1000, recording: this.recording };
         },
       },
       onEvent: (_name, status) => this.events.push(status as TerminalStatus),

@@ -33,6 +33,8 @@ export interface AgentListenerDependencies {
   log: FastifyBaseLogger;
   /** The environment for the terminals of a sandbox. */
   environment(sandboxId: string): Promise<Environment>;
+  /** Whether terminals are recorded. */
+  recording: boolean;
   /** An agent has arrived: its link is in the registry. */
   onArrival(arrival: Arrival): void;
   /** The present link of a sandbox is gone. */
@@ -163,7 +165,7 @@ export class AgentListener {
     hello: Omit<Arrival, "sandboxId" | "remoteAddress" | "failedUpdate"> & { machineId: string; failedUpdate?: string },
     { remoteAddress, settlesSecret }: Dialler,
   ) {
-    const { db, registry, log, environment, onArrival } = this.#deps;
+    const { db, registry, log, environment, recording, onArrival } = this.#deps;
     const row = await db
       .selectFrom("sandboxes")
       .select("machine_id")
@@ -183,7 +185,7 @@ export class AgentListener {
       const { agentVersion, failedUpdate, bootId, terminals } = hello;
       onArrival({ sandboxId: link.sandboxId, agentVersion, failedUpdate, bootId, remoteAddress, terminals });
     });
-    return { linkVersion, env, heartbeatMs };
+    return { linkVersion, env, recording, heartbeatMs };
   }
 
   /** Forgets the secrets before this one, unless another one is being given by now. */

@@ -82,6 +82,10 @@ function success(route: Route): Json {
     const content = { "text/event-stream": { schema: { type: "string" } } };
     return { [route.status]: { description: "Server-sent events.", content } };
   }
+  if (route.stream === "download") {
+    const content = { [route.mediaType ?? "application/octet-stream"]: { schema: { type: "string" } } };
+    return { [route.status]: { description: "A file, as it is read.", content } };
+  }
   const done = { [route.status]: { description: "Done.", ...(route.result ? { content: json(route.result) } : {}) } };
   return route.mayBeEmpty ? { ...done, "204": { description: "Done, with nothing to tell." } } : done;
 }

@@ -35,6 +35,7 @@ export const variablesSchema = Type.Object({
   BERTH_ISOLATED: text({ wants: "0 or 1" }, { pattern: "^[01]$" }),
   BERTH_BACKEND: text({ wants: "one of auto, lxc, process" }, { pattern: "^(auto|lxc|process)$" }),
   BERTH_AGENT_UPDATES: text({ wants: "one of auto, off" }, { pattern: "^(auto|off)$" }),
+  BERTH_RECORDING: text({ wants: "on or off" }, { pattern: "^(on|off)$" }),
   BERTH_LOG_LEVEL: text(
     { wants: "one of trace, debug, info, warn, error" },
     { pattern: "^(trace|debug|info|warn|error)$" },

@@ -35,6 +35,8 @@ export interface Settings {
   readonly backend: "auto" | "lxc" | "process";
   /** Whether agents are brought to the version that this controller has. */
   readonly agentUpdates: boolean;
+  /** Whether terminals are recorded. Off also deletes what was. */
+  readonly recording: boolean;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
   readonly adminPassword: string | undefined;
   /** Absent: the embedded PostgreSQL. */
@@ -106,6 +108,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     isolated: variables.BERTH_ISOLATED === "1",
     backend: backendOf(variables.BERTH_BACKEND),
     agentUpdates: variables.BERTH_AGENT_UPDATES !== "off",
+    recording: variables.BERTH_RECORDING !== "off",
     logLevel: logLevelOf(variables.BERTH_LOG_LEVEL),
     adminPassword: variables.BERTH_ADMIN_PASSWORD,
     databaseUrl: variables.DATABASE_URL,

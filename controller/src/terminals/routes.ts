@@ -8,17 +8,20 @@ import {
   getTerminal,
   listTerminals,
   newId,
+  terminalRecording,
 } from "@berth/protocol";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
 import type { Api } from "../http/api.ts";
 import type { UnitOfWork } from "../http/context.ts";
+import { mountDownload } from "../http/download.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
 import { page } from "../http/page.ts";
 import { mountWebSocket } from "../http/websocket.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { Guests } from "../shares/guests.ts";
 import type { TerminalKeeper } from "./keeper.ts";
+import { RecordingReads } from "./recording.ts";
 import { presentTerminal, type TerminalRow, type Terminals } from "./repository.ts";
 import { scriptRoutes } from "./script-routes.ts";
 import { serveViewer } from "./viewer.ts";
@@ -30,6 +33,8 @@ export interface TerminalRouteDependencies {
   lookup: SandboxLookup;
   events: EventLog;
   guests: Pick<Guests, "cutTerminal">;
+  /** Whether terminals are recorded. */
+  recording: boolean;
 }
 
 const defaultSize = { cols: 120, rows: 32 };
@@ -90,6 +95,21 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
   });
 
   scriptRoutes(api, { keeper, terminals });
+
+  const recordings = new RecordingReads();
+  mountDownload(api, terminalRecording, async ({ params, query, caller, signal }) => {
+    const row = await own(params.id, caller.user.id);
+    if (!deps.recording) {
+      const hint = "Set BERTH_RECORDING=on to have terminals recorded from then on.";
+      throw new BerthError("not_found", "Terminals are not recorded.", { hint });
+    }
+    const { name } = await lookup.own(row.sandbox_id, caller.user.id);
+    await keeper.made(row.id);
+    const wanted = { terminalId: row.id, ...(query.epoch === undefined ? {} : { epoch: query.epoch }) };
+    const body = await recordings.open(keeper.linkTo(row.sandbox_id), wanted, signal);
+    const begun = row.created_at.toISOString().slice(0, 16).replaceAll(":", "-");
+    return { fileName: `${name}-${row.kind}-${begun}.cast`, body };
+  });
 
   mountWebSocket(api, attachTerminal, {
     authorise: async ({ params, query, caller }) => {

@@ -20,6 +20,8 @@ export const guestPaths = {
   authorizedKeys: "etc/ssh/berth_authorized_keys",
   /** What the PTY host keeps: a folder a terminal. */
   terminals: "var/lib/berth/terminals",
+  /** What the PTY host was told of the fleet's wishes. */
+  ptyHostSettings: "var/lib/berth/pty-host.json",
   /**
    * Folder of the PTY host's socket, `pty.sock`. Unless systemd holds it, both sides enter the folder and name the socket
    * relative to it, since a socket's path may have at most 107 bytes.

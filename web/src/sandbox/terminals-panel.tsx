@@ -8,6 +8,7 @@ import type { PickFiles } from "../terminal/files/terminal-files.tsx";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { CloseTerminalDialog } from "./close-terminal-dialog.tsx";
+import { downloadRecording } from "./recording-download.ts";
 import { TerminalMenu } from "./terminal-menu.tsx";
 import { programName, tabNames } from "./terminal-names.ts";
 import { TerminalTabs } from "./terminal-tabs.tsx";
@@ -47,6 +48,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
     await close(terminal);
     if (terminal === active) select((terminals[at + 1] ?? terminals[at - 1])?.id);
   });
+  const save = useCall(downloadRecording);
   const state = active && states.get(active.id);
   useEffect(() => onState(state), [onState, state]);
   usePageTitle(
@@ -55,7 +57,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
     active !== undefined && rang.has(active.id),
   );
   const seen = () => setRang((before) => (active && before.has(active.id) ? without(before, active.id) : before));
-  const shownFailure = add.failure ?? again.failure ?? remove.failure ?? failure;
+  const shownFailure = add.failure ?? again.failure ?? remove.failure ?? save.failure ?? failure;
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: notes that the user is here, and takes nothing
@@ -72,7 +74,14 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
         onOpen={(kind) => void add.run(kind)}
         onFiles={active && active.state !== "exited" ? () => picker.current?.() : undefined}
       >
-        {active && <TerminalMenu key={active.id} terminal={active} name={names.get(active.id) ?? active.kind} />}
+        {active && (
+          <TerminalMenu
+            key={active.id}
+            terminal={active}
+            name={names.get(active.id) ?? active.kind}
+            onDownload={() => void save.run(active.id)}
+          />
+        )}
       </TerminalTabs>
       {shownFailure && <FailureNote failure={shownFailure} />}
       {terminals.length === 0 && (

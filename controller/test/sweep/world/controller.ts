@@ -82,6 +82,7 @@ export async function startController(
     certificate: keys.listener,
     log,
     environment: async () => ({}),
+    recording: true,
     onArrival: ({ sandboxId, agentVersion, remoteAddress }) =>
       void fleet.arrived(sandboxId, agentVersion, remoteAddress),
     onDeparture: (sandboxId) => void fleet.departed(sandboxId),

@@ -71,6 +71,12 @@ export const terminalChannelKind = "terminal";
  */
 export const screenWaitChannelKind = "screen-wait";
 
+/**
+ * The channel that carries a terminal's recording: parameters as `recordingParamsSchema`, then its bytes, and a close
+ * without a code behind the last one. A close before the first byte says why there is none.
+ */
+export const recordingChannelKind = "recording";
+
 /** What the PTY host does for the agent, over its socket. */
 export const ptyHostInterface = {
   methods: {
@@ -103,6 +109,8 @@ export const ptyHostInterface = {
      * end soon after the answer, and the new program serves within a second or two.
      */
     handOver: { params: Type.Object({ program: path }), result: Type.Null() },
+    /** The fleet's wishes, kept over restarts. `recording`: off also deletes what was recorded. */
+    configure: { params: Type.Object({ recording: Type.Boolean() }), result: Type.Null() },
   },
   /** `terminal`: it changed state, size or title. */
   events: { terminal: terminalStatusSchema },
@@ -157,6 +165,8 @@ export const controllerInterface = {
         linkVersion: Type.Integer({ minimum: 1 }),
         /** Replaces the environment of the agent's configuration, for terminals started from now on. */
         env: environmentSchema,
+        /** Whether terminals are recorded; absent: as before. */
+        recording: Type.Optional(Type.Boolean()),
         /** How often the controller wants a sign of life, in milliseconds. */
         heartbeatMs: Type.Integer({ minimum: 1000, maximum: 120_000 }),
       }),

@@ -28,7 +28,9 @@ export interface Route {
   /** There may be nothing to answer: then the status is 204 and there is no body. */
   readonly mayBeEmpty?: true;
   /** The answer is not one JSON value. */
-  readonly stream?: "sse" | "websocket";
+  readonly stream?: "sse" | "websocket" | "download";
+  /** Of a download. */
+  readonly mediaType?: string;
 }
 
 /** Declares a route and keeps its exact type. */

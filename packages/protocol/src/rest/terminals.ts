@@ -3,6 +3,7 @@ import { attachQuerySchema, terminalExitSchema, terminalSizeFields } from "../at
 import { keySchema } from "../keys.ts";
 import { awaitedScreenSchema, screenSchema, terminalKindSchema } from "../link/interfaces.ts";
 import { conversationIdSchema, idSchema, referenceSchema } from "../names.ts";
+import { asciicastMediaType } from "../recording.ts";
 import { screenWaitQuerySchema } from "../screen-wait.ts";
 import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 
@@ -133,4 +134,20 @@ export const terminalScreen = route({
   query: screenWaitQuerySchema,
   status: 200,
   result: screenAnswerSchema,
+});
+
+export const terminalRecording = route({
+  method: "GET",
+  path: "/terminals/:id/recording",
+  summary: "A terminal's output with its times, as asciicast v3",
+  tag: "terminals",
+  access: "user",
+  params: byId,
+  query: strictObject({
+    /** One life of the terminal alone; all that are kept if absent. */
+    epoch: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+  }),
+  status: 200,
+  stream: "download",
+  mediaType: asciicastMediaType,
 });
