@@ -1,64 +1,17 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Operation } from "@berth/protocol";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { build } from "vite";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeEach, describe, expect, it } from "vitest";
 import type {} from "../src/terminal/test-window.ts";
-import { credentials, FakeController } from "./fake-controller.ts";
+import { soon, testedConsole } from "./console-fixture.ts";
+import { credentials, type FakeController } from "./fake-controller.ts";
 
-let dist: string;
-let browser: Browser;
+const fixture = testedConsole();
+const signIn = (path?: string) => fixture.signIn(path);
+const shot = (name: string) => fixture.shot(name);
 let controller: FakeController;
-let context: BrowserContext;
 let page: Page;
-/** What the page complained of: errors that nobody caught, and breaches of its content security policy. */
-let complaints: string[];
-
-const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"];
-
-beforeAll(async () => {
-  dist = await mkdtemp(join(tmpdir(), "berth-web-"));
-  const root = join(import.meta.dirname, "..");
-  await build({ root, logLevel: "error", build: { outDir: dist, emptyOutDir: true } });
-  browser = await chromium.launch({
-    executablePath: process.env.BERTH_CHROMIUM ?? "/usr/bin/chromium",
-    args: [...flags, "--disable-sync", "--no-first-run"],
-  });
+beforeEach(() => {
+  ({ controller, page } = fixture);
 });
-
-afterAll(async () => {
-  await browser?.close();
-  await rm(dist, { recursive: true, force: true });
-});
-
-beforeEach(async () => {
-  controller = new FakeController(dist);
-  await controller.listen();
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  page = await context.newPage();
-  complaints = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => {
-    // TypeBox tries whether it may make functions of text, and does without; the policy says no.
-    if (/Content Security Policy/.test(message.text()) && !/unsafe-eval/.test(message.text())) {
-      complaints.push(message.text());
-    }
-  });
-});
-
-afterEach(async () => {
-  await context.close();
-  await controller.close();
-  expect(complaints).toEqual([]);
-});
-
-async function signIn(path = "/"): Promise<void> {
-  await page.goto(`${controller.url}${path}`);
-  await page.getByLabel("Password").fill(credentials.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-}
 
 /** The screen of the terminal that was opened last. */
 async function screen(): Promise<string> {
@@ -71,11 +24,6 @@ async function screen(): Promise<string> {
 async function phase(): Promise<string | undefined> {
   return page.evaluate(() => window.__berth?.connection(window.__berth.terminals().at(-1) ?? "")?.phase);
 }
-
-const shot = (name: string) =>
-  process.env.BERTH_SHOTS ? page.screenshot({ path: join(process.env.BERTH_SHOTS, `${name}.png`) }) : undefined;
-
-const soon = { timeout: 10_000 };
 
 describe("the gate", () => {
   it("takes the set-up token out of the address bar at once, and signs in with the new password", async () => {
@@ -313,91 +261,6 @@ describe("the fleet", () => {
     await page.getByText("Proxmox refuses the token.").waitFor();
     await page.getByText("Check PROXMOX_TOKEN_SECRET.").waitFor();
   });
-});
-
-describe("the template", () => {
-  it("that is missing is what a new fleet begins with; it is built step by step, with its log", async () => {
-    controller.fleet.loseTemplate();
-    await signIn();
-    await page.getByText("First, the template").waitFor();
-    await shot("template-first");
-    await page.getByRole("link", { name: "Build the template" }).click();
-    await page.getByText("There is no template 150").waitFor();
-    await shot("template-missing");
-    await page.getByRole("button", { name: "Build the template" }).click();
-    const operation = await begun();
-    while (operation.steps.find(({ state }) => state === "running")?.name !== "provision") {
-      controller.fleet.advance(operation);
-    }
-    for (const line of ["berth-step: packages", "Setting up git (1:2.39.5-0+deb12u2) ..."]) {
-      controller.fleet.log(operation, line);
-    }
-    await page.getByText("Setting up git").waitFor();
-    await shot("template-building");
-    await page.setViewportSize({ width: 390, height: 844 });
-    await shot("template-building-phone");
-    controller.fleet.finish(operation);
-    await page.getByText("It is what this Berth would build").waitFor();
-    await shot("template-ready-phone");
-  });
-
-  it("says why its build failed and what to do, keeps the log after a reload, and is built again", async () => {
-    controller.fleet.add("alpha", "ready");
-    await signIn("/template");
-    await page.getByRole("button", { name: "Rebuild" }).click();
-    const operation = await begun();
-    controller.fleet.log(operation, "downloading debian-12-standard");
-    controller.fleet.advance(operation, {
-      code: "debian_missing",
-      message: "Debian’s template could not be downloaded.",
-      hint: "Look whether the node reaches the internet.",
-    });
-    await page.getByText("Look whether the node reaches the internet.").waitFor();
-    await page.reload();
-    await page.getByText("downloading debian-12-standard").waitFor();
-    await shot("template-failed");
-    await page.getByRole("button", { name: "Rebuild" }).click();
-    await page.getByRole("button", { name: "Cancel the build" }).click();
-    await page.getByText("Building a template was cancelled").waitFor();
-  });
-
-  it("that is old is told of above the fleet, and where it is built can be chosen", async () => {
-    controller.fleet.add("alpha", "ready");
-    controller.fleet.template = { ...controller.fleet.template, outdated: true, latestVersion: "ffffffffffffffff" };
-    await signIn();
-    await page.getByText("The template is older than this Berth.").waitFor();
-    await shot("template-old-notice");
-    await page.getByRole("link", { name: "Rebuild it" }).click();
-    await page.getByText("ffffffffffffffff").waitFor();
-    await shot("template-old");
-    await page.getByRole("button", { name: "Choose where…" }).click();
-    await page.getByLabel("Id (VMID)").fill("7");
-    await page.getByText("A number from 100 on.").waitFor();
-    await page.getByLabel("Id (VMID)").fill("160");
-    await shot("template-where");
-    await page.getByRole("dialog").getByRole("button", { name: "Build", exact: true }).click();
-    await begun();
-  });
-
-  it("that is missing keeps a sandbox from being asked for, and says where to build it", async () => {
-    controller.fleet.add("alpha", "ready");
-    controller.fleet.loseTemplate();
-    await signIn();
-    await page.getByText("There is no template to clone sandboxes from.").waitFor();
-    await page.getByRole("button", { name: "New sandbox" }).click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByText("A sandbox is a clone of it.").waitFor();
-    await shot("template-dialog");
-    expect(await dialog.getByRole("button", { name: /^Create/ }).isDisabled()).toBe(true);
-    await dialog.getByRole("link", { name: "Build the template" }).click();
-    await page.getByRole("heading", { name: "Template", exact: true }).waitFor();
-  });
-
-  /** The build that was asked for, once the controller has heard of it. */
-  async function begun(): Promise<Operation> {
-    await expect.poll(() => controller.fleet.template.build, soon).not.toBeNull();
-    return controller.fleet.operation(controller.fleet.template.build ?? "");
-  }
 });
 
 /** A program for the page that offers files, and text, to its terminal as a browser does. */

@@ -51,6 +51,11 @@ export async function answerOnce<T>(
   );
 }
 
+/** Whether a call is to be done once, however often it comes. */
+export function hasKey(request: FastifyRequest): boolean {
+  return keyOf(request) !== undefined;
+}
+
 async function runOnce<T>(
   unit: UnitOfWork,
   call: Call,

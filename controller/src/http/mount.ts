@@ -4,7 +4,7 @@ import { inTransaction } from "../store/transaction.ts";
 import { callerOf } from "./access.ts";
 import type { Api } from "./api.ts";
 import type { Caller, UnitOfWork } from "./context.ts";
-import { answerOnce } from "./idempotency.ts";
+import { answerOnce, hasKey } from "./idempotency.ts";
 import { inputValidator } from "./validation.ts";
 
 /** What a handler gets: the validated parts that its route declares, and who calls. */
@@ -42,26 +42,35 @@ export function mountTransactional<R extends Route>(
   route: R,
   handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<RouteResult<R>>,
 ): void {
-  mountInSteps(api, route, handler, async (_, result) => result);
+  const validate = inputValidator(route);
+  add(api, route, async (request, reply) => {
+    const input = inputOf(route, validate, request, reply);
+    const work = (unit: UnitOfWork) => handler(input, unit);
+    if (!route.idempotent) return answer(reply, route, await inTransaction(api.db, work));
+    const done = await answerOnce(api, route, request, work);
+    if (done.replayed) reply.header("idempotency-replayed", "true");
+    return answer(reply, route, done.result);
+  });
 }
 
 /**
- * Serves a route that does its work in one transaction, and then makes the answer of what that came to, outside of it:
- * what takes long must not hold a connection of the database. On an idempotent route the work is done once, and its
- * outcome, which has to be JSON, is kept; the answer is made for every call.
+ * Serves a route that does something outside of the database, which may take long: only a call with an `Idempotency-Key`
+ * holds a transaction meanwhile, the one that keeps the outcome. That has to be JSON; the answer is made of it for every
+ * call.
  */
-export function mountInSteps<R extends Route, Outcome>(
+export function mountOnce<R extends Route, Outcome>(
   api: Api,
   route: R,
-  handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<Outcome>,
+  handler: (input: MountedInput<R>) => Promise<Outcome>,
   conclude: (input: MountedInput<R>, outcome: Outcome) => Promise<RouteResult<R>>,
 ): void {
   const validate = inputValidator(route);
   add(api, route, async (request, reply) => {
     const input = inputOf(route, validate, request, reply);
-    const work = (unit: UnitOfWork) => handler(input, unit);
-    if (!route.idempotent) return answer(reply, route, await conclude(input, await inTransaction(api.db, work)));
-    const done = await answerOnce(api, route, request, work);
+    const work = () => handler(input);
+    const done = hasKey(request)
+      ? await answerOnce(api, route, request, work)
+      : { result: await work(), replayed: false };
     if (done.replayed) reply.header("idempotency-replayed", "true");
     return answer(reply, route, await conclude(input, done.result));
   });

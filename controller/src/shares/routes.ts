@@ -35,7 +35,7 @@ export function shareRoutes(api: Api, deps: ShareRouteDependencies): void {
 
 function ownersRoutes(api: Api, { shares, guests, terminals }: ShareRouteDependencies): void {
   mountTransactional(api, createShare, async ({ params, body, caller, request }, { trx }) => {
-    const terminal = await terminals.own(params.id, caller.user.id);
+    const terminal = await terminals.own(params.id, caller.user.id, trx);
     const { share, token } = await shares.create(trx, { id: terminal.id, ownerId: caller.user.id }, body);
     return { ...share, url: `${api.address.originFor(request.headers.host)}${sharePagePath}#${token}` };
   });
@@ -52,7 +52,7 @@ function ownersRoutes(api: Api, { shares, guests, terminals }: ShareRouteDepende
   });
 
   mountTransactional(api, deleteShare, async ({ params, caller }, { trx, afterCommit }) => {
-    const terminal = await terminals.own(params.id, caller.user.id);
+    const terminal = await terminals.own(params.id, caller.user.id, trx);
     await shares.revoke(trx, terminal.id, params.shareId);
     afterCommit(() => guests.cutShare(params.shareId, "share_revoked", "Its owner has withdrawn this link."));
     return undefined;

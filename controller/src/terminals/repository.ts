@@ -54,18 +54,13 @@ export class Terminals {
   }
 
   /** A terminal that has not been deleted. */
-  find(id: string): Promise<TerminalRow | undefined> {
-    return this.#db
-      .selectFrom("terminals")
-      .selectAll()
-      .where("id", "=", id)
-      .where("removed", "=", false)
-      .executeTakeFirst();
+  find(id: string, db: Kysely<Database> = this.#db): Promise<TerminalRow | undefined> {
+    return db.selectFrom("terminals").selectAll().where("id", "=", id).where("removed", "=", false).executeTakeFirst();
   }
 
-  /** A user's own terminal; throws `not_found`. */
-  async own(id: string, userId: string): Promise<TerminalRow> {
-    const row = await this.find(id);
+  /** A user's own terminal; throws `not_found`. Within a transaction it takes that one's connection, not another. */
+  async own(id: string, userId: string, db: Kysely<Database> = this.#db): Promise<TerminalRow> {
+    const row = await this.find(id, db);
     if (row?.owner_id !== userId) throw new BerthError("not_found", `There is no terminal ${id}.`);
     return row;
   }

@@ -8,7 +8,7 @@ import {
 } from "@berth/protocol";
 import type { FastifyReply } from "fastify";
 import type { Api } from "../http/api.ts";
-import { mount, mountInSteps } from "../http/mount.ts";
+import { mount, mountOnce } from "../http/mount.ts";
 import { asBerthError, type TerminalKeeper } from "./keeper.ts";
 import type { Terminals } from "./repository.ts";
 import { awaitScreen, type WaitEnds } from "./screen-wait.ts";
@@ -23,7 +23,7 @@ export function scriptRoutes(api: Api, { keeper, terminals }: ScriptRouteDepende
   const wait = async (sandboxId: string, params: ScreenWaitParams, reply: FastifyReply) =>
     awaitScreen(keeper.linkTo(sandboxId), params, endsOf(api, reply));
 
-  mountInSteps(
+  mountOnce(
     api,
     terminalInput,
     async ({ params, query, body, caller }): Promise<OutputPosition | null> => {
