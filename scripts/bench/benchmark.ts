@@ -5,13 +5,18 @@ export type Goal =
   /** The value itself, in the measurement's unit. */
   | { readonly kind: "value"; readonly atMost: number }
   /** The value as a multiple of the floor. */
-  | { readonly kind: "ratio"; readonly atMost: number };
+  | { readonly kind: "ratio"; readonly atMost: number }
+  /** The same where more is better. */
+  | { readonly kind: "ratio"; readonly atLeast: number };
+
+/** What a value is in; the sizes are powers of ten. `ms/MB` is CPU time. */
+export type Unit = "ms" | "calls" | "MB/s" | "ms/MB" | "MB" | "KB" | "%";
 
 /** One figure of a benchmark: a line of the table. */
 export interface Measurement {
   /** Unique within the benchmark. */
   readonly name: string;
-  readonly unit: "ms" | "calls";
+  readonly unit: Unit;
   /** The median of the runs. */
   readonly value: number;
   /** The same by the least that it takes, measured in the same run; undefined where there is no such thing. */
@@ -50,5 +55,6 @@ export interface Benchmark {
 export function isMet({ goal, value, ratio }: Measurement): boolean | undefined {
   if (!goal) return undefined;
   const judged = goal.kind === "value" ? value : ratio;
-  return judged !== undefined && judged <= goal.atMost;
+  if (judged === undefined) return false;
+  return "atLeast" in goal ? judged >= goal.atLeast : judged <= goal.atMost;
 }

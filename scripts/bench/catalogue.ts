@@ -1,9 +1,18 @@
 import type { Benchmark } from "./benchmark.ts";
+import { bulk } from "./bulk.ts";
 import { create } from "./create.ts";
+import { ctrlC } from "./ctrl-c.ts";
 import { echo } from "./echo.ts";
+import { echoFlood } from "./echo-flood.ts";
 import { fleet } from "./fleet.ts";
+import { memory } from "./memory.ts";
 import { reconcile } from "./reconcile.ts";
+import { reconnect } from "./reconnect.ts";
+import { stall } from "./stall.ts";
 import { start } from "./start.ts";
 
 /** Every benchmark, in the order in which they run. */
-export const catalogue: readonly Benchmark[] = [start, create, echo, fleet, reconcile];
+export const catalogue: readonly Benchmark[] = [
+  ...[start, create, fleet, reconcile],
+  ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory],
+];

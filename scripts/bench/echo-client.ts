@@ -1,11 +1,8 @@
 import { WebSocket } from "ws";
+import type { Address } from "./terminals/address.ts";
+import { readyWord } from "./terminals/programs.ts";
 
-/** What the program in the terminal says once it repeats keys; it has no other output. */
-const readyWord = "echo-is-ready";
 const answerTimeoutMs = 10_000;
-
-/** A program that repeats each key as it comes: a raw terminal and the system's own `cat`. */
-export const echoProgram: readonly string[] = ["/bin/sh", "-c", `stty raw -echo && printf ${readyWord} && exec cat`];
 
 /** Somebody who types a key, waits for it to show, and types the next. Whatever is no terminal bytes is passed over. */
 export class EchoClient {
@@ -18,7 +15,7 @@ export class EchoClient {
   }
 
   /** Connects, and waits until the program repeats keys. */
-  static async open(url: string | URL, headers: Readonly<Record<string, string>> = {}): Promise<EchoClient> {
+  static async open({ url, headers }: Address): Promise<EchoClient> {
     const socket = new WebSocket(url, { headers, perMessageDeflate: false });
     const client = new EchoClient(socket);
     const ready = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { availableParallelism, loadavg } from "node:os";
-import { isMet, type Measurement } from "./benchmark.ts";
+import { type Goal, isMet, type Measurement, type Unit } from "./benchmark.ts";
 
 /** A benchmark's outcome: its figures, or why it has none. */
 export type Outcome =
@@ -27,10 +27,15 @@ function rowsOf(outcome: Outcome): string[][] {
       `${figure(value)} ${unit}`,
       floor === undefined ? "" : `${figure(floor)} ${unit}`,
       ratio === undefined ? "" : `${ratio.toFixed(2)}x`,
-      goal === undefined ? "" : goal.kind === "ratio" ? `<= ${goal.atMost}x` : `<= ${goal.atMost} ${unit}`,
+      goal === undefined ? "" : goalText(goal, unit),
       met === undefined ? "" : met ? "yes" : "NO",
     ];
   });
+}
+
+function goalText(goal: Goal, unit: Unit): string {
+  const bound = "atLeast" in goal ? `>= ${goal.atLeast}` : `<= ${goal.atMost}`;
+  return goal.kind === "ratio" ? `${bound}x` : `${bound} ${unit}`;
 }
 
 /** Three significant digits: no figure of a busy machine is worth more. */

@@ -3,6 +3,8 @@ import { Scope } from "@berth/base";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { EchoClient } from "../echo-client.ts";
+import { type Address, openAddress } from "../terminals/address.ts";
+import { readyWord } from "../terminals/programs.ts";
 
 let scope: Scope;
 beforeEach(() => {
@@ -11,7 +13,7 @@ beforeEach(() => {
 afterEach(() => scope.dispose());
 
 /** A server that behaves to each viewer as told; answers its address. */
-async function serve(greet: (socket: WebSocket) => void): Promise<string> {
+async function serve(greet: (socket: WebSocket) => void): Promise<Address> {
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   scope.add(() => new Promise((resolve) => server.close(() => resolve())));
   scope.add(() => {
@@ -19,21 +21,21 @@ async function serve(greet: (socket: WebSocket) => void): Promise<string> {
   });
   server.on("connection", greet);
   await new Promise((resolve) => server.once("listening", resolve));
-  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return openAddress(new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`));
 }
 
 test("each key waits for its own answer, and messages beside the terminal's bytes are none", async () => {
   const typed: string[] = [];
-  const url = await serve((socket) => {
+  const address = await serve((socket) => {
     socket.send(JSON.stringify({ type: "attached" }));
-    socket.send(Buffer.from("echo-is-ready"));
+    socket.send(Buffer.from(readyWord));
     socket.on("message", (bytes: Buffer) => {
       typed.push(bytes.toString());
       socket.send(JSON.stringify({ type: "inputAck", offset: typed.length }));
       setImmediate(() => socket.send(bytes, { binary: true }));
     });
   });
-  const client = await EchoClient.open(url);
+  const client = await EchoClient.open(address);
   scope.add(() => client.close());
   const times = await client.type(3);
   expect(times).toHaveLength(3);
@@ -43,10 +45,10 @@ test("each key waits for its own answer, and messages beside the terminal's byte
 
 test("a connection that closes is a failure, before the program is ready and after", async () => {
   await expect(EchoClient.open(await serve((socket) => socket.close(1013)))).rejects.toThrow("closed with 1013");
-  const url = await serve((socket) => {
-    socket.send(Buffer.from("echo-is-ready"));
+  const address = await serve((socket) => {
+    socket.send(Buffer.from(readyWord));
     socket.on("message", () => socket.close(1012));
   });
-  const client = await EchoClient.open(url);
+  const client = await EchoClient.open(address);
   await expect(client.type(1)).rejects.toThrow("closed with 1012");
 });

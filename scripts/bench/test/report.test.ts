@@ -22,6 +22,8 @@ const start: Measurement = {
 test("a goal of a ratio is held against the ratio, a goal of a value against the value", () => {
   expect(isMet(echo)).toBe(false);
   expect(isMet({ ...echo, ratio: 1.5 })).toBe(true);
+  expect(isMet({ ...echo, ratio: 0.89, goal: { kind: "ratio", atLeast: 0.9 } })).toBe(false);
+  expect(isMet({ ...echo, ratio: 0.9, goal: { kind: "ratio", atLeast: 0.9 } })).toBe(true);
   expect(isMet(start)).toBe(true);
   expect(isMet({ name: "p99", unit: "ms", value: 1, details: {} })).toBeUndefined();
 });

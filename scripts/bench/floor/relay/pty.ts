@@ -1,14 +1,23 @@
-/** The floor's PTY host: `pty.ts SOCKET COMMAND ARGS...`. Runs the command in node-pty for the one who connects. */
+/** The floor's PTY host: `pty.ts SOCKET COMMANDS` (JSON). Runs each command in node-pty for the one who connects. */
 import { createServer } from "node:net";
 import { argv } from "node:process";
-import { spawn } from "node-pty";
+import { parseCommands } from "./commands.ts";
+import { maxWaitingBytes } from "./paced-send.ts";
+import { spawnPlain } from "./spawn-plain.ts";
 
-const [socketPath = "", command = "", ...args] = argv.slice(2);
-const server = createServer((socket) => {
-  const pty = spawn(command, args, { cols: 80, rows: 24, name: "xterm-256color", encoding: null });
-  // With `encoding: null` these are bytes, whatever the types say.
-  pty.onData((bytes: string | Uint8Array) => socket.write(bytes));
-  socket.on("data", (bytes) => pty.write(bytes));
-  socket.once("close", () => process.exit(0));
+const [socketPath = "", commands = ""] = argv.slice(2);
+const listening = parseCommands(commands).map((command, index) => {
+  const server = createServer((socket) => {
+    const pty = spawnPlain(command);
+    pty.onData((bytes: string | Uint8Array) => {
+      socket.write(bytes);
+      if (socket.writableLength > maxWaitingBytes) pty.pause();
+    });
+    socket.on("drain", () => pty.resume());
+    socket.on("data", (bytes) => pty.write(bytes));
+    socket.once("close", () => process.exit(0));
+  });
+  return new Promise<void>((resolve) => server.listen(`${socketPath}.${index}`, resolve));
 });
-server.listen(socketPath, () => process.stdout.write("listening\n"));
+await Promise.all(listening);
+process.stdout.write("listening\n");
