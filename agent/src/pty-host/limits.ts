@@ -15,12 +15,18 @@ export const limits = {
   /** How long a PTY is held when no viewer makes room, in milliseconds (DESIGN, invariant 4). */
   stallMs: 250,
 
-  /** One batch for the screen model: xterm parses 64 KB twice as fast as 4 KB writes, in about 2 ms. */
-  parseBatchBytes: 64 * 1024,
+  /** One batch for the screen model: xterm parses it nearly twice as fast as 4 KB writes, in about a millisecond. */
+  parseBatchBytes: 32 * 1024,
   /** After each batch the model rests this many times as long as the batch took, so that a flood keeps its loop. */
   parseRestFactor: 2,
-  /** Where the model begins anew when a flood outran it: enough output for 1,000 lines of 256 bytes. */
+  /**
+   * Where the model begins anew when somebody asks in a flood that outran it: enough output for 1,000 lines of 256
+   * bytes. Behind the flood it begins at the ring's start.
+   */
   parseTailBytes: 256 * 1024,
+  /** A flood that outran the model is over when less output than this came between two looks, at so many milliseconds. */
+  calmBytes: 64 * 1024,
+  calmLookMs: 100,
   /** What the model keeps: the most that a viewer may ask for. */
   scrollbackLines: 10_000,
 
@@ -30,8 +36,9 @@ export const limits = {
   segmentBytes: 256 * 1024,
   /** Output after which the screen is written anew: what must be parsed again after a restart stays within the ring. */
   checkpointBytes: 256 * 1024,
-  /** At most one screen in so many milliseconds. */
+  /** At most one screen in so many milliseconds; while output goes on, fewer: it takes the loop from what is typed. */
   checkpointMs: 1000,
+  busyCheckpointMs: 4000,
   /** Scrollback in a screen that is written while the program runs: 2,000 lines take 10 ms of the loop. */
   checkpointLines: 2000,
 

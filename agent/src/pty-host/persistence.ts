@@ -37,6 +37,8 @@ export class Persistence {
   #writtenMeta = "";
   /** The screen on disk: what of the epoch it has, its size, and when it was made, by a clock that nobody sets. */
   #screen = { offset: 0, cols: 0, rows: 0, atMs: Number.NEGATIVE_INFINITY };
+  /** Where the output had come to at the last look at whether a screen is due. */
+  #lookedOffset = 0;
   #failed = false;
   #closed = false;
 
@@ -98,7 +100,7 @@ export class Persistence {
       if (content) await this.#store.appendRing(this.#source.meta().epoch, content.ring, this.#source.times());
       await this.#shelf.trim(this.#store.segments);
       if (everything) await this.#writeScreen(limits.scrollbackLines);
-      else if (content && this.#screenIsOld(content)) await this.#writeScreen(limits.checkpointLines);
+      else if (content) await this.#checkpoint(content);
       await this.#writeMeta();
       this.#failed = false;
     } catch (error) {
@@ -111,10 +113,15 @@ export class Persistence {
     this.#afterFlush();
   }
 
-  #screenIsOld({ feed, model }: TerminalContent): boolean {
-    if (performance.now() - this.#screen.atMs < limits.checkpointMs) return false;
-    const grown = feed.parsedOffset - this.#screen.offset >= limits.checkpointBytes;
-    return grown || model.cols !== this.#screen.cols || model.rows !== this.#screen.rows;
+  /** Writes the screen when it is due. The ring on disk is what stands in for one that is late. */
+  async #checkpoint({ feed, model, ring }: TerminalContent): Promise<void> {
+    const isOld = ring.endOffset - this.#screen.offset >= limits.checkpointBytes;
+    if (!isOld && model.cols === this.#screen.cols && model.rows === this.#screen.rows) return;
+    const calm = ring.endOffset === this.#lookedOffset;
+    this.#lookedOffset = ring.endOffset;
+    const everyMs = calm ? limits.checkpointMs : limits.busyCheckpointMs;
+    if (feed.outrun || performance.now() - this.#screen.atMs < everyMs) this.dirty();
+    else await this.#writeScreen(limits.checkpointLines);
   }
 
   async #writeScreen(scrollbackLines: number): Promise<void> {

@@ -4,8 +4,8 @@ import type { ScreenModel } from "./screen-model.ts";
 
 /**
  * Brings the output of a ring to a screen model, off the hot path: in batches, with rests between them unless somebody
- * waits. A flood that outruns the ring makes the model begin anew at the ring's tail. Model and feed are asked by
- * promises only, so they can move to a worker thread.
+ * waits. A flood that outruns the ring is waited out, since the model must then begin anew at the ring's tail. Model
+ * and feed are asked by promises only, so they can move to a worker thread.
  */
 export class ScreenFeed {
   readonly #ring: OutputRing;
@@ -18,6 +18,8 @@ export class ScreenFeed {
   readonly #followers = new Set<() => void | Promise<void>>();
   #running = false;
   #stopped = false;
+  /** Where the output had come to at the last look at a flood that has outrun the ring. */
+  #floodOffset: number | undefined;
 
   /** Feeds what the ring has from `parsedOffset` on. */
   constructor(ring: OutputRing, model: ScreenModel, parsedOffset: number) {
@@ -31,6 +33,11 @@ export class ScreenFeed {
     return this.#parsedOffset;
   }
 
+  /** A flood has outrun the ring and is waited out: nothing is parsed until it ends or somebody asks. */
+  get outrun(): boolean {
+    return this.#floodOffset !== undefined;
+  }
+
   /** The ring has more. */
   grew(): void {
     if (!this.#running && !this.#timer) this.#rest(limits.coalesceMs * 4);
@@ -38,6 +45,8 @@ export class ScreenFeed {
 
   /** The terminal has another size from the ring's present end on. */
   resize(cols: number, rows: number): void {
+    // Behind a flood that outran the ring only the last size will matter.
+    if (this.outrun) this.#resizes = [];
     this.#resizes.push({ offset: this.#ring.endOffset, cols, rows });
     this.#hurry();
   }
@@ -93,6 +102,11 @@ export class ScreenFeed {
         if (this.#waiters.length === 0) break;
         continue;
       }
+      if (this.#waitsOutFlood()) {
+        this.#running = false;
+        this.#rest(limits.calmLookMs);
+        return;
+      }
       // While the tail is parsed, too, a flood may go past it.
       if (this.#parsedOffset < this.#ring.startOffset) await this.#skipToTail();
       else await this.#parseBatch();
@@ -117,10 +131,21 @@ export class ScreenFeed {
     this.#parsedOffset = end;
   }
 
+  #waitsOutFlood(): boolean {
+    const { startOffset, endOffset } = this.#ring;
+    const before = this.#floodOffset;
+    this.#floodOffset = undefined;
+    if (this.#parsedOffset >= startOffset || this.#waiters.length + this.#followers.size > 0) return false;
+    if (before !== undefined && endOffset - before < limits.calmBytes) return false;
+    this.#floodOffset = endOffset;
+    return true;
+  }
+
   /** Copies the tail before it parses any of it, so that it cannot be outrun again. */
   async #skipToTail(): Promise<void> {
     const end = this.#ring.endOffset;
-    const from = Math.max(this.#ring.startOffset, end - limits.parseTailBytes);
+    const tailBytes = this.#waiters.length > 0 ? limits.parseTailBytes : limits.ringBytes;
+    const from = Math.max(this.#ring.startOffset, end - tailBytes);
     const tail = this.#ring.copy(from, end);
     // Behind a newline no sequence and no character is cut.
     const newline = tail.subarray(0, 4096).indexOf(0x0a);
