@@ -1,12 +1,11 @@
 import {
   type AttachParams,
   attachLimits,
-  clientMessageSchema,
+  isClientMessage,
   type ServerMessage,
   type TerminalExit,
 } from "@berth/protocol";
 import type { Channel, CloseReason } from "@berth/protocol/link";
-import { Value } from "typebox/value";
 import { limits } from "./limits.ts";
 import type { OutputRing } from "./ring.ts";
 import type { Size } from "./size.ts";
@@ -224,7 +223,7 @@ export class Viewer {
   }
 
   #receiveMessage(message: unknown): void {
-    if (!Value.Check(clientMessageSchema, message)) {
+    if (!isClientMessage(message)) {
       this.#refuse("not a valid control message");
     } else if (message.type === "resize") {
       // The size is none of a viewer's business who may only look.

@@ -131,6 +131,11 @@ export function parseServerMessage(text: string): ServerMessage | undefined {
   return serverMessage().Check(value) ? value : undefined;
 }
 
+/** Whether a value is a message of a viewer's. */
+export function isClientMessage(value: unknown): value is ClientMessage {
+  return clientMessage().Check(value);
+}
+
 /** The message in a text frame, or undefined if it is none. */
 export function parseClientMessage(text: string): ClientMessage | undefined {
   const value = parseJson(text);
