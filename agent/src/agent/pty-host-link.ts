@@ -5,7 +5,7 @@ import {
   CallFailure,
   type Channel,
   FrameReader,
-  lengthPrefix,
+  FrameWriter,
   Multiplexer,
   noInterface,
   Peer,
@@ -162,14 +162,11 @@ export class PtyHostLink {
 
   #connectionOver(socket: Socket): Connection {
     const { log, onTerminal } = this.#options;
+    const writer = new FrameWriter((bytes, onWritten) => socket.write(bytes, onWritten));
     const multiplexer: Multiplexer = new Multiplexer({
       side: "dialler",
-      send: (frame) => {
-        socket.cork();
-        socket.write(lengthPrefix(frame));
-        socket.write(frame);
-        socket.uncork();
-      },
+      allocate: writer.allocate,
+      send: writer.send,
       onControl: (message) => peer.receive(message),
     });
     const peer = new Peer<typeof noInterface, typeof ptyHostInterface>({

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { chmod, realpath, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { isErrno, makePrivateDirectory } from "@berth/base/node";
-import { FrameReader, lengthPrefix, Multiplexer, noInterface, Peer, ptyHostInterface } from "@berth/protocol/link";
+import { FrameReader, FrameWriter, Multiplexer, noInterface, Peer, ptyHostInterface } from "@berth/protocol/link";
 import { errorText, type Log } from "../log.ts";
 import type { PtyHost } from "./host.ts";
 import { limits } from "./limits.ts";
@@ -91,14 +91,11 @@ export async function serve(host: PtyHost, folder: string, log: Log, inherited?:
 
 /** Serves the calls and channels of one connection until it closes. */
 export function serveConnection(host: PtyHost, socket: Socket, log: Log): void {
+  const writer = new FrameWriter((bytes, onWritten) => socket.write(bytes, onWritten));
   const multiplexer: Multiplexer = new Multiplexer({
     side: "listener",
-    send: (frame) => {
-      socket.cork();
-      socket.write(lengthPrefix(frame));
-      socket.write(frame);
-      socket.uncork();
-    },
+    allocate: writer.allocate,
+    send: writer.send,
     onControl: (message) => peer.receive(message),
     onOpen: (channel, kind, params) => host.open(channel, kind, params),
   });

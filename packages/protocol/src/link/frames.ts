@@ -45,11 +45,16 @@ export class MessageTooLong extends Error {
   readonly code = "payload_too_large";
 }
 
-/** A frame's bytes. */
-export function encodeFrame(type: FrameType, channel: number, payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(linkLimits.headerBytes + payload.byteLength);
+/** A frame's bytes, in memory of the given length that `allocate` answers. */
+export function encodeFrame(
+  type: FrameType,
+  channel: number,
+  payload: Uint8Array,
+  allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+): Uint8Array {
+  const frame = allocate(linkLimits.headerBytes + payload.byteLength);
   frame[0] = type;
-  new DataView(frame.buffer).setUint32(1, channel);
+  new DataView(frame.buffer, frame.byteOffset).setUint32(1, channel);
   frame.set(payload, linkLimits.headerBytes);
   return frame;
 }

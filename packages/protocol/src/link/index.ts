@@ -6,4 +6,4 @@ export * from "./interfaces.ts";
 export { Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
 export { CallFailure, type Handlers, type Interface, type Method, Peer, type PeerOptions } from "./peer.ts";
 export * from "./programs.ts";
-export { FrameReader, lengthPrefix } from "./stream-frames.ts";
+export { FrameReader, FrameWriter } from "./stream-frames.ts";

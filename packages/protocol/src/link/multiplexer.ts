@@ -16,6 +16,8 @@ const controlChannel = 0;
 export interface MultiplexerOptions {
   /** Who dialled: the dialling side opens even channels, the other odd ones, so that both may open at once. */
   side: "dialler" | "listener";
+  /** Memory for a frame of so many bytes, which is handed to `send`; new memory without it. */
+  allocate?(bytes: number): Uint8Array;
   /** Hands a frame to the transport; must not throw. */
   send(frame: Uint8Array): void;
   /** A message on the control channel. */
@@ -142,6 +144,6 @@ export class Multiplexer {
   }
 
   #send(type: FrameType, channel: number, payload: Uint8Array): void {
-    if (!this.#closed) this.#options.send(encodeFrame(type, channel, payload));
+    if (!this.#closed) this.#options.send(encodeFrame(type, channel, payload, this.#options.allocate));
   }
 }

@@ -2,11 +2,44 @@ import { LinkViolation, linkLimits } from "./frames.ts";
 
 const lengthBytes = 4;
 
-/** A frame with its length before it, for a byte stream. */
-export function lengthPrefix(frame: Uint8Array): Uint8Array {
-  const prefix = new Uint8Array(lengthBytes);
-  new DataView(prefix.buffer).setUint32(0, frame.byteLength);
-  return prefix;
+/** Frames from this length on are written from memory that is used again. */
+const pooledBytes = 8 * 1024;
+/** One buffer of the pool: a full frame of live output with its length. */
+const bufferBytes = 64 * 1024 + linkLimits.headerBytes + lengthBytes;
+/** Free buffers that are kept. */
+const maxFree = 16;
+
+/**
+ * Writes frames with their lengths to a byte stream. What a flood is written from is used again once it is written: new
+ * memory for each frame is memory outside of the heap, for whose sake the whole heap would be collected again and again.
+ */
+export class FrameWriter {
+  readonly #write: (bytes: Uint8Array, onWritten?: () => void) => void;
+  readonly #free: Uint8Array[] = [];
+
+  /** `write` calls back when the bytes are no longer needed. */
+  constructor(write: (bytes: Uint8Array, onWritten?: () => void) => void) {
+    this.#write = write;
+  }
+
+  /** Memory for a frame, with room before it for its length. It must be sent, or is lost to the pool. */
+  readonly allocate = (bytes: number): Uint8Array => {
+    const pooled = bytes >= pooledBytes && lengthBytes + bytes <= bufferBytes;
+    const whole = pooled ? (this.#free.pop() ?? new Uint8Array(bufferBytes)) : new Uint8Array(lengthBytes + bytes);
+    return whole.subarray(lengthBytes, lengthBytes + bytes);
+  };
+
+  /** Sends a frame that lies in memory of `allocate`. */
+  readonly send = (frame: Uint8Array): void => {
+    const whole = new Uint8Array(frame.buffer, frame.byteOffset - lengthBytes, lengthBytes + frame.byteLength);
+    new DataView(frame.buffer, whole.byteOffset).setUint32(0, frame.byteLength);
+    if (frame.buffer.byteLength !== bufferBytes) this.#write(whole);
+    else this.#write(whole, () => this.#release(new Uint8Array(frame.buffer)));
+  };
+
+  #release(buffer: Uint8Array): void {
+    if (this.#free.length < maxFree) this.#free.push(buffer);
+  }
 }
 
 /**

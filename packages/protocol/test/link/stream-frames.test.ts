@@ -1,10 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeFrame, frameTypes, LinkViolation, linkLimits } from "../../src/link/frames.ts";
-import { FrameReader, lengthPrefix } from "../../src/link/index.ts";
+import { FrameReader, FrameWriter } from "../../src/link/index.ts";
 
 function stream(frames: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(frames.flatMap((frame) => [lengthPrefix(frame), frame]));
+  const written: Uint8Array[] = [];
+  const writer = new FrameWriter((bytes) => void written.push(bytes));
+  for (const frame of frames) {
+    const memory = writer.allocate(frame.byteLength);
+    memory.set(frame);
+    writer.send(memory);
+  }
+  return Buffer.concat(written);
 }
 
 /** The frames that a reader finds in these chunks, each copied while it is valid. */
@@ -29,6 +36,43 @@ function prefixed(length: number): Uint8Array {
   new DataView(bytes.buffer).setUint32(0, length);
   return bytes;
 }
+
+describe("memory of frames", () => {
+  const full = linkLimits.headerBytes + 64 * 1024;
+
+  it("is used again once it is written, and not before", () => {
+    const waiting: { bytes: Uint8Array; onWritten: (() => void) | undefined }[] = [];
+    const writer = new FrameWriter((bytes, onWritten) => void waiting.push({ bytes, onWritten }));
+    const [first, second] = [writer.allocate(full), writer.allocate(full)];
+    expect(second.buffer).not.toBe(first.buffer);
+    writer.send(first.fill(1));
+    expect(writer.allocate(full).buffer).not.toBe(first.buffer);
+    waiting[0]?.onWritten?.();
+    expect(writer.allocate(full).buffer).toBe(first.buffer);
+  });
+
+  it("is as long as asked for, whatever it was used for before", () => {
+    const lengths = fc.array(fc.integer({ min: linkLimits.headerBytes, max: 2 * full }), { maxLength: 20 });
+    fc.assert(
+      fc.property(lengths, (all) => {
+        const frames = all.map((length, index) => new Uint8Array(length).fill(index + 1));
+        const found: Uint8Array[] = [];
+        const reader = new FrameReader((frame) => void found.push(Uint8Array.from(frame)));
+        const writer = new FrameWriter((bytes, onWritten) => {
+          reader.push(Uint8Array.from(bytes));
+          onWritten?.();
+        });
+        for (const frame of frames) {
+          const memory = writer.allocate(frame.byteLength);
+          memory.set(frame);
+          writer.send(memory);
+        }
+        expect(found).toEqual(frames);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
 
 describe("frames in a byte stream", () => {
   const payloads = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 12 });
