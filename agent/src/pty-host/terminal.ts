@@ -249,7 +249,10 @@ export class Terminal {
     this.#beginTimes();
     // On disk first: after a kill in between, the terminal reads as lost, and the next epoch starts the program.
     await this.#persistence.beginEpoch().catch((error: unknown) => {
-      this.#meta = { ...this.#meta, exit: { code: null, signal: null }, lost: true };
+      const exit = { code: null, signal: null };
+      this.#meta = { ...this.#meta, exit, lost: true };
+      // Those that came meanwhile would wait for a program that was never started.
+      this.#viewers.exited(exit);
       throw error;
     });
     if (preface) this.#receive(preface);

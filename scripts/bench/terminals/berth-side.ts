@@ -37,6 +37,9 @@ export class BerthSide {
     const berth = await ownBerth(context);
     await berth.start();
     const sandbox = await berth.readySandbox();
+    // The PTY host starts with the first terminal.
+    const first = { kind: "exec" as const, argv: ["/bin/cat"], cols: 80, rows: 24 };
+    await berth.openTerminal(sandbox.id, first);
     const processes = await berth.processesOf(sandbox);
     const pidOf = (name: string) => {
       // By its file, or in a real container by the name that it gives itself. Supervisors name it among other things.
