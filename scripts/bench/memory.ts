@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { TerminalScreen } from "@berth/testkit";
 import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { median } from "./statistics.ts";
 import { BerthSide } from "./terminals/berth-side.ts";
@@ -8,7 +9,7 @@ import { showing } from "./terminals/programs.ts";
 import { mixedTuiOutput } from "./terminals/tui-output.ts";
 
 const goalBytes = { controller: 32_000, empty: 64_000, filled: 2_500_000 } as const;
-const emptyTerminals = 150;
+const emptyTerminals = 60;
 const filledTerminals = 20;
 /** Enough for 5,000 lines of scrollback, and more than the PTY host keeps of it as it came. */
 const fillBytes = 2e6;
@@ -116,7 +117,11 @@ async function verifyScrollback(berth: BerthSide, terminals: readonly WatchedTer
     });
     const snapshot = await viewer.until(arrived.promise, "the snapshot");
     viewer.close();
-    const lines = snapshot.toString("latin1").split("\n").length;
+    const screen = new TerminalScreen({ cols: 80, rows: 24, scrollback: scrollbackLines });
+    screen.write(snapshot);
+    await screen.drained();
+    const lines = screen.textWithScrollback().split("\n").length;
+    screen.dispose();
     if (lines < scrollbackLines) throw new Error(`only ${lines} lines came back`);
   }
 }

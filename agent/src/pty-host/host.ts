@@ -21,6 +21,7 @@ import type { AdoptPty, SpawnPty } from "./pty.ts";
 import { Recordings } from "./recording/recordings.ts";
 import { TerminalStore } from "./store.ts";
 import { Terminal, type TerminalOptions } from "./terminal.ts";
+import { Typists } from "./typists.ts";
 
 type StartParams = Static<(typeof ptyHostInterface.methods.start)["params"]>;
 
@@ -49,6 +50,7 @@ export class PtyHost {
   readonly #options: PtyHostOptions;
   readonly #terminals = new Map<string, Terminal>();
   readonly #queues = new Map<string, SerialQueue>();
+  readonly #typists = new Typists();
   readonly #listeners = new Set<(status: TerminalStatus) => void>();
   readonly #recordings: Recordings;
 
@@ -204,6 +206,6 @@ export class PtyHost {
     };
     const { shelf } = this.#recordings;
     const store = new TerminalStore(join(folder, id));
-    return { store, shelf, spawn, adopt: succession?.adopt, log, bootId, onChange };
+    return { store, shelf, spawn, adopt: succession?.adopt, log, bootId, typists: this.#typists, onChange };
   }
 }

@@ -12,6 +12,13 @@ export const limits = {
   /** Output within `coalesceMs` above which it is a flood. Below it goes out at once: a timer would triple the echo. */
   floodBytes: 8 * 1024,
 
+  /**
+   * What a viewer has under way while somebody types into another terminal, so that the echo does not wait behind all of
+   * a window, and for how long after a key, in milliseconds. It is still 30 MB/s at a round trip of 2 ms.
+   */
+  sharedWindowBytes: 64 * 1024,
+  typingMs: 250,
+
   /** How long a PTY is held when no viewer makes room, in milliseconds (DESIGN, invariant 4). */
   stallMs: 250,
 

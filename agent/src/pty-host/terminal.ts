@@ -25,6 +25,7 @@ import { killSession, markSession } from "./session.ts";
 import type { Size } from "./size.ts";
 import type { TerminalMeta, TerminalStore } from "./store.ts";
 import { TerminalInput } from "./terminal-input.ts";
+import type { Typists } from "./typists.ts";
 import { Viewers } from "./viewers.ts";
 
 /** A program to run in a terminal. */
@@ -42,6 +43,8 @@ export interface TerminalOptions {
   log: Log;
   /** The container's present boot. */
   bootId: string;
+  /** Of all terminals of this host. */
+  typists: Typists;
   /** State, size or title changed. */
   onChange(status: TerminalStatus): void;
 }
@@ -87,6 +90,7 @@ export class Terminal {
       pty: () => (this.#suspended ? undefined : this.#pty),
       input: this.#input,
       resize: (size) => this.#applySize(size),
+      typists: options.typists,
     });
     this.#outflow = new Outflow(() => this.#viewers.pump());
     this.waits = new ScreenWaits({ content: () => this.#loaded(), meta: () => this.#meta });

@@ -22,6 +22,8 @@ export interface ViewedTerminal {
   readonly epoch: number;
   readonly ring: OutputRing;
   readonly size: Size;
+  /** Output that a viewer may have under way at present. */
+  readonly windowBytes: number;
   /** Resolves in the turn in which the snapshot is true. */
   snapshot(scrollbackLines: number): Promise<Snapshot>;
   /** The viewer can take more, or no longer counts. */
@@ -161,12 +163,12 @@ export class Viewer {
     const credit = this.#channel.creditBytes;
     if (this.#ackedOffset === undefined) return credit;
     const digested = Math.max(this.#ackedOffset, this.#baseOffset);
-    return Math.min(credit, digested + attachLimits.windowBytes - this.#cursor);
+    return Math.min(credit, digested + this.#terminal.windowBytes - this.#cursor);
   }
 
   async #resync(): Promise<void> {
     // With less room than this, a client that digests slowly would be sent one whole screen after another.
-    if (this.#room() < attachLimits.windowBytes / 2) return;
+    if (this.#room() < this.#terminal.windowBytes / 2) return;
     this.#state = "resyncing";
     const snapshot = await this.#terminal.snapshot(this.params.scrollbackLines);
     if (this.#state !== "resyncing") return;

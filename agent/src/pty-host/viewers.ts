@@ -1,4 +1,4 @@
-import type { AttachParams, TerminalExit } from "@berth/protocol";
+import { type AttachParams, attachLimits, type TerminalExit } from "@berth/protocol";
 import type { Channel, CloseReason } from "@berth/protocol/link";
 import type { TerminalContent } from "./content.ts";
 import { limits } from "./limits.ts";
@@ -7,6 +7,7 @@ import type { Pty } from "./pty.ts";
 import { isReport, type Size, SizeOwnership } from "./size.ts";
 import type { TerminalMeta } from "./store.ts";
 import type { TerminalInput } from "./terminal-input.ts";
+import type { Typists } from "./typists.ts";
 import { type Snapshot, type ViewedTerminal, Viewer } from "./viewer.ts";
 
 /** What the viewers need of their terminal. */
@@ -16,6 +17,7 @@ export interface ViewersOptions {
   pty(): Pty | undefined;
   input: TerminalInput;
   resize(size: Size): void;
+  typists: Typists;
 }
 
 /** All viewers of one terminal: who paces it, whose size it has, where their input goes. */
@@ -76,7 +78,8 @@ export class Viewers {
   }
 
   #viewed(late: { content: TerminalContent | undefined }): ViewedTerminal {
-    const { meta, input } = this.#options;
+    const { meta, input, typists } = this.#options;
+    const { windowBytes } = attachLimits;
     const content = () => {
       if (!late.content) throw new Error("a viewer started before its terminal was loaded");
       return late.content;
@@ -92,10 +95,14 @@ export class Viewers {
         const { cols, rows } = meta();
         return { cols, rows };
       },
+      get windowBytes() {
+        return typists.isElsewhere(input) ? Math.min(limits.sharedWindowBytes, windowBytes) : windowBytes;
+      },
       snapshot: (scrollbackLines) => takeSnapshot(content(), scrollbackLines),
       madeRoom: () => this.#pacing.look(),
       typed: (viewer, bytes) => {
         if (!isReport(bytes)) {
+          typists.typed(input);
           this.#sizes.typed(viewer);
           this.#applySize();
         }
