@@ -4,12 +4,12 @@ import { startBareRelay } from "./floor/bare-relay.ts";
 import { median, medianRatio } from "./statistics.ts";
 import { type Address, openAddress } from "./terminals/address.ts";
 import { BerthSide } from "./terminals/berth-side.ts";
+import { browserBytesPerMs } from "./terminals/digestion.ts";
 import { MeasuringViewer } from "./terminals/measuring-viewer.ts";
 import { interruptible, promptWord } from "./terminals/programs.ts";
 import { mixedTuiOutput } from "./terminals/tui-output.ts";
 
 const goalMs = 50;
-const digestsBytesPerMs = 10_000;
 /** How long it floods before somebody has seen enough. */
 const floodMs = 700;
 const floodFileBytes = 8e6;
@@ -60,7 +60,7 @@ class Interrupter {
   static async open(address: Address): Promise<Interrupter> {
     const seen = { tail: "", onPrompt: (_atMs: number) => {} };
     const viewer = await MeasuringViewer.ready(address, {
-      digestsBytesPerMs,
+      digestsBytesPerMs: browserBytesPerMs,
       onOutput: (bytes, digestedAtMs) => {
         const ending = bytes.toString("latin1", Math.max(0, bytes.byteLength - promptWord.length));
         seen.tail = `${seen.tail}${ending}`.slice(-promptWord.length);

@@ -3,6 +3,7 @@ import { TerminalScreen } from "@berth/testkit";
 import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { median } from "./statistics.ts";
 import { BerthSide } from "./terminals/berth-side.ts";
+import { browserBytesPerMs } from "./terminals/digestion.ts";
 import { MeasuringViewer } from "./terminals/measuring-viewer.ts";
 import { ownBytes } from "./terminals/process-usage.ts";
 import { showing } from "./terminals/programs.ts";
@@ -81,6 +82,7 @@ async function openTerminals(
     const id = await berth.terminal(program);
     const handler = { onOutput: (_bytes: number) => {} };
     const viewer = await MeasuringViewer.ready(berth.viewer(id), {
+      digestsBytesPerMs: browserBytesPerMs,
       onOutput: (bytes) => handler.onOutput(bytes.byteLength),
     });
     context.scope.add(() => viewer.close());

@@ -3,6 +3,7 @@ import { TerminalScreen } from "@berth/testkit";
 import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { median } from "./statistics.ts";
 import { BerthSide } from "./terminals/berth-side.ts";
+import { browserBytesPerMs } from "./terminals/digestion.ts";
 import { MeasuringViewer } from "./terminals/measuring-viewer.ts";
 import { showing } from "./terminals/programs.ts";
 import { mixedTuiOutput } from "./terminals/tui-output.ts";
@@ -46,6 +47,7 @@ async function show(context: BenchContext, berth: BerthSide, id: string): Promis
   const all = Promise.withResolvers<void>();
   let missing = outputBytes;
   const viewer = await MeasuringViewer.ready(berth.viewer(id), {
+    digestsBytesPerMs: browserBytesPerMs,
     onOutput: (bytes) => {
       missing -= bytes.byteLength;
       if (missing <= 0) all.resolve();

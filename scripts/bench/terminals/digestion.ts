@@ -1,3 +1,5 @@
+/** How fast the screen of a browser takes output, in bytes a millisecond. */
+export const browserBytesPerMs = 10_000;
 /** Digested bytes after which an acknowledgement does not wait, and how long it waits otherwise: as the console does. */
 const ackBytes = 32 * 1024;
 const ackMs = 16;
