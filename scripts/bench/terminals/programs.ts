@@ -11,11 +11,6 @@ export function showing(path: string): readonly string[] {
   return ["/bin/sh", "-c", `${raw}; printf ${readyWord}; while [ "$(head -c 1)" ]; do cat "$0"; done`, path];
 }
 
-/** Floods from its first key on, for far longer than any measurement. */
-export function flooding(path: string): readonly string[] {
-  return ["/bin/sh", "-c", `${raw}; printf ${readyWord}; head -c 1 >/dev/null; while cat "$0"; do :; done`, path];
-}
-
 /** What an interrupted flood ends with. */
 export const promptWord = "berth-bench-prompt> ";
 
