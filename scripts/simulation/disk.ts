@@ -111,6 +111,12 @@ export class SimulatedDisk {
     if (!creates && !this.#folders.has(path)) this.#content(path);
     const done = () => this.#operation(() => {});
     return {
+      read: (into: Uint8Array, offset: number, length: number, position: number) =>
+        this.#operation(() => {
+          const bytes = this.#content(path).subarray(position, position + length);
+          into.set(bytes, offset);
+          return { bytesRead: bytes.byteLength };
+        }),
       write: (bytes: Uint8Array, offset: number, length: number, position: number) =>
         this.#operation(() => ({ bytesWritten: this.#write(path, bytes.subarray(offset, offset + length), position) })),
       writeFile: (contents: string | Uint8Array) =>
