@@ -124,13 +124,16 @@ describe("a sandbox that is cut off", { timeout: 300_000 }, () => {
     it("is back by itself after a reboot from inside", async () => {
       const one = await castaway("rebooted");
       const shell = await berth.openTerminal(one.sandbox.id, { kind: "shell" });
+      const state = async () => (await berth.client.call(getTerminal, { params: { id: shell.id } })).state;
+      // One that is still being made is made after the reboot.
+      await eventually(async () => (await state()) === "running", { timeoutMs: backMs, what: "the shell" });
       await mishaps.inside(one.sandbox, "systemctl", "reboot").catch(() => {});
       await one.away();
       await one.back();
-      await eventually(
-        async () => (await berth.client.call(getTerminal, { params: { id: shell.id } })).state === "exited",
-        { timeoutMs: backMs, what: "the end of a shell that the reboot ended" },
-      );
+      await eventually(async () => (await state()) === "exited", {
+        timeoutMs: backMs,
+        what: "the end of a shell that the reboot ended",
+      });
       await one.expectEveryByte(await one.watched(2));
     });
 
