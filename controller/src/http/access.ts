@@ -7,6 +7,9 @@ import type { Caller } from "./context.ts";
 /** The cookie that signs the console in. */
 export const sessionCookie = "berth_session";
 
+/** The cookie of a guest's page. It goes to the calls of that one share only. */
+export const shareCookie = "berth_share";
+
 /** Knows whose a token is; undefined: nobody's, or expired. */
 export type Authenticate = (token: string) => Promise<Pick<Caller, "user" | "tokenId"> | undefined>;
 
@@ -37,7 +40,10 @@ export async function checkAccess(
   address: OwnAddress,
 ): Promise<void> {
   const access = request.routeOptions.config?.access;
-  // Guests are known by what their share's own routes look at.
+  // Guests are known by what their share's own routes look at; who shows nothing at all is none.
+  if (access === "guest" && request.headers.authorization === undefined && !hasShareCookie(request)) {
+    throw new BerthError("unauthenticated", "Open the link that was shared with you first.");
+  }
   if (access === "public" || access === "guest") {
     // A form on a foreign page must not sign anybody in. Programs send no Origin.
     if (isUnsafe(request) && request.headers.origin !== undefined) requireOwnOrigin(request, address);
@@ -61,6 +67,10 @@ export async function identify(request: FastifyRequest, authenticate: Authentica
   const cookie = request.server.parseCookie(request.headers.cookie ?? "")[sessionCookie];
   const known = cookie && cookie.length <= 256 ? await authenticate(cookie) : undefined;
   return known && { ...known, by: "cookie" };
+}
+
+function hasShareCookie(request: FastifyRequest): boolean {
+  return request.server.parseCookie(request.headers.cookie ?? "")[shareCookie] !== undefined;
 }
 
 /** Throws `forbidden` unless the call comes from a page of the console's own. */

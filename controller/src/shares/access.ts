@@ -1,15 +1,12 @@
 import type { Clock } from "@berth/base";
 import { BerthError, getShare, routeUrl } from "@berth/protocol";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { requireOwnOrigin } from "../http/access.ts";
+import { requireOwnOrigin, shareCookie } from "../http/access.ts";
 import { plainAddress } from "../http/addresses.ts";
 import type { Api } from "../http/api.ts";
 import { TooManyAttempts } from "../identity/identity.ts";
 import { Throttle } from "../identity/throttle.ts";
 import type { OpenedShare, Shares } from "./repository.ts";
-
-/** The cookie of a guest's page. It goes to the calls of that one share only. */
-export const shareCookie = "berth_share";
 
 /** How long the cookie lasts, in seconds; a page that is open longer opens its share again. */
 const cookieSeconds = 12 * 60 * 60;
