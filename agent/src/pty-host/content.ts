@@ -47,9 +47,11 @@ export async function loadContent(store: TerminalStore, meta: TerminalMeta): Pro
   return { ring, model, feed };
 }
 
-/** The same screen under a new, empty ring: the next epoch goes on below what the last one left. */
-export async function nextContent({ model, feed }: TerminalContent): Promise<TerminalContent> {
-  await feed.caughtUp();
+/**
+ * The same screen under a new, empty ring: the next epoch goes on below what the last one left, which the model has to
+ * show already.
+ */
+export function nextContent({ model, feed }: TerminalContent): TerminalContent {
   feed.stop();
   const ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
   return { ring, model, feed: new ScreenFeed(ring, model, 0) };

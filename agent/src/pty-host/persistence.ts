@@ -76,13 +76,18 @@ export class Persistence {
     await this.#writes.run(() => this.#store.forgetRecording());
   }
 
-  /** Before an epoch's first byte: the screen that it begins with and its meta data are on disk, in this order. */
-  async beginEpoch(): Promise<void> {
+  /**
+   * Before an epoch is seen by anybody: the screen that it begins with, that of the epoch before if there is one, and its
+   * meta data are on disk, in this order. `begin` makes it the present one, before anything else is written.
+   */
+  async beginEpoch(meta: TerminalMeta, former: TerminalContent | undefined, begin: () => void): Promise<void> {
     await this.#writes.run(async () => {
-      const { epoch } = this.#source.meta();
-      if (epoch > 1) await this.#writeScreen(limits.scrollbackLines);
-      await this.#writeMeta();
-      if (!this.#shelf.on) await this.#store.forgetBefore(epoch);
+      if (former) await this.#writeFirstScreen(meta.epoch, former);
+      // What a failure leaves half written is to be written again.
+      this.#writtenMeta = "";
+      await this.#store.writeMeta(meta);
+      if (!this.#shelf.on) await this.#store.forgetBefore(meta.epoch);
+      begin();
     });
   }
 
@@ -137,6 +142,14 @@ export class Persistence {
     // The screen must not be ahead of the ring on disk.
     await this.#store.appendRing(epoch, content.ring, this.#source.times());
     await this.#store.writeScreen({ epoch, offset, cols, rows, approximate, bytes });
+  }
+
+  async #writeFirstScreen(epoch: number, { feed, model }: TerminalContent): Promise<void> {
+    await feed.caughtUp();
+    const { cols, rows, approximate } = model;
+    this.#screen = { offset: 0, cols, rows, atMs: performance.now() };
+    const bytes = model.snapshot(limits.scrollbackLines);
+    await this.#store.writeScreen({ epoch, offset: 0, cols, rows, approximate, bytes });
   }
 
   async #writeMeta(): Promise<void> {

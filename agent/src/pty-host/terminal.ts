@@ -103,7 +103,8 @@ export class Terminal {
     await options.store.open();
     const terminal = new Terminal(options, meta, await emptyContent(cols, rows));
     try {
-      await terminal.#run(program);
+      await terminal.#persistence.beginEpoch(meta, undefined, () => {});
+      terminal.#run(program);
     } catch (error) {
       options.shelf.remove(options.store.segments);
       throw error;
@@ -149,15 +150,19 @@ export class Terminal {
     if (!this.#meta.exit) throw new BerthError("conflict", "the terminal's program still runs");
     const former = await this.#loaded();
     await this.#persistence.flushOutput();
-    const restarted = { code: "restarted", detail: "the terminal was started anew" };
-    this.#viewers.closeAll(restarted);
-    this.waits.closeAll(restarted);
-    const content = await nextContent(former);
     const { cols, rows } = program;
-    this.#content = content;
-    this.#meta = { ...this.#meta, epoch, exit: null, lost: false, cols, rows };
-    content.feed.resize(cols, rows);
-    await this.#run(program, epochBreak(content.model.lastTextRow));
+    const meta = { ...this.#meta, epoch, exit: null, lost: false, cols, rows };
+    // Nobody sees an epoch that is not on disk: after a failure, or a kill meanwhile, it can begin once more.
+    await this.#persistence.beginEpoch(meta, former, () => {
+      const restarted = { code: "restarted", detail: "the terminal was started anew" };
+      this.#viewers.closeAll(restarted);
+      this.waits.closeAll(restarted);
+      this.#meta = meta;
+      this.#times = undefined;
+      this.#content = nextContent(former);
+      this.#content.feed.resize(cols, rows);
+    });
+    this.#run(program, epochBreak(former.model.lastTextRow));
   }
 
   /** Takes a viewer in. */
@@ -248,17 +253,10 @@ export class Terminal {
     this.#content?.model.dispose();
   }
 
-  async #run(program: Program, preface?: Uint8Array): Promise<void> {
+  /** Starts the program of an epoch that is on disk: were this host killed now, it would read as lost. */
+  #run(program: Program, preface?: Uint8Array): void {
     this.#times = undefined;
     this.#beginTimes();
-    // On disk first: after a kill in between, the terminal reads as lost, and the next epoch starts the program.
-    await this.#persistence.beginEpoch().catch((error: unknown) => {
-      const exit = { code: null, signal: null };
-      this.#meta = { ...this.#meta, exit, lost: true };
-      // Those that came meanwhile would wait for a program that was never started.
-      this.#viewers.exited(exit);
-      throw error;
-    });
     if (preface) this.#receive(preface);
     try {
       this.#pty = this.#options.spawn({ ...program, ...this.#events });
