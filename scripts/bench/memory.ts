@@ -4,14 +4,15 @@ import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { median } from "./statistics.ts";
 import { BerthSide } from "./terminals/berth-side.ts";
 import { browserBytesPerMs } from "./terminals/digestion.ts";
+import { liveBytes } from "./terminals/live-memory.ts";
 import { MeasuringViewer } from "./terminals/measuring-viewer.ts";
 import { ownBytes } from "./terminals/process-usage.ts";
 import { showing } from "./terminals/programs.ts";
 import { mixedTuiOutput } from "./terminals/tui-output.ts";
 
 const goalBytes = { controller: 32_000, empty: 64_000, filled: 2_500_000 } as const;
-const emptyTerminals = 60;
-const filledTerminals = 20;
+const emptyTerminals = 70;
+const filledTerminals = 15;
 /** Enough for 5,000 lines of scrollback, and more than the PTY host keeps of it as it came. */
 const fillBytes = 2e6;
 const scrollbackLines = 5_000;
@@ -103,11 +104,11 @@ async function fill(terminal: WatchedTerminal): Promise<void> {
   await terminal.viewer.until(all, "the output");
 }
 
-/** Own memory of the processes when nothing has happened for a while. */
+/** What the controller holds on to, and the own memory of the PTY host, when nothing has happened for a while. */
 async function rest(berth: BerthSide): Promise<{ controller: number; ptyHost: number }> {
   await wait(restMs);
   const { controller, ptyHost } = berth.processes;
-  return { controller: await ownBytes(controller), ptyHost: await ownBytes(ptyHost) };
+  return { controller: await liveBytes(controller), ptyHost: await ownBytes(ptyHost) };
 }
 
 /** What was given back has to be there when somebody asks for it. */
