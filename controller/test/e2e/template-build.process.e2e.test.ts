@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { buildTemplate, getTemplate } from "@berth/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ProxmoxControl } from "../proxmox-control.ts";
 import { type Berth, startBerth } from "./berth.ts";
 import { buildEnded, containers, operationOf, startBuild } from "./template-builds.ts";
 
@@ -24,12 +26,14 @@ describe("a template's build where containers are processes", () => {
   });
 
   it("answers a repeated call with the same operation, and another one with a conflict while it runs", async () => {
+    const proxmox = await ProxmoxControl.open(join(berth.dataDir, "proxmox"));
+    await proxmox.addFault({ method: "POST", path: "/aplinfo$", fault: { kind: "hold", when: "before" } });
     const key = { idempotencyKey: "the same" };
     const first = await berth.client.call(buildTemplate, { body: {} }, key);
     const again = await berth.client.call(buildTemplate, { body: {} }, key);
     expect(again.operation.id).toBe(first.operation.id);
-    const seen = await operationOf(berth, first.operation.id);
-    if (!seen.finishedAt) await expect(startBuild(berth)).rejects.toMatchObject({ code: "conflict" });
+    await expect(startBuild(berth)).rejects.toMatchObject({ code: "conflict" });
+    await proxmox.clearFaults();
     await buildEnded(berth, first.operation);
   });
 });

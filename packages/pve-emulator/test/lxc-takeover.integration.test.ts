@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -120,15 +121,14 @@ describe.skipIf(untested !== undefined)(`an emulator of LXC containers that was 
       },
     );
     await api.must("POST", `${api.container(201)}/snapshot`, { snapname: "early" });
-    await eventually(() =>
-      inside(201, "timeout", "0.2", "touch", "/workspace/frozen").then(
-        () => false,
-        () => true,
-      ),
-    );
+    const copy = join(dataDir, "containers/201/snapshots/early.img.new");
+    await eventually(() => existsSync(copy), { intervalMs: 2 });
     await crash();
+    // Whoever writes to a frozen file system waits in the kernel, and cannot be killed, until it is thawed.
+    const written = inside(201, "touch", "/workspace/thawed").then(() => "written");
+    expect(await Promise.race([written, wait(500, "frozen")])).toBe("frozen");
     await ensure();
-    await eventually(() => inside(201, "touch", "/workspace/thawed").then(() => true));
+    expect(await written).toBe("written");
     expect(await api.must("GET", `${api.container(201)}/snapshot`)).toHaveLength(1);
     expect(await api.task("DELETE", api.container(201), { force: 1 })).toBe("OK");
     expect(await tracesOf(dataDir, 201)).toEqual([]);
