@@ -42,8 +42,9 @@ export class BerthSide {
     await berth.openTerminal(sandbox.id, first);
     const processes = await berth.processesOf(sandbox);
     const pidOf = (name: string) => {
-      // By its file, or in a real container by the name that it gives itself. Supervisors name it among other things.
-      const itself = new RegExp(`^(\\S+ \\S+/${name}\\.mjs|berth-${name})$`);
+      // By what its launcher was started with, or in a real container by the name that it gives itself. Supervisors tell
+      // more.
+      const itself = new RegExp(`^(\\S+ \\S+/launch\\.mjs ${name}|berth-${name})$`);
       const found = processes.filter(({ command }) => itself.test(command));
       if (found.length !== 1 || !found[0])
         throw new Error(`${name} is not once in ${processes.map(({ command }) => command).join("; ")}`);
