@@ -1,7 +1,5 @@
 import { attachTerminal, parseServerMessage, routeUrl } from "@berth/protocol";
-import { AttachConnection } from "../../web/src/terminal/attach/connection.ts";
-import type { AttachSocket, SocketEvents } from "../../web/src/terminal/attach/socket.ts";
-import type { AttachState } from "../../web/src/terminal/attach/state.ts";
+import { AttachConnection, type AttachSocket, type AttachState, type SocketEvents } from "@berth/protocol/viewer";
 import { SimulatedProcess } from "./process.ts";
 import type { SimulatedTerminal } from "./terminal.ts";
 import { SimulatedWebSocket } from "./web-socket.ts";

@@ -1,4 +1,5 @@
 import { newId, type Sandbox } from "@berth/protocol";
+import { isAutomaticReply } from "@berth/protocol/viewer";
 import { describe, expect, it } from "vitest";
 import { placeOf, sandboxPath } from "../src/app/route.ts";
 import { Fleet } from "../src/fleet/fleet.ts";
@@ -7,7 +8,6 @@ import { durationText } from "../src/operation/duration.ts";
 import { takeSetupToken } from "../src/session/setup-token.ts";
 import { durationWords } from "../src/share/duration-words.ts";
 import { shareTokenOf } from "../src/share/share-token.ts";
-import { isAutomaticReply } from "../src/terminal/automatic-reply.ts";
 import { keyAction } from "../src/terminal/keys.ts";
 import { FakeFleet } from "./fake-fleet.ts";
 

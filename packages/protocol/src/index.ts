@@ -8,6 +8,7 @@ export * from "./keys.ts";
 export { fileLimits } from "./link/file-write.ts";
 export type { AwaitedScreen, Screen, TerminalKind, TerminalStatus } from "./link/interfaces.ts";
 export * from "./names.ts";
+export { randomKey } from "./random-key.ts";
 export * from "./recording.ts";
 export * from "./rest/index.ts";
 export * from "./screen-wait.ts";

@@ -1,6 +1,7 @@
 import {
   type Client,
   deletedEventSchema,
+  everyPage,
   fleetEvents,
   listSandboxes,
   listTerminals,
@@ -14,7 +15,6 @@ import {
 } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { EventStream, type StreamState } from "../api/event-stream.ts";
-import { everyPage } from "../api/every-page.ts";
 import { Store } from "../api/store.ts";
 
 /** What the fleet keeps, by id. */

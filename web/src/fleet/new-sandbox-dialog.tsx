@@ -1,8 +1,7 @@
-import { createSandbox, type Failure, nameSchema, type RouteInput, type Template } from "@berth/protocol";
+import { createSandbox, type Failure, nameSchema, type RouteInput, randomKey, type Template } from "@berth/protocol";
 import { type FormEvent, useMemo, useState } from "react";
 import { Value } from "typebox/value";
 import { useApi } from "../api/context.tsx";
-import { randomKey } from "../api/random-key.ts";
 import { useCall } from "../api/use-call.ts";
 import { Link } from "../app/link.tsx";
 import { navigate } from "../app/navigation.ts";

@@ -1,6 +1,7 @@
 import {
   deleteSandbox,
   type Operation,
+  randomKey,
   restartSandbox,
   type Sandbox,
   startSandbox,
@@ -8,7 +9,6 @@ import {
 } from "@berth/protocol";
 import { useState } from "react";
 import { useApi } from "../api/context.tsx";
-import { randomKey } from "../api/random-key.ts";
 import { type Call, useCall } from "../api/use-call.ts";
 import { rememberOperation } from "../operation/last-operation.ts";
 import { Icon } from "../ui/icon.tsx";

@@ -1,4 +1,5 @@
 import type { Sandbox } from "@berth/protocol";
+import type { AttachState } from "@berth/protocol/viewer";
 import { useEffect, useState } from "react";
 import { Link } from "../app/link.tsx";
 import { fleetPath } from "../app/route.ts";
@@ -11,7 +12,6 @@ import { StateBadge } from "../fleet/state-badge.tsx";
 import { lastOperation, rememberOperation } from "../operation/last-operation.ts";
 import { isOver } from "../operation/operation-feed.ts";
 import { useOperation } from "../operation/use-operation.ts";
-import type { AttachState } from "../terminal/attach/state.ts";
 import { ConnectionPill } from "../terminal/connection-pill.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import "./sandbox.css";

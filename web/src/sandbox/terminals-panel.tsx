@@ -1,9 +1,9 @@
 import type { Sandbox, Terminal } from "@berth/protocol";
+import type { AttachState } from "@berth/protocol/viewer";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useCall } from "../api/use-call.ts";
 import { navigate } from "../app/navigation.ts";
 import { sandboxPath } from "../app/route.ts";
-import type { AttachState } from "../terminal/attach/state.ts";
 import type { PickFiles } from "../terminal/files/terminal-files.tsx";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";

@@ -1,8 +1,7 @@
-import { createTerminal, deleteTerminal, type Failure, type Sandbox, type Terminal } from "@berth/protocol";
+import { createTerminal, deleteTerminal, type Failure, randomKey, type Sandbox, type Terminal } from "@berth/protocol";
 import { useEffect, useState } from "react";
 import { useApi } from "../api/context.tsx";
 import { describeError } from "../api/describe-error.ts";
-import { randomKey } from "../api/random-key.ts";
 import { useFleet, useTerminals } from "../fleet/context.tsx";
 
 export interface SandboxTerminals {

@@ -1,7 +1,6 @@
-import { createKey, deleteKey, listKeys, type SshKey } from "@berth/protocol";
+import { createKey, deleteKey, everyPage, listKeys, type SshKey } from "@berth/protocol";
 import { type FormEvent, useId, useState } from "react";
 import { useApi } from "../api/context.tsx";
-import { everyPage } from "../api/every-page.ts";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";

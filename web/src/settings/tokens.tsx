@@ -1,7 +1,6 @@
-import { createToken, deleteToken, listTokens, type Token } from "@berth/protocol";
+import { createToken, deleteToken, everyPage, listTokens, type Token } from "@berth/protocol";
 import { type FormEvent, useState } from "react";
 import { useApi } from "../api/context.tsx";
-import { everyPage } from "../api/every-page.ts";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";

@@ -1,7 +1,6 @@
 import { systemClock } from "@berth/base";
 import { attachShare, routeUrl } from "@berth/protocol";
-import { AttachConnection } from "../terminal/attach/connection.ts";
-import type { AttachState, AttachVerdict } from "../terminal/attach/state.ts";
+import { AttachConnection, type AttachState, type AttachVerdict } from "@berth/protocol/viewer";
 import { openSocket } from "../terminal/open-socket.ts";
 import { Screen } from "../terminal/screen.ts";
 import { exposeTerminal } from "../terminal/test-window.ts";

@@ -1,7 +1,14 @@
-import { createShare, deleteShare, listShares, type Share, shareLifetimes, type Terminal } from "@berth/protocol";
+import {
+  createShare,
+  deleteShare,
+  everyPage,
+  listShares,
+  type Share,
+  shareLifetimes,
+  type Terminal,
+} from "@berth/protocol";
 import { type FormEvent, useState } from "react";
 import { useApi } from "../api/context.tsx";
-import { everyPage } from "../api/every-page.ts";
 import { useCall } from "../api/use-call.ts";
 import { useNow } from "../api/use-now.ts";
 import { useList } from "../settings/use-list.ts";

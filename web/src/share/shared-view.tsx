@@ -1,7 +1,7 @@
 import type { SharedTerminal } from "@berth/protocol";
+import type { AttachState } from "@berth/protocol/viewer";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { useNow } from "../api/use-now.ts";
-import type { AttachState } from "../terminal/attach/state.ts";
 import { ConnectionPill } from "../terminal/connection-pill.tsx";
 import { BerthMark } from "../ui/icon.tsx";
 import { durationWords } from "./duration-words.ts";

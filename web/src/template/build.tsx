@@ -1,8 +1,7 @@
-import { buildTemplate, type Operation, type RouteInput } from "@berth/protocol";
+import { buildTemplate, type Operation, type RouteInput, randomKey } from "@berth/protocol";
 import { type FormEvent, useMemo, useState } from "react";
 import { Value } from "typebox/value";
 import { useApi } from "../api/context.tsx";
-import { randomKey } from "../api/random-key.ts";
 import { type Call, useCall } from "../api/use-call.ts";
 import { useFleet } from "../fleet/context.tsx";
 import { Button } from "../ui/button.tsx";

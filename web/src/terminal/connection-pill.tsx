@@ -1,6 +1,6 @@
 import type { SandboxState } from "@berth/protocol";
+import type { AttachState } from "@berth/protocol/viewer";
 import { useNow } from "../api/use-now.ts";
-import type { AttachState } from "./attach/state.ts";
 
 /** What the connection to a terminal is doing, in a word or two. */
 export function ConnectionPill({ state, sandbox }: { state: AttachState; sandbox: SandboxState }) {

@@ -1,9 +1,13 @@
 import { systemClock } from "@berth/base";
 import { attachTerminal, BerthError, type Client, getTerminal, routeUrl, type Terminal } from "@berth/protocol";
+import {
+  AttachConnection,
+  type AttachState,
+  type AttachVerdict,
+  type TerminalSize,
+  type TypingResult,
+} from "@berth/protocol/viewer";
 import { copyText } from "../ui/clipboard.ts";
-import { AttachConnection } from "./attach/connection.ts";
-import type { AttachState, AttachVerdict, TypingResult } from "./attach/state.ts";
-import type { TerminalSize } from "./attach/viewer-size.ts";
 import { zoom } from "./font-size.ts";
 import { type KeyAction, keyAction } from "./keys.ts";
 import { openSocket } from "./open-socket.ts";

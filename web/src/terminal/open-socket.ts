@@ -1,4 +1,4 @@
-import type { AttachSocket, SocketEvents } from "./attach/socket.ts";
+import type { AttachSocket, SocketEvents } from "@berth/protocol/viewer";
 
 /** A WebSocket to the page's own controller. */
 export function openSocket(path: string, events: SocketEvents): AttachSocket {

@@ -5,9 +5,7 @@ import { WebLinksAddon } from "@xterm/addon-web-links";
 import { WebglAddon } from "@xterm/addon-webgl";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
-import type { AttachScreen } from "./attach/options.ts";
-import { sameSize, type TerminalSize } from "./attach/viewer-size.ts";
-import { isAutomaticReply } from "./automatic-reply.ts";
+import { type AttachScreen, isAutomaticReply, sameSize, type TerminalSize } from "@berth/protocol/viewer";
 import { fontSize } from "./font-size.ts";
 import { currentTheme, prefersDark } from "./themes.ts";
 

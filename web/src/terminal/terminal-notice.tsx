@@ -1,8 +1,7 @@
 import type { TerminalExit } from "@berth/protocol";
+import type { AttachState, TerminalSize, TypingResult } from "@berth/protocol/viewer";
 import type { ReactNode } from "react";
 import { Button } from "../ui/button.tsx";
-import type { AttachState, TypingResult } from "./attach/state.ts";
-import type { TerminalSize } from "./attach/viewer-size.ts";
 
 export interface TerminalNoticeProps {
   state: AttachState;

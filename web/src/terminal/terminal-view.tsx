@@ -1,8 +1,7 @@
 import type { Sandbox, Terminal } from "@berth/protocol";
+import type { AttachState, TerminalSize, TypingResult } from "@berth/protocol/viewer";
 import { type RefObject, useEffect, useEffectEvent, useRef, useState } from "react";
 import { useApi } from "../api/context.tsx";
-import type { AttachState, TypingResult } from "./attach/state.ts";
-import type { TerminalSize } from "./attach/viewer-size.ts";
 import { type PickFiles, TerminalFiles } from "./files/terminal-files.tsx";
 import { KeyRow } from "./key-row.tsx";
 import { LiveTerminal } from "./live-terminal.ts";

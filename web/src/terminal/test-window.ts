@@ -1,5 +1,4 @@
-import type { AttachConnection } from "./attach/connection.ts";
-import type { TerminalSize } from "./attach/viewer-size.ts";
+import type { AttachConnection, TerminalSize } from "@berth/protocol/viewer";
 import type { Screen } from "./screen.ts";
 
 /**

@@ -1,10 +1,10 @@
-import { attachTerminal, routeUrl } from "@berth/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AttachConnection } from "../src/terminal/attach/connection.ts";
-import { inputBufferBytes } from "../src/terminal/attach/input-stream.ts";
-import { attachTimes } from "../src/terminal/attach/options.ts";
-import type { AttachState, AttachVerdict } from "../src/terminal/attach/state.ts";
+import { attachTerminal, routeUrl } from "../../src/index.ts";
+import { AttachConnection } from "../../src/viewer/connection.ts";
+import { inputBufferBytes } from "../../src/viewer/input-stream.ts";
+import { attachTimes } from "../../src/viewer/options.ts";
+import type { AttachState, AttachVerdict } from "../../src/viewer/state.ts";
 import { FakeClock, settle } from "./fake-clock.ts";
 import { FakeScreen } from "./fake-screen.ts";
 import { bytesOf, FakeTerminal, type Line } from "./fake-terminal.ts";

@@ -1,5 +1,5 @@
-import type { AttachScreen } from "../src/terminal/attach/options.ts";
-import type { TerminalSize } from "../src/terminal/attach/viewer-size.ts";
+import type { AttachScreen } from "../../src/viewer/options.ts";
+import type { TerminalSize } from "../../src/viewer/viewer-size.ts";
 import { reset, textOf } from "./fake-terminal.ts";
 
 /** A screen that shows all it was given since the last reset, and digests when it is told to. */

@@ -1,6 +1,6 @@
 import { type BackoffOptions, backoffMs, unreachable } from "@berth/base";
-import { type ClientMessage, parseServerMessage, type ServerMessage } from "@berth/protocol";
-import { randomKey } from "../../api/random-key.ts";
+import { type ClientMessage, parseServerMessage, type ServerMessage } from "../attach.ts";
+import { randomKey } from "../random-key.ts";
 import { InputStream } from "./input-stream.ts";
 import { type AttachOptions, attachTimes } from "./options.ts";
 import { ackBatchBytes, type OutputMark, OutputProgress } from "./output-progress.ts";

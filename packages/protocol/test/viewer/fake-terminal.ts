@@ -1,12 +1,12 @@
+import { Value } from "typebox/value";
 import {
   attachParams,
   attachQuerySchema,
   type ClientMessage,
   parseClientMessage,
   type ServerMessage,
-} from "@berth/protocol";
-import { Value } from "typebox/value";
-import type { OpenSocket, SocketEvents } from "../src/terminal/attach/socket.ts";
+} from "../../src/index.ts";
+import type { OpenSocket, SocketEvents } from "../../src/viewer/socket.ts";
 
 type Frame = string | Uint8Array<ArrayBuffer>;
 

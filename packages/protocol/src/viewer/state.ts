@@ -1,4 +1,4 @@
-import type { TerminalExit } from "@berth/protocol";
+import type { TerminalExit } from "../attach.ts";
 
 /** What a connection to a terminal is doing. */
 export type AttachState =
