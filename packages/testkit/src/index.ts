@@ -36,4 +36,5 @@ export { lastWords } from "./process/last-words.ts";
 export { type ProcessFacts, processesInGroup, processesWithEnvironment } from "./process/proc.ts";
 export { type ProcessExit, SpawnedProcess, type SpawnOptions, spawnProcess } from "./process/spawn-process.ts";
 export { Sleepers } from "./sleepers.ts";
+export { type SshServer, type SshServerOptions, startSshServer } from "./ssh-server.ts";
 export { type TemporaryDirectory, temporaryDirectory } from "./temporary-directory.ts";
