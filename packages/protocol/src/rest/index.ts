@@ -6,6 +6,7 @@ export * from "./operations.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
 export * from "./shares.ts";
+export * from "./sync.ts";
 export * from "./templates.ts";
 export * from "./terminal-files.ts";
 export * from "./terminals.ts";
