@@ -16,6 +16,8 @@ import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
+import { gatewayRoutes } from "./gateway/routes.ts";
+import { SshSessions } from "./gateway/sessions.ts";
 import type { Api } from "./http/api.ts";
 import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
@@ -72,6 +74,9 @@ interface Parts extends Foundation {
   readonly terminals: Terminals;
   readonly keeper: TerminalKeeper;
   readonly shares: Shares;
+  readonly sshSessions: SshSessions;
+  /** The port of the SSH gateway, once it listens. */
+  readonly ssh: { port: number };
   /** The port of the agents' listener, once it listens. */
   readonly agents: { port: number };
 }
@@ -165,6 +170,8 @@ function assemble(foundation: Foundation): Parts {
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
     keeper: new TerminalKeeper({ terminals, registry, log }),
     shares: new Shares(store.db, clock),
+    sshSessions: new SshSessions(store.db, clock),
+    ssh: { port: settings.sshPort },
   };
 }
 
@@ -204,13 +211,14 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */
-function keepHouseWhile({ store, events, identity, shares, log }: Parts, scope: Scope): void {
+function keepHouseWhile({ store, events, identity, shares, sshSessions, log }: Parts, scope: Scope): void {
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
     "idempotency keys": () => pruneIdempotency(store.db, systemClock.now()),
     sessions: () => identity.sessions.prune(),
     shares: () => shares.prune(),
+    "SSH sessions": () => sshSessions.prune(),
   };
   const done = keepHouse(chores, systemClock, over.signal, {
     removed: (chore, rows) => log.debug({ chore, rows }, "old rows removed"),
@@ -256,6 +264,14 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { client }),
       (api) => templateRoutes(api, templates),
+      (api) =>
+        gatewayRoutes(api, {
+          keys: parts.keys,
+          lookup: fleet.lookup,
+          sessions: parts.sshSessions,
+          port: () => parts.ssh.port,
+          publicHost: settings.publicUrl?.hostname,
+        }),
     ],
     readiness: () => readiness.report(),
     version,

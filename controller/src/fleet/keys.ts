@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type KeyObject, randomBytes, sign, verify,
 import { join } from "node:path";
 import {
   type BootstrapKeys,
+  type CertificateAuthority,
   deriveSecret,
   ed25519FromSeed,
   makePrivateDirectory,
@@ -28,6 +29,10 @@ export class FleetKeys {
   /** What the controller signs in with at its sandboxes. */
   readonly sshClient: SshKeyPair;
   readonly listener: ListenerCertificate;
+  /** The SSH host key of the gateway. */
+  readonly gatewayHostKey: SshKeyPair;
+  /** Signs the SSH host keys of the sandboxes. */
+  readonly hostAuthority: CertificateAuthority;
   readonly #secret: Buffer;
   /** Made once: a description is read at every look at a container. */
   readonly #signing: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
@@ -37,6 +42,8 @@ export class FleetKeys {
     this.listener = listener;
     this.fleetId = deriveSecret(secret, "fleet id", 8).toString("hex");
     this.sshClient = sshKeyPair(deriveSecret(secret, "ssh client key"), `berth-controller-${this.fleetId}`);
+    this.gatewayHostKey = sshKeyPair(deriveSecret(secret, "gateway host key"), `berth-gateway-${this.fleetId}`);
+    this.hostAuthority = hostAuthority(deriveSecret(secret, "host certificate authority"), this.fleetId);
     const privateKey = ed25519FromSeed(deriveSecret(secret, "signing key"));
     this.#signing = { privateKey, publicKey: createPublicKey(privateKey) };
   }
@@ -78,6 +85,11 @@ export async function loadFleetKeys(dataDir: string): Promise<FleetKeys> {
     throw new Error(`${join(folder, "fleet.secret")} is damaged: restore it from a backup of the data directory.`);
   }
   return new FleetKeys(Buffer.from(secret.trim(), "hex"), listener);
+}
+
+function hostAuthority(seed: Uint8Array, fleetId: string): CertificateAuthority {
+  const { publicKey } = sshKeyPair(seed, `berth-host-authority-${fleetId}`);
+  return { privateKey: ed25519FromSeed(seed), publicKey };
 }
 
 /** The SHA-256 of a secret with many random bits, for keeping. */

@@ -4,6 +4,7 @@ import * as first from "./migrations/0001-first.ts";
 import * as templates from "./migrations/0002-templates.ts";
 import * as formerAgentSecrets from "./migrations/0003-former-agent-secrets.ts";
 import * as shares from "./migrations/0004-shares.ts";
+import * as sshGateway from "./migrations/0005-ssh-gateway.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
@@ -12,6 +13,7 @@ const migrations: Record<string, Migration> = {
   "0002-templates": templates,
   "0003-former-agent-secrets": formerAgentSecrets,
   "0004-shares": shares,
+  "0005-ssh-gateway": sshGateway,
 };
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */

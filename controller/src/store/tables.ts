@@ -117,6 +117,8 @@ export interface SandboxesTable {
   agent_secret_hash: string | null;
   /** Earlier ones that its agent may still have. */
   former_agent_secret_hashes: Generated<string[]>;
+  /** What of the people's keys and of its host certificate the sandbox is known to have, as a hash; null: not known. */
+  access_delivered: ColumnType<string | null, string | null | undefined, string | null>;
   machine_id: string | null;
   agent_version: string | null;
   created_at: CreatedAt;
@@ -241,6 +243,26 @@ export interface SharesTable {
   last_used_at: OptionalInstant;
 }
 
+/** A connection through the SSH gateway; it outlives its sandbox. */
+export interface SshSessionsTable {
+  id: string;
+  owner_id: string;
+  sandbox_id: string | null;
+  sandbox_name: string | null;
+  /** The user name that was signed in with. */
+  login: string;
+  key_fingerprint: string;
+  remote_address: string;
+  client: string;
+  started_at: CreatedAt;
+  ended_at: OptionalInstant;
+  end_reason: string | null;
+  bytes_in: Count;
+  bytes_out: Count;
+  /** How many channels of each kind were opened. */
+  channels: ColumnType<Record<string, number>, string | undefined, string>;
+}
+
 /** A Claude session; it outlives its sandbox. */
 export interface ConversationsTable {
   id: string;
@@ -274,6 +296,7 @@ export interface Database {
   events: EventsTable;
   terminals: TerminalsTable;
   shares: SharesTable;
+  ssh_sessions: SshSessionsTable;
   conversations: ConversationsTable;
   audit: AuditTable;
 }

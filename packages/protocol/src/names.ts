@@ -13,6 +13,7 @@ export const idPrefixes = {
   sshKey: "key",
   template: "tpl",
   share: "shr",
+  sshSession: "ssh",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from "node:crypto";
+import { sshString } from "./ssh-wire.ts";
 
 /** An Ed25519 key pair in the forms that OpenSSH reads. */
 export interface SshKeyPair {
@@ -43,13 +44,6 @@ export function sshFingerprint(blob: Uint8Array): string {
 function rawPublicKey(privateKey: KeyObject): Buffer {
   const spki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
   return spki.subarray(spki.length - 32);
-}
-
-function sshString(value: string | Uint8Array): Buffer {
-  const bytes = Buffer.from(value);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
 }
 
 /** The format of OpenSSH's PROTOCOL.key: no cipher, one key, padded to 8 bytes. */

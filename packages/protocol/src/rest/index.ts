@@ -1,12 +1,13 @@
 export * from "./auth.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";
-export { everyPage } from "./every-page.ts";
 export * from "./operations.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
 export * from "./shares.ts";
+export * from "./ssh.ts";
 export * from "./sync.ts";
 export * from "./templates.ts";
 export * from "./terminal-files.ts";
 export * from "./terminals.ts";
+export { everyPage } from "./every-page.ts";
