@@ -3,7 +3,7 @@ import { buildTemplate, getTemplate } from "@berth/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ProxmoxControl } from "../proxmox-control.ts";
 import { type Berth, startBerth } from "./berth.ts";
-import { buildEnded, containers, operationOf, startBuild } from "./template-builds.ts";
+import { buildEnded, containers, startBuild } from "./template-builds.ts";
 
 describe("a template's build where containers are processes", () => {
   let berth: Berth;

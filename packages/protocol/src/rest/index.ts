@@ -1,6 +1,7 @@
 export * from "./auth.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";
+export { everyPage } from "./every-page.ts";
 export * from "./operations.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
@@ -10,4 +11,3 @@ export * from "./sync.ts";
 export * from "./templates.ts";
 export * from "./terminal-files.ts";
 export * from "./terminals.ts";
-export { everyPage } from "./every-page.ts";
