@@ -11,6 +11,7 @@ import {
   relay,
   screenWaitChannelKind,
   terminalChannelKind,
+  workspaceChannelKind,
 } from "@berth/protocol/link";
 import { checkAnswer, checkArgument } from "../check.ts";
 import { createLog, errorText } from "../log.ts";
@@ -27,6 +28,7 @@ import { killPtyHost, watchPtyHost } from "./pty-host-watch.ts";
 import { RecordingSwitch } from "./recording-switch.ts";
 import { TerminalRegistry } from "./registry.ts";
 import { Terminals } from "./terminals.ts";
+import { Workspace } from "./workspace/workspace.ts";
 
 const log = createLog("agent");
 
@@ -100,6 +102,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
   const recordingSwitch = new RecordingSwitch(ptyHost, log);
   const terminals = new Terminals({ root, ptyHost, registry, log, config: () => current });
   const fileWrites = new FileWrites({ workspace: guestPath(root, "workspace"), log });
+  const workspace = new Workspace({ path: guestPath(root, "workspace"), log });
   const controller = new ControllerLink({
     config: () => current,
     clock: systemClock,
@@ -124,6 +127,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     },
     onOpen: (channel, kind, params) => {
       if (kind === fileWriteChannelKind) fileWrites.open(channel, params);
+      else if (kind === workspaceChannelKind) workspace.open(channel, params);
       else if (kind === programsChannelKind) programs.open(channel, params);
       else openChannel(ptyHost, channel, kind, params);
     },

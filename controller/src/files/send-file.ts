@@ -1,11 +1,5 @@
 import { BerthError } from "@berth/protocol";
-import {
-  type Channel,
-  type CloseReason,
-  type FileWriterMessage,
-  fileWriterMessageSchema,
-  linkLimits,
-} from "@berth/protocol/link";
+import { type Channel, type CloseReason, type FileWriterMessage, fileWriterMessageSchema } from "@berth/protocol/link";
 import { Compile } from "typebox/compile";
 
 /** A file as it is in its sandbox. */
@@ -21,12 +15,6 @@ const times = {
 } as const;
 
 /**
- * What may be under way of a file: less than the channel's window, since a terminal's input waits behind it in the
- * link's socket. Credit comes a quarter of a window at a time, so half of one never stands still.
- */
-const underWayBytes = linkLimits.channelWindowBytes / 2;
-
-/**
  * Sends a file over a channel of `fileWriteChannelKind`, no faster than it is written, and resolves when it is on the
  * sandbox's disk. Rejects with `BerthError`; then nothing of the file is left there.
  */
@@ -36,7 +24,7 @@ export async function sendFile(channel: Channel, file: AsyncIterable<Uint8Array>
     await writer.until(() => writer.accepted || undefined, times.silenceMs);
     let bytes = 0;
     for await (const chunk of file) {
-      await writer.until(() => hasRoom(channel) || undefined, times.silenceMs);
+      await writer.until(() => channel.hasRoomForBulk || undefined, times.silenceMs);
       channel.send(chunk);
       bytes += chunk.byteLength;
     }
@@ -46,10 +34,6 @@ export async function sendFile(channel: Channel, file: AsyncIterable<Uint8Array>
     // After the file was written this does nothing; before, the agent then keeps nothing of it.
     channel.close({ code: "cancelled" });
   }
-}
-
-function hasRoom(channel: Channel): boolean {
-  return channel.creditBytes > linkLimits.channelWindowBytes - underWayBytes;
 }
 
 /** The far end of the channel, as far as it is known here. */

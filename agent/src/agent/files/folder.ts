@@ -1,5 +1,5 @@
-import { constants, type Dir } from "node:fs";
-import { type FileHandle, mkdir, open, opendir } from "node:fs/promises";
+import { type BigIntStats, constants, type Dir, type Dirent } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, opendir, readdir } from "node:fs/promises";
 import { isErrno } from "@berth/base/node";
 
 const asFolder = constants.O_RDONLY | constants.O_DIRECTORY;
@@ -30,7 +30,39 @@ export class Folder {
   /** Where an entry of this very folder is, as long as it is open. The entry itself may be a link. */
   entry(name: string): string {
     if (name === "" || name === "." || name === ".." || name.includes("/")) throw new Error("not the name of an entry");
-    return `${this.#path}/${name}`;
+    return `${this.path}/${name}`;
+  }
+
+  /** The same, of a name that need not be UTF-8. */
+  entryOf(name: Buffer): Buffer {
+    // Each byte is a letter in this reading, so that the same check sees the same bytes.
+    return Buffer.from(this.entry(name.toString("latin1")), "latin1");
+  }
+
+  /** Opens a folder in this one. Throws `NotAFolder` where there is a link or a file, or a system error. */
+  async step(name: Buffer): Promise<Folder> {
+    try {
+      return new Folder(await open(this.entryOf(name), asFolder | constants.O_NOFOLLOW));
+    } catch (error) {
+      if (isErrno(error, "ELOOP") || isErrno(error, "ENOTDIR"))
+        throw new NotAFolder(`"${name.toString()}" is no folder`, { cause: error });
+      throw error;
+    }
+  }
+
+  /** Facts of an entry; of a link, not of where it leads. */
+  facts(name: Buffer): Promise<BigIntStats> {
+    return lstat(this.entryOf(name), { bigint: true });
+  }
+
+  /** Facts of the folder itself. */
+  ownFacts(): Promise<BigIntStats> {
+    return this.#handle.stat({ bigint: true });
+  }
+
+  /** The names in the folder, and what they are. */
+  names(): Promise<Dirent<Buffer>[]> {
+    return readdir(this.path, { withFileTypes: true, encoding: "buffer" });
   }
 
   /** Opens a folder in this one, and makes it if needed. Throws `NotAFolder` where there is a link or a file. */
@@ -56,7 +88,7 @@ export class Folder {
   }
 
   entries(): Promise<Dir> {
-    return opendir(this.#path);
+    return opendir(this.path);
   }
 
   /** Makes the folder's entries durable. */
@@ -68,7 +100,13 @@ export class Folder {
     return this.#handle.close();
   }
 
-  get #path(): string {
+  /** A path to this very folder, for this process and as long as it is open. */
+  get path(): string {
     return `/proc/self/fd/${this.#handle.fd}`;
+  }
+
+  /** The same for programs that this process starts. */
+  get pathForOthers(): string {
+    return `/proc/${process.pid}/fd/${this.#handle.fd}`;
   }
 }

@@ -50,6 +50,14 @@ export class Channel {
     return this.#closed ? 0 : this.#creditBytes;
   }
 
+  /**
+   * Whether less than half of the window is under way. Bulk that keeps to it lets a terminal's keys pass, which wait behind
+   * it in the link's socket; credit comes a quarter of a window at a time, so it never stands still.
+   */
+  get hasRoomForBulk(): boolean {
+    return this.creditBytes > linkLimits.channelWindowBytes / 2;
+  }
+
   handle(handlers: ChannelHandlers): void {
     this.#handlers = handlers;
   }

@@ -7,3 +7,4 @@ export { Multiplexer, type MultiplexerOptions } from "./multiplexer.ts";
 export { CallFailure, type Handlers, type Interface, type Method, Peer, type PeerOptions } from "./peer.ts";
 export * from "./programs.ts";
 export { FrameReader, FrameWriter } from "./stream-frames.ts";
+export * from "./workspace.ts";

@@ -2,6 +2,7 @@ export * from "./auth.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";
 export { everyPage } from "./every-page.ts";
+export * from "./files.ts";
 export * from "./operations.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";

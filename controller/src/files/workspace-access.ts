@@ -1,0 +1,39 @@
+import { BerthError } from "@berth/protocol";
+import type { FastifyReply } from "fastify";
+import type { AgentRegistry } from "../agents/registry.ts";
+import type { SandboxLookup } from "../sandboxes/lookup.ts";
+import { WorkspaceConnections, type WorkspaceLink } from "./workspace-calls.ts";
+
+export interface WorkspaceAccessDependencies {
+  lookup: Pick<SandboxLookup, "own">;
+  registry: Pick<AgentRegistry, "get">;
+  /** Aborted when the server begins to close. */
+  closing: AbortSignal;
+}
+
+/** The way to the workspaces of one's own sandboxes. */
+export class WorkspaceAccess {
+  readonly connections = new WorkspaceConnections();
+  readonly #deps: WorkspaceAccessDependencies;
+
+  constructor(dependencies: WorkspaceAccessDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** The link to the agent of a user's own sandbox. Throws `not_found`, or `sandbox_not_ready`. */
+  async linkTo(reference: string, userId: string): Promise<WorkspaceLink> {
+    const row = await this.#deps.lookup.own(reference, userId);
+    const link = this.#deps.registry.get(row.id);
+    if (link) return link;
+    throw new BerthError("sandbox_not_ready", "The sandbox's agent is not connected.", {
+      hint: "Start the sandbox, or wait until its state is ready.",
+    });
+  }
+
+  /** Aborts when the client has gone, or the server closes. */
+  goneOf(reply: FastifyReply): AbortSignal {
+    const gone = new AbortController();
+    reply.raw.once("close", () => gone.abort());
+    return AbortSignal.any([gone.signal, this.#deps.closing]);
+  }
+}
