@@ -14,6 +14,8 @@ export const idPrefixes = {
   template: "tpl",
   share: "shr",
   sshSession: "ssh",
+  project: "prj",
+  keptWork: "kept",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 
