@@ -113,6 +113,28 @@ describe("a terminal of the PTY host", () => {
     expect((await link.call("screen", { id: "t1" })).text).toBe("the last screen\n— started anew —\nagain");
   });
 
+  it("ends as it was told, when the host is killed in the moment in which it is told", async () => {
+    await start("t1", "printf 'last words'; read -r x; exit 3");
+    const viewer = attach(link, "t1", { from: { epoch: 1, offset: 0 } });
+    await until(() => viewer.text === "last words");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    viewer.channel.handle({
+      onMessage: () => {
+        host.kill("SIGKILL");
+        resolve();
+      },
+    });
+    viewer.channel.send(Buffer.from("\n"));
+    await promise;
+    await endProgram(host, "SIGKILL");
+    await close();
+    await restartHost();
+    const [status] = await link.call("list", {});
+    const exit = { code: 3, signal: null };
+    expect(status).toMatchObject({ id: "t1", state: "exited", lost: false, exit });
+    expect((await link.call("screen", { id: "t1" })).text.trimEnd()).toBe("last words");
+  });
+
   it("ends a program that outlived its killed host", async () => {
     await start("t1", "trap '' HUP; printf 'pid %s.' $$; exec sleep 1236 <&- >&- 2>&-");
     const viewer = attach(link, "t1", { from: { epoch: 1, offset: 0 } });

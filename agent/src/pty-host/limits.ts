@@ -39,6 +39,8 @@ export const limits = {
 
   /** From dirty to disk, in milliseconds (invariant 1 grants a second). */
   flushMs: 250,
+  /** How long the end of a program may take to reach the disk before it is told all the same, in milliseconds. */
+  endFlushMs: 1000,
   /** A file of the ring on disk. The oldest is deleted whole, so the disk holds at most the ring and one of these more. */
   segmentBytes: 256 * 1024,
   /** Output after which the screen is written anew: what must be parsed again after a restart stays within the ring. */

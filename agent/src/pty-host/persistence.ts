@@ -71,6 +71,17 @@ export class Persistence {
     await this.#writes.run(() => this.#flush(false));
   }
 
+  /**
+   * Brings a program's last output and its end to disk, and so before the screen. Resolves after `limits.endFlushMs` at
+   * the latest, also when the disk is full or does not answer: it is then written once that is possible.
+   */
+  async flushEnd(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(() => late.resolve(), limits.endFlushMs);
+    await Promise.race([this.#writes.run(() => this.#flushEnd()), late.promise]);
+    clearTimeout(timer);
+  }
+
   /** Deletes what was recorded. */
   async forgetRecording(): Promise<void> {
     await this.#writes.run(() => this.#store.forgetRecording());
@@ -98,15 +109,29 @@ export class Persistence {
     await this.#writes.run(() => this.#store.remove());
   }
 
-  async #flush(everything: boolean): Promise<void> {
-    if (this.#closed) return;
-    try {
-      const content = this.#source.content();
-      if (content) await this.#store.appendRing(this.#source.meta().epoch, content.ring, this.#source.times());
+  #flush(everything: boolean): Promise<void> {
+    return this.#attempt(async () => {
+      await this.#writeOutput();
       await this.#shelf.trim(this.#store.segments);
+      const content = this.#source.content();
       if (everything) await this.#writeScreen(limits.scrollbackLines);
       else if (content) await this.#checkpoint(content);
       await this.#writeMeta();
+    });
+  }
+
+  #flushEnd(): Promise<void> {
+    return this.#attempt(async () => {
+      await this.#writeOutput();
+      await this.#writeMeta();
+    });
+  }
+
+  /** Never rejects: what fails is tried again later. */
+  async #attempt(write: () => Promise<void>): Promise<void> {
+    if (this.#closed) return;
+    try {
+      await write();
       this.#failed = false;
     } catch (error) {
       // A full disk takes nothing from the terminal itself; tell once, and go on trying.
@@ -116,6 +141,11 @@ export class Persistence {
       this.dirty();
     }
     this.#afterFlush();
+  }
+
+  async #writeOutput(): Promise<void> {
+    const content = this.#source.content();
+    if (content) await this.#store.appendRing(this.#source.meta().epoch, content.ring, this.#source.times());
   }
 
   /** Writes the screen when it is due. The ring on disk is what stands in for one that is late. */

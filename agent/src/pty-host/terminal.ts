@@ -63,6 +63,10 @@ export class Terminal {
   readonly #input: TerminalInput;
   readonly #outflow: Outflow;
   #meta: TerminalMeta;
+  /** How the program has ended, until that is told: what was told must be on disk. */
+  #ending: Pick<TerminalMeta, "exit" | "lost"> | undefined;
+  /** Resolves when the last program's end is told. */
+  #endTold: Promise<void> = Promise.resolve();
   #content: TerminalContent | undefined;
   #loading: Promise<TerminalContent> | undefined;
   #pty: Pty | undefined;
@@ -80,7 +84,11 @@ export class Terminal {
     this.#meta = meta;
     this.#content = content;
     const { store, shelf, log } = options;
-    const source = { meta: () => this.#meta, content: () => this.#content, times: () => this.#times };
+    const source = {
+      meta: () => ({ ...this.#meta, ...this.#ending }),
+      content: () => this.#content,
+      times: () => this.#times,
+    };
     this.#persistence = new Persistence({ store, shelf, log, source, afterFlush: () => this.#refreshTitle() });
     shelf.add(store.segments);
     this.#input = new TerminalInput((bytes) => this.#write(bytes));
@@ -147,6 +155,7 @@ export class Terminal {
 
   /** Starts the next epoch; its output goes on below the last screen. Throws `conflict` while a program runs. */
   async restart(epoch: number, program: Program): Promise<void> {
+    await this.#endTold;
     if (!this.#meta.exit) throw new BerthError("conflict", "the terminal's program still runs");
     const former = await this.#loaded();
     await this.#persistence.flushOutput();
@@ -303,7 +312,7 @@ export class Terminal {
   /** Between two programs input waits for the next one; behind the last it goes nowhere. */
   #write(bytes: Uint8Array): number {
     if (this.#pty) return this.#pty.write(bytes);
-    return this.#meta.exit ? bytes.byteLength : 0;
+    return this.#meta.exit || this.#ending ? bytes.byteLength : 0;
   }
 
   #receive(chunk: Uint8Array): void {
@@ -316,17 +325,26 @@ export class Terminal {
     this.#persistence.dirty();
   }
 
+  /** Were this host killed once anybody knows of the end, the next one must know of it, too: it is on disk before. */
   #programEnded(exit: TerminalExit): void {
     this.#pty = undefined;
     const lost = this.#hostStops;
-    const ended = lost ? { code: null, signal: null } : exit;
-    this.#meta = { ...this.#meta, exit: ended, lost };
+    this.#ending = { exit: lost ? { code: null, signal: null } : exit, lost };
     if (!lost) this.#times?.exited(this.#content?.ring.endOffset ?? 0, exitStatus(exit));
     this.#input.clear();
     this.#outflow.flush();
-    this.#viewers.exited(ended);
-    this.waits.exited();
     this.#options.log.info("a terminal's program ended", { terminalId: this.id, code: exit.code, signal: exit.signal });
+    if (this.#removed) this.#tellEnd();
+    else this.#endTold = this.#persistence.flushEnd().then(() => this.#tellEnd());
+  }
+
+  /** It is still that of the present epoch: none follows before. */
+  #tellEnd(): void {
+    const { exit } = this.#ending ?? {};
+    this.#meta = { ...this.#meta, ...this.#ending };
+    this.#ending = undefined;
+    if (exit) this.#viewers.exited(exit);
+    this.waits.exited();
     this.#tellChange();
     if (!this.#removed) void this.#persistence.flush();
   }
