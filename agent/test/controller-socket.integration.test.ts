@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import type { AgentConfig } from "@berth/protocol";
 import { afterEach, describe, expect, it } from "vitest";
-import { dialController } from "../src/agent/controller-socket.ts";
+import { dialController, isControllerThere } from "../src/agent/controller-socket.ts";
 import { FakeController } from "./support/controller.ts";
 import { endProgram } from "./support/pty-host.ts";
 
@@ -53,5 +53,37 @@ describe("dialling the controller", () => {
     const dialled = dialController(unanswered, ended.signal);
     ended.abort();
     await expect(dialled).rejects.toThrow();
+  });
+});
+
+describe("looking whether the controller is there", () => {
+  async function ownConfig(): Promise<{ controller: FakeController; own: AgentConfig }> {
+    const controller = await FakeController.start();
+    releases.push(() => controller.stop());
+    return { controller, own: { ...(await config(controller.url)), controllerCertificate: controller.certificate } };
+  }
+
+  it("finds it by its certificate alone, and says nothing to it", async () => {
+    const { controller, own } = await ownConfig();
+    expect(await isControllerThere(own)).toBe(true);
+    expect(controller.authorizations).toEqual([]);
+  });
+
+  it("finds nobody where nobody listens, where no name leads, and behind what takes connections for it", async () => {
+    const { controller, own } = await ownConfig();
+    const { url } = controller;
+    await controller.leave();
+    expect(await isControllerThere(own)).toBe(false);
+    expect(await isControllerThere({ ...own, controllerUrl: "wss://nowhere.invalid:7401" })).toBe(false);
+    const proxy = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => proxy.listen(Number(new URL(url).port), "127.0.0.1", resolve));
+    releases.push(() => new Promise((resolve) => proxy.close(resolve)));
+    expect(await isControllerThere(own)).toBe(false);
+  });
+
+  it("does not take another for it", async () => {
+    const { own } = await ownConfig();
+    const { controller: other } = await ownConfig();
+    expect(await isControllerThere({ ...own, controllerUrl: other.url })).toBe(false);
   });
 });

@@ -86,13 +86,16 @@ describe("what an agent makes of the updates when it starts", () => {
 });
 
 describe("a version on trial", () => {
-  const trial = (inOrder: (look: number) => boolean, isExhausted = () => false) => {
+  const trial = (inOrder: (look: number) => boolean, isExhausted = () => false, away = (_look: number) => false) => {
     const clock = new ManualClock(0);
     const ended = new AbortController();
     let looks = 0;
     const isInOrder = async () => inOrder(++looks);
-    return { clock, ended, looks: () => looks, result: tryOut({ isInOrder, isExhausted, clock }, ended.signal) };
+    const isControllerAway = async () => away(looks);
+    const result = tryOut({ isInOrder, isControllerAway, isExhausted, clock }, ended.signal);
+    return { clock, ended, looks: () => looks, result };
   };
+  const never = () => false;
 
   it("has proved itself after ten seconds in order on end", async () => {
     const { clock, looks, result } = trial((look) => look !== 5);
@@ -106,6 +109,31 @@ describe("a version on trial", () => {
     await clock.advance(300_000);
     expect(await result).toBe(false);
     expect(looks()).toBe(120);
+  });
+
+  it("is on trial for longer while the controller is away, and proves itself when that is back", async () => {
+    const { clock, looks, result } = trial(
+      (look) => look > 1_000,
+      never,
+      (look) => look <= 900,
+    );
+    await clock.advance(1_200_000);
+    expect(await result).toBe(true);
+    expect(looks()).toBe(1_010);
+  });
+
+  it("has failed when it does not link in the two minutes in which the controller is there", async () => {
+    const { clock, looks, result } = trial(never, never, (look) => look > 60 && look <= 600);
+    await clock.advance(1_200_000);
+    expect(await result).toBe(false);
+    expect(looks()).toBe(120 + 540);
+  });
+
+  it("has failed when the controller seems away for an hour: it may err about that", async () => {
+    const { clock, looks, result } = trial(never, never, () => true);
+    await clock.advance(4_000_000);
+    expect(await result).toBe(false);
+    expect(looks()).toBe(3_600);
   });
 
   it("has failed when its PTY host ends again and again, and is undecided when the agent is stopped", async () => {

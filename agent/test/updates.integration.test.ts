@@ -130,7 +130,7 @@ describe("an update of the programs in a sandbox", () => {
 
   it("is rolled back when its agent does not link", { timeout: 90_000 }, async () => {
     const mute = (source: string) => {
-      const changed = source.replace("look<120", "look<3").replaceAll("`/link`", "`/elsewhere`");
+      const changed = source.replace(/(?<=\w+<)120(?=&&\w+<3600)/, "3").replaceAll("`/link`", "`/elsewhere`");
       expect(changed.length).toBe(source.length - 2 + "elsewhere".length - "link".length);
       return changed;
     };
@@ -139,6 +139,27 @@ describe("an update of the programs in a sandbox", () => {
     const former = await linkOf(template(), 1);
     expect(former.hello.failedUpdate).toBe("9.9.9+1");
     expect(readState(updates())).toEqual({ failed: "9.9.9+1" });
+  });
+
+  it("is on trial until its controller is back, however long that is away", { timeout: 90_000 }, async () => {
+    const hasty = (source: string) => {
+      const changed = source.replace(/(?<=\w+<)120(?=&&\w+<3600)/, "15");
+      expect(changed.length).toBe(source.length - 1);
+      return changed;
+    };
+    const link = await controller.link();
+    // Fifteen looks would do if the controller were there. It goes in the moment in which the update is installed.
+    expect(await sendUpdate(link, "9.9.9+1", updateArchive({ version: "9.9.9+1", agent: hasty }))).toEqual({});
+    const comeBack = await controller.leave();
+    await until(() => agent.starts === 2, updateMs);
+    const since = performance.now();
+    await until(() => performance.now() - since > 17_000 || agent.starts > 2, updateMs);
+    expect(agent.starts).toBe(2);
+    expect(readState(updates())).toEqual({ trying: "9.9.9+1" });
+    await comeBack();
+    await linkOf("9.9.9+1", 1);
+    await until(() => readState(updates()).proven === "9.9.9+1", updateMs);
+    expect(agent.starts).toBe(2);
   });
 
   it("is given up before it begins when a program of it does not work here", { timeout: 60_000 }, async () => {

@@ -21,6 +21,7 @@ import { type ServiceManager, serviceManager } from "../service-manager.ts";
 import { agentVersion } from "../version.ts";
 import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
+import { isControllerThere } from "./controller-socket.ts";
 import { FileWrites } from "./files/file-writes.ts";
 import { AgentPrograms } from "./programs/programs.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
@@ -95,6 +96,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     version: agentVersion(),
     ptyHostProgram: ptyHostProgram(),
     ptyHost,
+    isControllerThere: () => isControllerThere(current),
     clock: systemClock,
     log,
     restart: end,

@@ -71,6 +71,13 @@ export class FakeController {
     return link;
   }
 
+  /** Is away: nobody listens at its address. Resolves to what brings it back there. */
+  async leave(): Promise<() => Promise<void>> {
+    const { port } = this.#server.address() as AddressInfo;
+    await this.stop();
+    return () => new Promise((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.#sockets.clients) socket.terminate();
     // Those whose handshake an agent has not ended, too.

@@ -39,7 +39,7 @@ export interface ArrivedAgent {
 const limits = {
   /** Sandboxes that are updated at a time, each until its agent has come back: a bad version so shows itself to few. */
   atOnce: 4,
-  /** How long one is waited for with its place kept; the agent itself gives up after two minutes. */
+  /** How long one is waited for with its place kept; an agent that reaches this controller gives up after two minutes. */
   returnMs: 150_000,
   /** A sandbox that is being changed is asked again after so long. */
   busyMs: 30_000,

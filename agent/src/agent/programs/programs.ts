@@ -17,6 +17,8 @@ export interface AgentProgramsOptions {
   version: string;
   ptyHostProgram: string;
   ptyHost: Pick<PtyHostLink, "call" | "connected" | "wanted">;
+  /** Whether the controller is there, as far as that can be told without a link. */
+  isControllerThere(): Promise<boolean>;
   clock: Clock;
   log: Log;
   /** Ends this agent, for its supervisor to start the version that counts. */
@@ -73,11 +75,12 @@ export class AgentPrograms {
 
   /** Tries this version out, if it has not proved itself yet. */
   async run(signal: AbortSignal): Promise<void> {
-    const { folder, version, clock, log, ptyHost, restart } = this.#options;
+    const { folder, version, clock, log, ptyHost, restart, isControllerThere } = this.#options;
     if (this.#state.trying !== version) return;
     const proved = await tryOut(
       {
         isInOrder: async () => this.#linked && (!ptyHost.wanted || (await this.#hostVersion.align())),
+        isControllerAway: async () => !this.#linked && !(await isControllerThere()),
         isExhausted: () => isExhausted(folder, version, "pty-host"),
         clock,
       },
