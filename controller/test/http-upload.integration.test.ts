@@ -4,7 +4,7 @@ import { Scope } from "@berth/base";
 import { BerthError, route, strictObject } from "@berth/protocol";
 import { eventually } from "@berth/testkit";
 import Type from "typebox";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { mountUpload } from "../src/http/upload.ts";
 import { bearer, type TestServer, testServer } from "./http.fixture.ts";
 
@@ -17,6 +17,7 @@ const upload = route({
   access: "user",
   query: strictObject({ name: Type.String({ minLength: 1 }) }),
   upload: { maxBytes },
+  idempotent: true,
   status: 201,
   result: Type.Object({ bytes: Type.Integer() }),
 });
@@ -175,5 +176,66 @@ describe("an upload", () => {
     expect(description).toMatchObject({
       paths: { "/api/v1/uploads": { post: { requestBody: { content: { "application/octet-stream": {} } } } } },
     });
+  });
+});
+
+describe("an upload with an Idempotency-Key", () => {
+  const key = (value: string) => ({ "idempotency-key": value });
+  const bytes = Buffer.from("the same bytes");
+  /** What the handler has got of each file. */
+  let taken: number[];
+  beforeEach(() => {
+    taken = [];
+    handle = async (file) => {
+      const size = await count(file);
+      taken.push(size);
+      return size;
+    };
+  });
+
+  it("acts once, also for several at once, and answers each alike", async () => {
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(bytes, key("u1"))));
+    answers.push(await post(stream(1, 0), key("u2")), await post(stream(1, 0), key("u2")));
+    expect(answers.slice(0, 5)).toEqual(answers.slice(0, 5).map(() => ({ status: 201, json: { bytes: 14 } })));
+    expect(answers.slice(5)).toEqual([1, 2].map(() => ({ status: 201, json: { bytes: 0 } })));
+    expect(taken).toEqual([14, 0]);
+  });
+
+  it("is refused when its bytes or its query are others than before", async () => {
+    await post(bytes, key("u3"));
+    const others = [await post(Buffer.from("other bytes"), key("u3")), await post(bytes, key("u3"), "?name=b")];
+    expect(others.map(({ status, json }) => [status, json.code])).toEqual([
+      [422, "idempotency_key_reused"],
+      [422, "idempotency_key_reused"],
+    ]);
+    expect(taken).toEqual([14]);
+  });
+
+  it("tries again after a failure, and after a cut", async () => {
+    handle = async () => {
+      throw new BerthError("conflict", "not now");
+    };
+    expect((await post(bytes, key("u4"))).status).toBe(409);
+    handle = count;
+    expect((await post(bytes, key("u4"))).json).toEqual({ bytes: 14 });
+    const { host, port } = new URL(url);
+    const socket = connect(Number(port), "127.0.0.1");
+    const headers = [
+      `Host: ${host}`,
+      `Authorization: Bearer ${http.token}`,
+      "Idempotency-Key: u5",
+      "Content-Length: 14",
+    ];
+    const failed = Promise.withResolvers<void>();
+    handle = (file) =>
+      count(file).catch((error: unknown) => {
+        failed.resolve();
+        throw error;
+      });
+    socket.end(`POST /api/v1/uploads?name=a HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\nthe same`);
+    await failed.promise;
+    socket.destroy();
+    handle = count;
+    expect((await post(bytes, key("u5"))).json).toEqual({ bytes: 14 });
   });
 });

@@ -2,6 +2,7 @@ import { BerthError, type Route, type RouteResult } from "@berth/protocol";
 import type { FastifyRequest } from "fastify";
 import type { Api } from "./api.ts";
 import { boundBody, unboundBody } from "./body-deadline.ts";
+import { answerUploadOnce } from "./idempotency.ts";
 import { add, inputOf, type MountedInput } from "./mount.ts";
 import { inputValidator } from "./validation.ts";
 
@@ -18,7 +19,8 @@ const times = {
 /**
  * Serves a route that takes a file as its body, of any content type. The handler reads it as fast as it can use it, so
  * that no more of it is in memory than what is under way; what it throws is the answer. A body of more bytes than the
- * route takes is `payload_too_large`.
+ * route takes is `payload_too_large`. On an idempotent route, a repetition of a call with an `Idempotency-Key` gets the
+ * first one's answer.
  */
 export function mountUpload<R extends UploadRoute>(
   api: Api,
@@ -35,8 +37,11 @@ export function mountUpload<R extends UploadRoute>(
         const input = inputOf(route, validate, request, reply);
         checkLength(request, route.upload.maxBytes);
         unboundBody(request.raw);
-        const result = await handler(input, bytesOf(request, route.upload.maxBytes));
-        return reply.code(route.status).send(result);
+        const file = bytesOf(request, route.upload.maxBytes);
+        if (!route.idempotent) return reply.code(route.status).send(await handler(input, file));
+        const done = await answerUploadOnce(api, route, request, file, (body) => handler(input, body));
+        if (done.replayed) reply.header("idempotency-replayed", "true");
+        return reply.code(route.status).send(done.result);
       } catch (error) {
         boundBody(request.raw, times.refusedMs);
         request.raw.resume();

@@ -19,7 +19,7 @@ export interface Route {
   readonly body?: TSchema;
   /** The body is the bytes of a file instead, of any content type, and is read as it comes. */
   readonly upload?: { readonly maxBytes: number };
-  /** Honours `Idempotency-Key`. */
+  /** Honours `Idempotency-Key`. Of an upload, the query counts as part of the body. */
   readonly idempotent?: true;
   /** The success status. */
   readonly status: 200 | 201 | 202 | 204;

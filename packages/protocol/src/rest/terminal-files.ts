@@ -17,6 +17,7 @@ export const dropFile = route({
     type: Type.Optional(Type.Boolean()),
   }),
   upload: { maxBytes: fileLimits.droppedBytes },
+  idempotent: true,
   status: 201,
   result: Type.Object({
     /** Where it is in the sandbox, as its programs see it. */
