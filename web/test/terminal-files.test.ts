@@ -100,6 +100,10 @@ describe("the files for a terminal", () => {
     await settle();
     queue.retry(idOf(queue, "a"));
     expect(sent.map(({ name }) => name)).toEqual(["a", "b", "a"]);
+    // Both attempts are known to be of one file, and of no other.
+    const keys = sent.map(({ key }) => key);
+    expect(keys[2]).toBe(keys[0]);
+    expect(keys[1]).not.toBe(keys[0]);
   });
 
   it("that are too large, folders, or not wanted now are never sent", () => {

@@ -1,4 +1,4 @@
-import { BerthError, type Failure, fileLimits } from "@berth/protocol";
+import { BerthError, type Failure, fileLimits, randomKey } from "@berth/protocol";
 import { describeError } from "../../api/describe-error.ts";
 import { Store } from "../../api/store.ts";
 import type { OfferedFile } from "./offered-files.ts";
@@ -29,7 +29,8 @@ export interface FileQueueOptions {
 export class FileQueue {
   readonly transfers = new Store<readonly FileTransfer[]>([]);
   readonly #options: FileQueueOptions;
-  readonly #files = new Map<number, File>();
+  /** What there is to be sent, with the key by which another attempt is known to be one of the same file. */
+  readonly #files = new Map<number, { file: File; key: string }>();
   #nextId = 1;
   #sending: { id: number; abort: AbortController } | undefined;
   #disposed = false;
@@ -43,7 +44,7 @@ export class FileQueue {
     for (const { file, name, isFolder } of offered) {
       const id = this.#nextId++;
       const failure = refusal === null ? flaw(file, isFolder) : { code: "conflict", message: refusal };
-      if (!failure) this.#files.set(id, file);
+      if (!failure) this.#files.set(id, { file, key: randomKey() });
       const state: TransferState = failure ? { phase: "failed", failure, again: false } : { phase: "waiting" };
       this.transfers.update((all) => [...all, { id, name, bytes: file.size, state }]);
     }
@@ -71,11 +72,11 @@ export class FileQueue {
   #next(): void {
     if (this.#sending || this.#disposed) return;
     const transfer = this.transfers.get().find(({ state }) => state.phase === "waiting");
-    const file = transfer && this.#files.get(transfer.id);
-    if (transfer && file) void this.#send(transfer, file);
+    const kept = transfer && this.#files.get(transfer.id);
+    if (transfer && kept) void this.#send(transfer, kept);
   }
 
-  async #send({ id, name }: FileTransfer, file: File): Promise<void> {
+  async #send({ id, name }: FileTransfer, { file, key }: { file: File; key: string }): Promise<void> {
     const abort = new AbortController();
     this.#sending = { id, abort };
     this.#set(id, { phase: "sending", sentBytes: 0 });
@@ -84,6 +85,7 @@ export class FileQueue {
         terminalId: this.#options.terminalId,
         name,
         file,
+        key,
         signal: abort.signal,
         onProgress: (sentBytes) => this.#set(id, { phase: "sending", sentBytes }),
       });

@@ -5,6 +5,8 @@ export interface SendFileOptions {
   terminalId: string;
   name: string;
   file: Blob;
+  /** The same for each attempt: a file whose answer got lost is not put there twice. */
+  key: string;
   signal: AbortSignal;
   /** So many bytes have left this browser. */
   onProgress: (bytes: number) => void;
@@ -15,12 +17,13 @@ export interface SendFileOptions {
  * it sends. Rejects with `BerthError`, and with an `AbortError` when aborted.
  */
 export function sendFile(options: SendFileOptions): Promise<RouteResult<typeof dropFile>> {
-  const { terminalId, name, file, signal, onProgress } = options;
+  const { terminalId, name, file, key, signal, onProgress } = options;
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
     request.open(dropFile.method, routeUrl(dropFile, { params: { id: terminalId }, query: { name, type: true } }));
     request.setRequestHeader("content-type", "application/octet-stream");
+    request.setRequestHeader("idempotency-key", key);
     request.upload.onprogress = ({ loaded }) => onProgress(loaded);
     request.onload = () => {
       try {
