@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { posix } from "node:path";
+import type { Random } from "@berth/testkit/random";
 import type { SimulatedProcess } from "./process.ts";
-import type { Random } from "./random.ts";
 import type { SimulatedTime } from "./time.ts";
 
 interface Operation {

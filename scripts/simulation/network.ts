@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
+import type { Random } from "@berth/testkit/random";
 import type { SimulatedProcess } from "./process.ts";
-import type { Random } from "./random.ts";
 
 /** Something under way to an endpoint. What is `local` passes even while the network is gone. */
 interface Arrival {

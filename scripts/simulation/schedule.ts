@@ -1,5 +1,5 @@
+import type { Random } from "@berth/testkit/random";
 import { enter } from "./machine.ts";
-import type { Random } from "./random.ts";
 import type { SimulatedTerminal } from "./terminal.ts";
 import { SimulatedTime, settled } from "./time.ts";
 import { maxStreams } from "./typed.ts";

@@ -1,5 +1,6 @@
 import type { AgentConfig } from "@berth/protocol";
 import { linkLimits } from "@berth/protocol/link";
+import { Random } from "@berth/testkit/random";
 import { createLog, type Log } from "../../agent/src/log.ts";
 import { limits } from "../../agent/src/pty-host/limits.ts";
 import { AgentProcess } from "./agent.ts";
@@ -10,7 +11,6 @@ import { SimulatedDisk } from "./disk.ts";
 import { Network } from "./network.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { PtyHostProcess } from "./pty-host.ts";
-import { Random } from "./random.ts";
 import { SimulatedTerminal } from "./terminal.ts";
 import { SimulatedTime } from "./time.ts";
 import { maxStreams } from "./typed.ts";

@@ -1,12 +1,12 @@
 import type { AttachParams } from "@berth/protocol";
 import { linkLimits, linkVersion, Multiplexer } from "@berth/protocol/link";
+import { Random } from "@berth/testkit/random";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AgentLink } from "../../../controller/src/agents/link.ts";
 import { AgentRegistry } from "../../../controller/src/agents/registry.ts";
 import { serveViewer } from "../../../controller/src/terminals/viewer.ts";
 import { Network } from "../network.ts";
 import { SimulatedProcess } from "../process.ts";
-import { Random } from "../random.ts";
 import { SimulatedTime, settled } from "../time.ts";
 import { SimulatedWebSocket } from "../web-socket.ts";
 
