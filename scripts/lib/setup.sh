@@ -74,7 +74,7 @@ berth_build() {
   built=(agent/dist/{launch.mjs,agent.mjs,pty-host.mjs,bootstrap.sh,version} packages/pve-emulator/dist/{main,init}.mjs)
   command=(npm run build -w @berth/agent -w @berth/pve-emulator)
   if [ "$what" = all ]; then
-    sources+=({controller,web}/src packages/proxmox/src web/index.html web/public {controller,web}/package.json)
+    sources+=({controller,web}/src packages/{proxmox,sync}/src web/index.html web/public {controller,web}/package.json)
     built+=(controller/dist/main.mjs web/dist/index.html)
     command=(npx turbo run build --log-prefix=task)
   fi

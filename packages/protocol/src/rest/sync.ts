@@ -113,7 +113,7 @@ export const syncStatusSchema = Type.Object({
 export type SyncStatus = Static<typeof syncStatusSchema>;
 
 export const syncBackupSchema = Type.Object({
-  /** Its instant, `20260101T120000Z` or with a number behind it. */
+  /** Its instant, `20260101T120000Z-000`. */
   id: Type.String(),
   /** Where it is: beside what was replaced. */
   side: Type.Enum(["host", "sandbox"]),
@@ -221,7 +221,7 @@ export const restoreSyncBackup = route({
   summary: "Put a file of a backup back to where it was; what is there now goes to a backup of its own",
   tag: "sync",
   access: "user",
-  params: strictObject({ id: referenceSchema, backup: Type.String({ pattern: "^[0-9]{8}T[0-9]{6}Z(-[0-9]{1,3})?$" }) }),
+  params: strictObject({ id: referenceSchema, backup: Type.String({ pattern: "^[0-9]{8}T[0-9]{6}Z-[0-9]{3}$" }) }),
   body: strictObject({ side: Type.Enum(["host", "sandbox"]), path, pathBytes }),
   status: 200,
   result: Type.Object({ path }),

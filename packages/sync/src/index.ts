@@ -1,0 +1,15 @@
+export { type ConflictReason, type Decision, decide, type Known, type Situation } from "./decide.ts";
+export type { EntryState, EntryType } from "./entry-state.ts";
+export { SyncFailure, type SyncFailureCode } from "./failure.ts";
+export { defaultExcludes, type FilterOptions } from "./filter/rules.ts";
+export { LocalSide } from "./local-side.ts";
+export type { SyncOrder } from "./order.ts";
+export type { Resolution } from "./plan.ts";
+export type { TransferProgress } from "./progress.ts";
+export { bytesOf as rawPathBytes, isInside, type RawPath, rawPath, rawPathOfText, textOf } from "./raw-path.ts";
+export { type RemoteFolder, RemoteSide } from "./remote-side.ts";
+export type { ReportedAction, ReportedChange, SyncReport } from "./report.ts";
+export { backupId, isBackupId } from "./retention.ts";
+export type { SyncDirection } from "./rsync.ts";
+export type { BackupFacts, BackupRetention, Side } from "./side.ts";
+export { sync } from "./sync.ts";

@@ -1,0 +1,145 @@
+import type { RawPath } from "./raw-path.ts";
+
+/** rsync's `--out-format` for a listing: what differs, the size in bytes, and the name, to the end of the line. */
+export const listingFormat = "%i %l %n";
+
+/** One line of rsync's. */
+export interface ListedItem {
+  /** The eleven letters of `--itemize-changes`. */
+  readonly itemized: string;
+  readonly bytes: number;
+  /** Without the slash that ends a folder's name. */
+  readonly path: RawPath;
+}
+
+/** A count and a sum of hashes, which is the same for the same names in whatever order. */
+export interface Digest {
+  readonly count: number;
+  readonly sum: number;
+}
+
+/** A listing may have so many bytes; a tree of a million files has about 100 MB. */
+const maxListingBytes = 512 * 1024 * 1024;
+const [newline, carriageReturn, dot, space, slash] = [10, 13, 46, 32, 47];
+const itemizedLength = 11;
+/** As much as a hash has, so that no addition is rounded. */
+const sumModulus = 2 ** 52;
+
+/**
+ * Reads what rsync writes with `-ii --out-format` and perhaps `--info=progress2`, as it comes. What is equal on both
+ * sides is only counted, and kept as bytes: mostly it is all there is, and nobody wants to know more of it.
+ */
+export class ListingReader {
+  readonly differing: ListedItem[] = [];
+  /** Whether rsync has left something alone because it exists (`--ignore-existing --info=skip1`). */
+  existed = false;
+  readonly #equal: Buffer[] = [];
+  readonly #onProgress: (line: string) => void;
+  #rest: Buffer = Buffer.alloc(0);
+  #bytes = 0;
+  #count = 0;
+  #sum = 0;
+
+  constructor(onProgress: (line: string) => void = () => {}) {
+    this.#onProgress = onProgress;
+  }
+
+  /** Throws a `RangeError` beyond 512 MiB. */
+  push(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxListingBytes) throw new RangeError("rsync lists more than 512 MiB of names");
+    const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    let start = 0;
+    let fromNewline = bytes.indexOf(newline);
+    let fromReturn = bytes.indexOf(carriageReturn);
+    for (;;) {
+      const end = fromNewline === -1 || (fromReturn !== -1 && fromReturn < fromNewline) ? fromReturn : fromNewline;
+      if (end === -1) break;
+      this.#line(bytes, start, end);
+      start = end + 1;
+      if (end === fromNewline) fromNewline = bytes.indexOf(newline, start);
+      else fromReturn = bytes.indexOf(carriageReturn, start);
+    }
+    this.#rest = bytes.subarray(start);
+  }
+
+  /** Of all names, those that differ included. */
+  get digest(): Digest {
+    return { count: this.#count, sum: this.#sum };
+  }
+
+  /** What is equal on both sides. */
+  *equal(): Generator<ListedItem> {
+    for (const line of this.#equal) {
+      const item = parseItem(line);
+      if (item) yield item;
+    }
+  }
+
+  #line(bytes: Buffer, start: number, end: number): void {
+    if (end - start <= itemizedLength || bytes[start] === space) {
+      if (end > start) this.#onProgress(bytes.toString("latin1", start, end));
+      return;
+    }
+    const line = bytes.subarray(start, end);
+    const name = nameStart(line);
+    if (name === -1) {
+      this.existed ||= line.subarray(-7).toString("latin1") === " exists";
+      return;
+    }
+    // The folder itself is not what is synced.
+    if (line.length - name === 2 && line[name] === dot && line[name + 1] === slash) return;
+    this.#count += 1;
+    this.#sum = (this.#sum + hash(line, name)) % sumModulus;
+    if (isEqual(line)) this.#equal.push(line);
+    else {
+      const item = parseItem(line);
+      if (item) this.differing.push(item);
+    }
+  }
+}
+
+/** `.f` and nine spaces. */
+function isEqual(line: Buffer): boolean {
+  if (line[0] !== dot) return false;
+  for (let at = 2; at < itemizedLength; at += 1) if (line[at] !== space) return false;
+  return true;
+}
+
+/** Where the name begins; -1 for a line that is no item. */
+function nameStart(line: Buffer): number {
+  const kind = line[0];
+  // < and > are sent or received, c made here, h a hard link, `.` perhaps changed in attributes, * a message.
+  if (kind !== 60 && kind !== 62 && kind !== 99 && kind !== 104 && kind !== dot) return -1;
+  if (line[itemizedLength] !== space) return -1;
+  const after = line.indexOf(space, itemizedLength + 1);
+  return after === -1 ? -1 : after + 1;
+}
+
+function parseItem(line: Buffer): ListedItem | undefined {
+  const start = nameStart(line);
+  if (start === -1) return undefined;
+  const itemized = line.toString("latin1", 0, itemizedLength);
+  const bytes = Number(line.toString("latin1", itemizedLength + 1, start - 1));
+  const end = line[line.length - 1] === slash ? line.length - 1 : line.length;
+  const path = unescaped(line.toString("latin1", start, end));
+  return { itemized, bytes: Number.isSafeInteger(bytes) ? bytes : 0, path };
+}
+
+/** rsync writes each byte that it cannot show, and a backslash before `#` and three digits, as `\#` and octal digits. */
+function unescaped(name: string): RawPath {
+  if (!name.includes("\\#")) return name;
+  return name.replaceAll(/\\#([0-3][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+/** FNV-1a twice, as 52 bits: names that collide would have to be made so on purpose, and then hide from a sync only. */
+function hash(bytes: Buffer, start: number): number {
+  let low = 0x811c9dc5;
+  let high = 0x01000193;
+  for (let at = start; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    low = Math.imul(low ^ byte, 0x01000193);
+    high = Math.imul(high ^ byte, 0x85ebca6b);
+  }
+  return (low >>> 0) + ((high >>> 0) & 0xfffff) * 0x100000000;
+}

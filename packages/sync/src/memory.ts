@@ -1,0 +1,127 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { isErrno, writeFileAtomic } from "@berth/base/node";
+import Type, { type Static } from "typebox";
+import { Value } from "typebox/value";
+import type { Known } from "./decide.ts";
+import type { EntryState } from "./entry-state.ts";
+import type { Digest } from "./listing.ts";
+import type { RawPath } from "./raw-path.ts";
+
+/** The first line of the file. */
+const headerSchema = Type.Object({
+  version: Type.Literal(1),
+  /** The listing at the end of a sync that left nothing open; null: there is something left to look at. */
+  settled: Type.Union([
+    Type.Object({ count: Type.Integer(), sum: Type.Number(), direction: Type.String() }),
+    Type.Null(),
+  ]),
+});
+type Header = Static<typeof headerSchema>;
+
+/**
+ * What both sides of a pair of folders were when they last agreed, path by path: a file that is replaced in one step.
+ * Losing it is harmless: what differs then is a conflict.
+ */
+export class Memory {
+  readonly #file: string;
+  readonly #entries: Map<RawPath, Known>;
+  /** Whether there was a sync before. */
+  readonly isNew: boolean;
+  settled: (Digest & { direction: string }) | undefined;
+
+  private constructor(file: string, entries: Map<RawPath, Known>, header: Header | undefined) {
+    this.#file = file;
+    this.#entries = entries;
+    this.isNew = header === undefined;
+    this.settled = header?.settled ?? undefined;
+  }
+
+  /** Reads it; a file that is damaged is as none. */
+  static async open(file: string): Promise<Memory> {
+    const text = await readIfThere(file);
+    const end = text?.indexOf("\n") ?? -1;
+    if (text === undefined || end === -1) return new Memory(file, new Map(), undefined);
+    const header = parseHeader(text.slice(0, end));
+    return new Memory(file, header ? readEntries(text, end + 1) : new Map(), header);
+  }
+
+  get(path: RawPath): Known | undefined {
+    return this.#entries.get(path);
+  }
+
+  set(path: RawPath, known: Known): void {
+    this.#entries.set(path, known);
+  }
+
+  delete(path: RawPath): void {
+    this.#entries.delete(path);
+  }
+
+  paths(): IterableIterator<RawPath> {
+    return this.#entries.keys();
+  }
+
+  async save(): Promise<void> {
+    const header: Header = { version: 1, settled: this.settled ?? null };
+    const parts: string[] = [];
+    for (const [path, { agreed, maybe }] of this.#entries) {
+      parts.push(`${path}\0${fieldsOf(agreed)}\0${fieldsOf(maybe)}\0`);
+    }
+    await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
+    await writeFileAtomic(this.#file, Buffer.from(`${JSON.stringify(header)}\n${parts.join("")}`, "latin1"));
+  }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "latin1");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+function parseHeader(line: string): Header | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return Value.Check(headerSchema, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const letters = { file: "f", folder: "d", link: "l", other: "o" } as const;
+
+/** Letter, size, time and mode, and of a link where it leads; empty for none. */
+function fieldsOf(state: EntryState | undefined): string {
+  if (!state) return "";
+  const { type, bytes, mtimeNs, mode, target = "" } = state;
+  return `${letters[type]} ${bytes} ${mtimeNs} ${mode} ${target}`;
+}
+
+function readEntries(text: string, start: number): Map<RawPath, Known> {
+  const entries = new Map<RawPath, Known>();
+  for (let at = start; at < text.length; ) {
+    const first = text.indexOf("\0", at);
+    const second = text.indexOf("\0", first + 1);
+    const third = text.indexOf("\0", second + 1);
+    if (first === -1 || second === -1 || third === -1) break;
+    const agreed = stateOf(text.slice(first + 1, second));
+    const maybe = stateOf(text.slice(second + 1, third));
+    entries.set(text.slice(at, first), { ...(agreed ? { agreed } : {}), ...(maybe ? { maybe } : {}) });
+    at = third + 1;
+  }
+  return entries;
+}
+
+function stateOf(fields: string): EntryState | undefined {
+  if (fields === "") return undefined;
+  const [letter = "", bytes = "", mtimeNs = "", mode = ""] = fields.split(" ", 4);
+  const facts = { bytes: Number(bytes), mtimeNs, mode: Number(mode) };
+  if (letter === "f") return { type: "file", ...facts };
+  if (letter === "d") return { type: "folder", ...facts };
+  if (letter !== "l") return { type: "other", ...facts };
+  const target = fields.slice(letter.length + bytes.length + mtimeNs.length + mode.length + 4);
+  return { type: "link", ...facts, target };
+}

@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { carryOut } from "./carry-out.ts";
+import { shareConnection } from "./connection.ts";
+import { SyncFailure } from "./failure.ts";
+import { writeFilterFile } from "./filter/filter-file.ts";
+import { firstRun } from "./first-run.ts";
+import { isFolderThere, LocalSide } from "./local-side.ts";
+import { Memory } from "./memory.ts";
+import type { Run, SyncOrder } from "./order.ts";
+import { makePlan, type PlannedChange } from "./plan.ts";
+import { remember } from "./remember.ts";
+import { RemoteSide } from "./remote-side.ts";
+import { type ReportedChange, reported, reportOf, type SyncReport } from "./report.ts";
+import { runRsync } from "./rsync.ts";
+
+/**
+ * Brings the changes of one folder to the other, with the real rsync. What was changed at the destination stays, and what
+ * was changed at both is a conflict that somebody has to decide; what is replaced or deleted goes to a backup. May be
+ * killed at any point: the next run goes on. There must be one at a time for a pair of folders. Rejects with a
+ * `SyncFailure`, or with the signal's reason.
+ */
+export async function sync(order: SyncOrder): Promise<SyncReport> {
+  if (!(await isFolderThere(order.hostFolder))) {
+    throw new SyncFailure("missing_folder", `There is no folder ${order.hostFolder} on the host.`, {
+      hint: "Make it, or name another one.",
+    });
+  }
+  const workFolder = await mkdtemp(join(tmpdir(), "berth-sync-"));
+  const connection = order.multiplex ? shareConnection(order.sandbox, order.signal) : undefined;
+  try {
+    const sandbox = (await connection)?.folder ?? order.sandbox;
+    const { direction, hostFolder, filter: options, signal } = order;
+    const filterFile = await writeFilterFile({ direction, hostFolder, sandbox, workFolder, options, signal });
+    const host = new LocalSide({ root: hostFolder, backups: order.backups });
+    const guest = new RemoteSide(sandbox, signal);
+    const [source, destination] = direction === "push" ? [host, guest] : [guest, host];
+    const owner = order.owner ? { owner: order.owner } : {};
+    const places = { direction, hostFolder, sandbox, filterFile, ...owner };
+    return await work({ ...order, sandbox, workFolder, places, host, source, destination });
+  } finally {
+    await (await connection)?.close();
+    await rm(workFolder, { recursive: true, force: true });
+  }
+}
+
+async function work(run: Run): Promise<SyncReport> {
+  const { direction, dryRun, deletes, resolutions, filter, signal, memoryFile } = run;
+  const memory = await Memory.open(memoryFile);
+  let before: ReportedChange[] = [];
+  if (memory.isNew && !dryRun && !resolutions) {
+    const first = await firstRun(run, memory);
+    if (first.whole) return first.report;
+    before = [...first.report.changes];
+  }
+  run.onPhase?.("compare");
+  const { reader } = await runRsync(run.places, { options: ["--dry-run", "-ii"], signal });
+  const { digest } = reader;
+  const { settled } = memory;
+  const asBefore =
+    settled && settled.count === digest.count && settled.sum === digest.sum && settled.direction === direction;
+  if (reader.differing.length === 0 && asBefore && !resolutions) return reportOf(before, 0, null);
+  const plan = await makePlan(reader, memory, run, { deletes, resolutions, git: filter.git });
+  checkSize(plan, run);
+  if (dryRun) return reportOf(changesOf(plan), bytesOf(plan), null);
+  const backup = await carryOut(run, plan, memory);
+  await remember(run, reader, plan, memory);
+  return reportOf([...before, ...changesOf(plan)], bytesOf(plan), backup);
+}
+
+function changesOf(plan: readonly PlannedChange[]): ReportedChange[] {
+  return plan.flatMap((change) => reported(change) ?? []);
+}
+
+function bytesOf(plan: readonly PlannedChange[]): number {
+  return plan.reduce((sum, { decision, source }) => {
+    return decision.kind === "go" && source?.type === "file" ? sum + source.bytes : sum;
+  }, 0);
+}
+
+/** What a sandbox offers may be any size. */
+function checkSize(plan: readonly PlannedChange[], { limits, direction }: Run): void {
+  if (direction !== "pull") return;
+  const files = plan.filter(({ decision }) => decision.kind === "go").length;
+  const bytes = bytesOf(plan);
+  if (files <= limits.files && bytes <= limits.bytes) return;
+  throw new SyncFailure("too_much", `The sandbox has ${files} new or changed files of ${bytes} bytes in all.`, {
+    hint: "Name what is to be left out in a .berthignore, or with excludes.",
+  });
+}
