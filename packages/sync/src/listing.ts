@@ -77,8 +77,9 @@ export class ListingReader {
   }
 
   #line(bytes: Buffer, start: number, end: number): void {
-    if (end - start <= itemizedLength || bytes[start] === space) {
-      if (end > start) this.#onProgress(bytes.toString("latin1", start, end));
+    if (end === start) return;
+    if (bytes[start] === space) {
+      this.#onProgress(bytes.toString("latin1", start, end));
       return;
     }
     const line = bytes.subarray(start, end);
