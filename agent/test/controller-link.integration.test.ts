@@ -16,6 +16,8 @@ let ended: AbortController;
 let link: ControllerLink;
 let running: Promise<void>;
 let linked: boolean[];
+/** Since the link stood, or since its last ping. */
+let quiet: { seconds: number; pings: number };
 
 beforeEach(async () => {
   clock = new ManualClock();
@@ -23,6 +25,7 @@ beforeEach(async () => {
   network = await FaultyNetwork.start(Number(new URL(controller.url).port));
   ended = new AbortController();
   linked = [];
+  quiet = { seconds: 0, pings: 0 };
   link = new ControllerLink({
     config,
     clock,
@@ -68,14 +71,23 @@ async function unused(): Promise<never> {
   throw new Error("not called here");
 }
 
+/** The third beat, of a second here, without a sign of life brings a ping. */
+const quietSeconds = 3;
+
 /** Lets one second pass, and what it begins on real sockets come to its end. */
 async function second(): Promise<void> {
-  const { pings } = controller;
   const { turns } = link;
   await clock.advance(1000);
+  quiet.seconds += 1;
   if (network.gone) await until(() => clock.pending > 0);
-  else if (linked.at(-1)) await until(() => controller.pings > pings);
-  else if (link.turns > turns) await until(() => linked.at(-1) === true);
+  else if (linked.at(-1)) {
+    if (quiet.seconds < quietSeconds) return;
+    await until(() => controller.pings > quiet.pings);
+    quiet = { seconds: 0, pings: controller.pings };
+  } else if (link.turns > turns) {
+    await until(() => linked.at(-1) === true);
+    quiet = { seconds: 0, pings: controller.pings };
+  }
 }
 
 /** Lets so many seconds pass, or fewer until something is done; answers how many. */

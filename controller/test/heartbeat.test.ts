@@ -38,6 +38,14 @@ describe("the heartbeat of a connection", () => {
     expect(socket).toMatchObject({ pings: 10, terminated: false });
   });
 
+  it("asks nobody who shows life unasked", () => {
+    for (let beat = 0; beat < 20; beat++) {
+      vi.advanceTimersByTime(0.9 * everyMs);
+      socket.emit("ping");
+    }
+    expect(socket).toMatchObject({ pings: 0, terminated: false });
+  });
+
   it("cuts whoever is silent", () => {
     vi.advanceTimersByTime(2 * everyMs);
     expect(socket.terminated).toBe(false);

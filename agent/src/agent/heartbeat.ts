@@ -8,15 +8,20 @@ export interface BeatingSocket {
 }
 
 /**
- * How often the agent looks, in milliseconds, however seldom the controller does: an agent has one link, a controller a
- * thousand. A link that died without a word is so ended within 15 seconds, before TCP's own repetitions, which double
- * their distance, would make it slower to come back than a new one.
+ * How often the agent looks, in milliseconds, however seldom the controller does. A link that died without a word is so
+ * ended within 15 seconds, before TCP's own repetitions, which double their distance, would make it slower to come back
+ * than a new one.
  */
-const maxBeatMs = 5_000;
+const maxBeatMs = 3_000;
+/**
+ * Beats without a sign of life before the controller is asked for one: an agent has one link, a controller a thousand, and
+ * each answer is its work.
+ */
+const quietBeats = 3;
 /** Beats without a sign of life that a link survives. Not a time: in a container that is frozen nobody listens. */
-const maxSilentBeats = 2;
+const maxSilentBeats = 4;
 
-/** Asks for a sign of life at each beat, and ends a link that stays silent. */
+/** Asks for a sign of life when none came for some beats, and ends a link that stays silent. */
 export class Heartbeat {
   readonly #socket: BeatingSocket;
   readonly #clock: Clock;
@@ -57,8 +62,8 @@ export class Heartbeat {
         this.#socket.terminate();
         return;
       }
-      this.#socket.ping();
       this.#silentBeats += 1;
+      if (this.#silentBeats >= quietBeats) this.#socket.ping();
     }
   }
 }
