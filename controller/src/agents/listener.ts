@@ -125,7 +125,7 @@ export class AgentListener {
     if (!match?.[1] || !match[2]) return undefined;
     const row = await this.#deps.db
       .selectFrom("sandboxes")
-      .select(["id", "agent_secret_hash", "former_agent_secret_hashes", "desired"])
+      .select(["id", "agent_secret_hash", "former_agent_secret_hashes", "desired", "machine_id"])
       .where("id", "=", match[1])
       .executeTakeFirst();
     if (!row || row.desired === "destroyed") return undefined;
@@ -133,7 +133,7 @@ export class AgentListener {
     const which = matchSecret(row, secretHash);
     if (which === undefined) return undefined;
     const settles = which === "newest" && row.former_agent_secret_hashes.length > 0;
-    return { sandboxId: row.id, settlesSecret: settles ? secretHash : undefined };
+    return { sandboxId: row.id, machineId: row.machine_id, settlesSecret: settles ? secretHash : undefined };
   }
 
   #accept(socket: WebSocket, dialler: Dialler): void {
@@ -163,16 +163,10 @@ export class AgentListener {
   async #greet(
     link: AgentLink,
     hello: Omit<Arrival, "sandboxId" | "remoteAddress" | "failedUpdate"> & { machineId: string; failedUpdate?: string },
-    { remoteAddress, settlesSecret }: Dialler,
+    { machineId, remoteAddress, settlesSecret }: Dialler,
   ) {
-    const { db, registry, log, environment, recording, onArrival } = this.#deps;
-    const row = await db
-      .selectFrom("sandboxes")
-      .select("machine_id")
-      .where("id", "=", link.sandboxId)
-      .executeTakeFirst();
-    // Before its bootstrap is written down a sandbox has none here; the secret is bound to the machine in the agent.
-    if (row?.machine_id && row.machine_id !== hello.machineId) {
+    const { registry, log, environment, recording, onArrival } = this.#deps;
+    if (machineId !== null && machineId !== hello.machineId) {
       throw Object.assign(new Error("this secret belongs to another machine"), { code: "forbidden" });
     }
     if (settlesSecret !== undefined) await this.#settleSecret(link.sandboxId, settlesSecret);
@@ -202,6 +196,8 @@ export class AgentListener {
 /** Who dials, as its secret tells. */
 interface Dialler {
   readonly sandboxId: string;
+  /** Before its bootstrap is written down a sandbox has none here; the secret is bound to the machine in the agent. */
+  readonly machineId: string | null;
   /** The newest secret, as a hash, where others were valid beside it: it has arrived, so they are not any more. */
   readonly settlesSecret: string | undefined;
   readonly remoteAddress: string | undefined;

@@ -1,4 +1,5 @@
-import { BerthError, type Terminal, type TerminalStatus } from "@berth/protocol";
+import { isDeepStrictEqual } from "node:util";
+import { BerthError, type Terminal, type TerminalExit, type TerminalStatus } from "@berth/protocol";
 import type { Kysely, Selectable, Updateable } from "kysely";
 import type { EventLog } from "../events/log.ts";
 import type { Database, TerminalsTable } from "../store/tables.ts";
@@ -25,22 +26,19 @@ export function presentTerminal(row: TerminalRow): Terminal {
   };
 }
 
+/** What a row takes over as its PTY host tells it. */
+const told = ["state", "cols", "rows", "epoch", "offset", "title"] as const satisfies (keyof TerminalStatus)[];
+
 /** What a row becomes when its PTY host tells how the terminal is. */
 export function statusPatch(status: TerminalStatus): Updateable<TerminalsTable> {
-  return {
-    state: status.state,
-    // A program that ended with its container has no exit of its own.
-    exit: status.exit
-      ? JSON.stringify(status.exit)
-      : status.state === "exited"
-        ? JSON.stringify({ code: null, signal: null })
-        : null,
-    cols: status.cols,
-    rows: status.rows,
-    epoch: status.epoch,
-    offset: status.offset,
-    title: status.title,
-  };
+  const { state, cols, rows, epoch, offset, title } = status;
+  const exit = exitOf(status);
+  return { state, cols, rows, epoch, offset, title, exit: exit && JSON.stringify(exit) };
+}
+
+/** A program that ended with its container has no exit of its own. */
+function exitOf({ state, exit }: TerminalStatus): TerminalExit | null {
+  return exit ?? (state === "exited" ? { code: null, signal: null } : null);
 }
 
 /** The terminals' rows, and the events that tell of their changes. */
@@ -77,27 +75,20 @@ export class Terminals {
 
   /**
    * Writes down how a terminal is; answers the row as it is then. Only what people see as a change is an event: offsets
-   * and titles change all the time.
+   * and titles change all the time. What changes nothing costs nothing: a thousand agents may come back at once.
    */
   async note(row: TerminalRow, status: TerminalStatus): Promise<TerminalRow> {
-    const patch = statusPatch(status);
+    if (isWritten(row, status)) return row;
+    if (!isTold(row, status)) return (await updated(this.#db, row, status)) ?? row;
     return this.#events.transaction(async (trx) => {
-      const changed = await trx
-        .updateTable("terminals")
-        .set(patch)
-        .where("id", "=", row.id)
-        .where("epoch", "<=", status.epoch)
-        .returningAll()
-        .executeTakeFirst();
+      const changed = await updated(trx, row, status);
       if (!changed) return row;
-      if (changed.state !== row.state || changed.epoch !== row.epoch || changed.title !== row.title) {
-        await this.#events.append(trx, {
-          ownerId: changed.owner_id,
-          sandboxId: changed.sandbox_id,
-          type: "terminal",
-          data: presentTerminal(changed),
-        });
-      }
+      await this.#events.append(trx, {
+        ownerId: changed.owner_id,
+        sandboxId: changed.sandbox_id,
+        type: "terminal",
+        data: presentTerminal(changed),
+      });
       return changed;
     });
   }
@@ -106,4 +97,25 @@ export class Terminals {
   async erase(id: string): Promise<void> {
     await this.#db.deleteFrom("terminals").where("id", "=", id).execute();
   }
+}
+
+/** Whether a row says all of a status already. */
+function isWritten(row: TerminalRow, status: TerminalStatus): boolean {
+  return told.every((column) => row[column] === status[column]) && isDeepStrictEqual(row.exit, exitOf(status));
+}
+
+/** Whether a status is news to people. */
+function isTold(row: TerminalRow, { state, epoch, title }: TerminalStatus): boolean {
+  return state !== row.state || epoch !== row.epoch || title !== row.title;
+}
+
+/** The row with a status, unless it is of a later epoch. */
+function updated(db: Kysely<Database>, { id }: TerminalRow, status: TerminalStatus): Promise<TerminalRow | undefined> {
+  return db
+    .updateTable("terminals")
+    .set(statusPatch(status))
+    .where("id", "=", id)
+    .where("epoch", "<=", status.epoch)
+    .returningAll()
+    .executeTakeFirst();
 }
