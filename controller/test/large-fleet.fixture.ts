@@ -15,6 +15,8 @@ import { migrate } from "../src/store/migrate.ts";
 import { TemplateFinder } from "../src/templates/finder.ts";
 import { Templates } from "../src/templates/repository.ts";
 
+/** Whose everything in the fleet is. */
+export const fleetOwnerId = "usr_bench";
 const node = "pve1";
 const firstVmid = 1_000;
 
@@ -46,6 +48,9 @@ export class PretendedLinks implements SandboxLinks {
 /** A fleet whose sandboxes are all settled and ready: rows in a real database, and the containers that belong to them. */
 export interface LargeFleet {
   readonly store: Store;
+  /** What a controller is to be started with. */
+  readonly databaseUrl: string;
+  readonly dataDir: string;
   readonly keys: FleetKeys;
   readonly node: string;
   readonly sandboxIds: readonly string[];
@@ -54,8 +59,11 @@ export interface LargeFleet {
   moduleAt(port: number): Promise<{ module: SandboxModule; links: PretendedLinks }>;
 }
 
-/** Makes so many sandboxes. The cluster has to show the listener's certificate of the fleet's keys. */
-export async function makeLargeFleet(scope: Scope, size: number): Promise<LargeFleet> {
+/**
+ * Makes so many sandboxes. The cluster has to show the listener's certificate of the fleet's keys. Each has an address of
+ * its own, unless all are to have one: that of this machine, where something is to dial in their place.
+ */
+export async function makeLargeFleet(scope: Scope, size: number, sharedAddress?: string): Promise<LargeFleet> {
   const folder = await temporaryDirectory("berth-fleet-");
   scope.add(folder.dispose);
   await mkdir(folder.path, { recursive: true });
@@ -66,17 +74,17 @@ export async function makeLargeFleet(scope: Scope, size: number): Promise<LargeF
   scope.add(() => store.close());
   await migrate(store.db);
   const sandboxIds = Array.from({ length: size }, (_, index) => `sbx_${index.toString(36).padStart(20, "0")}`);
-  const containers = sandboxIds.map((id, index) => containerOf(keys, id, index));
+  const containers = sandboxIds.map((id, index) => containerOf(keys, id, index, sharedAddress));
   await insertRows(store, sandboxIds, containers);
   return {
-    ...{ store, keys, node, sandboxIds, containers },
+    ...{ store, databaseUrl: database.url, dataDir: folder.path, keys, node, sandboxIds, containers },
     moduleAt: (port) => moduleAt(scope, { store, keys }, port),
   };
 }
 
-function containerOf(keys: FleetKeys, sandboxId: string, index: number): ListedContainer {
+function containerOf(keys: FleetKeys, sandboxId: string, index: number, sharedAddress?: string): ListedContainer {
   const vmid = firstVmid + index;
-  const address = `10.77.${Math.floor(index / 250)}.${(index % 250) + 2}`;
+  const address = sharedAddress ?? `10.77.${Math.floor(index / 250)}.${(index % 250) + 2}`;
   const description = describeOwner(keys, sandboxId, vmid);
   return { vmid, name: nameOf(index), description, status: "running", node, address };
 }
@@ -86,9 +94,9 @@ function nameOf(index: number): string {
 }
 
 async function insertRows(store: Store, ids: readonly string[], containers: readonly ListedContainer[]): Promise<void> {
-  await store.db.insertInto("users").values({ id: "usr_bench", username: "bench", role: "admin" }).execute();
+  await store.db.insertInto("users").values({ id: fleetOwnerId, username: "bench", role: "admin" }).execute();
   const rows = ids.map((id, index) => ({
-    ...{ id, owner_id: "usr_bench", name: nameOf(index), cores: 2, memory_mib: 2048, disk_gib: 8 },
+    ...{ id, owner_id: fleetOwnerId, name: nameOf(index), cores: 2, memory_mib: 2048, disk_gib: 8 },
     ...{ workspace: JSON.stringify({ kind: "empty" }), env: "{}", desired: "running" as const, state: "ready" },
     ...{ boot_wanted: 1, boot_done: 1, configured: true, bootstrapped_at: new Date(), node, template_vmid: 150 },
     vmid: containers[index]?.vmid ?? 0,

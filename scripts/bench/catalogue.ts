@@ -8,11 +8,12 @@ import { fleet } from "./fleet.ts";
 import { memory } from "./memory.ts";
 import { reconcile } from "./reconcile.ts";
 import { reconnect } from "./reconnect.ts";
+import { scale } from "./scale.ts";
 import { stall } from "./stall.ts";
 import { start } from "./start.ts";
 
 /** Every benchmark, in the order in which they run. */
 export const catalogue: readonly Benchmark[] = [
   ...[start, create, fleet, reconcile],
-  ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory],
+  ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale],
 ];

@@ -8,6 +8,13 @@ const programs = ["agent/dist/agent.mjs", "packages/pve-emulator/dist/main.mjs"]
   fileURLToPath(new URL(`../../${path}`, import.meta.url)),
 );
 
+/** What runs the built controller: as `scripts/start` does. */
+export const controllerCommand: readonly [string, ...string[]] = [
+  process.execPath,
+  ...["--min-semi-space-size=32", "--max-semi-space-size=32"],
+  builtController,
+];
+
 /** `./scripts/start`, which ends as the controller. */
 export const startScript = fileURLToPath(new URL("../start", import.meta.url));
 
@@ -16,14 +23,16 @@ export const startScript = fileURLToPath(new URL("../start", import.meta.url));
  * when nothing is built.
  */
 export async function ownBerth({ scope }: BenchContext, options: Partial<BerthOptions> = {}): Promise<Berth> {
-  const missing = [builtController, ...programs].find((path) => !existsSync(path));
-  if (missing !== undefined) throw new Error(`${missing} is not there: run "npm run build" first`);
-  const berth = await prepareBerth({
-    command: [process.execPath, "--enable-source-maps", builtController],
-    ...options,
-  });
+  requireBuilt();
+  const berth = await prepareBerth({ command: controllerCommand, ...options });
   scope.add(() => berth.dispose());
   return berth;
+}
+
+/** Throws when something is not built. */
+export function requireBuilt(): void {
+  const missing = [builtController, ...programs].find((path) => !existsSync(path));
+  if (missing !== undefined) throw new Error(`${missing} is not there: run "npm run build" first`);
 }
 
 /** What containers of the bundled Proxmox can be on this machine; those that are slower to make come last. */

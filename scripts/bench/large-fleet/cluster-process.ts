@@ -1,37 +1,24 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Scope } from "@berth/base";
-import { type ClusterServerOptions, type SeenCall, temporaryDirectory } from "@berth/testkit";
+import type { ClusterServerOptions, SeenCall } from "@berth/testkit";
 import { Compile } from "typebox/compile";
 import { type ClusterMessage, clusterMessageSchema, type Order } from "./messages.ts";
+import { PartnerProcess } from "./partner-process.ts";
 
-const program = fileURLToPath(new URL("./cluster-main.ts", import.meta.url));
-const timeoutMs = 30_000;
-/** Compiled, since it runs in the process whose CPU is measured. */
+const program = new URL("./cluster-main.ts", import.meta.url);
 const messages = Compile(clusterMessageSchema);
 
 /** A cluster of listed containers in a process of its own. */
 export class ClusterProcess {
-  readonly #child: ChildProcess;
+  readonly #partner: PartnerProcess<ClusterMessage>;
 
-  private constructor(child: ChildProcess) {
-    this.#child = child;
+  private constructor(partner: PartnerProcess<ClusterMessage>) {
+    this.#partner = partner;
   }
 
   /** Starts it; the scope ends it. Answers it with its port. */
   static async start(scope: Scope, options: ClusterServerOptions): Promise<{ cluster: ClusterProcess; port: number }> {
-    const folder = await temporaryDirectory("berth-bench-");
-    scope.add(folder.dispose);
-    const file = join(folder.path, "cluster.json");
-    await writeFile(file, JSON.stringify(options));
-    const child = fork(program, [file]);
-    const cluster = new ClusterProcess(child);
-    scope.add(async () => {
-      const exited = new Promise((resolve) => child.once("exit", resolve));
-      if (child.exitCode === null && child.kill("SIGKILL")) await exited;
-    });
+    const partner = await PartnerProcess.start(scope, program, options, messages);
+    const cluster = new ClusterProcess(partner);
     const { port } = await cluster.next("listening");
     return { cluster, port };
   }
@@ -54,36 +41,10 @@ export class ClusterProcess {
 
   /** The next message of a kind; rejects when it does not come. */
   next<K extends ClusterMessage["kind"]>(kind: K): Promise<Extract<ClusterMessage, { kind: K }>> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        clearTimeout(timer);
-        this.#child.off("message", onMessage).off("exit", onExit);
-      };
-      const onMessage = (message: unknown) => {
-        if (!messages.Check(message) || !isOfKind(message, kind)) return;
-        settle();
-        resolve(message);
-      };
-      const onExit = () => {
-        settle();
-        reject(new Error("the process of the cluster has ended"));
-      };
-      const timer = setTimeout(() => {
-        settle();
-        reject(new Error(`no "${kind}" from the cluster`));
-      }, timeoutMs);
-      this.#child.on("message", onMessage).on("exit", onExit);
-    });
+    return this.#partner.next(kind);
   }
 
   #order(order: Order): void {
-    this.#child.send(order);
+    this.#partner.order(order);
   }
-}
-
-function isOfKind<K extends ClusterMessage["kind"]>(
-  message: ClusterMessage,
-  kind: K,
-): message is Extract<ClusterMessage, { kind: K }> {
-  return message.kind === kind;
 }

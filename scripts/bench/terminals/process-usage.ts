@@ -20,11 +20,25 @@ export async function threadCpuMs(pid: number): Promise<Map<number, number>> {
 }
 
 /** Memory of a process that is its own, in bytes: what it shares with others, such as its program's file, is left out. */
-export async function ownBytes(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
-  const kilobytes = ["Private_Clean", "Private_Dirty"].map((name) => {
-    const [, value] = new RegExp(`^${name}: +([0-9]+) kB$`, "m").exec(rollup) ?? [];
-    if (value === undefined) throw new Error(`/proc/${pid}/smaps_rollup has another form`);
+export function ownBytes(pid: number): Promise<number> {
+  return summedBytes(`/proc/${pid}/smaps_rollup`, ["Private_Clean", "Private_Dirty"]);
+}
+
+/** All memory of a process that is in use, in bytes, its program's file and what else it shares included. */
+export function residentBytes(pid: number): Promise<number> {
+  return summedBytes(`/proc/${pid}/status`, ["VmRSS"]);
+}
+
+/** The most that was in use since its start, in bytes. */
+export function peakResidentBytes(pid: number): Promise<number> {
+  return summedBytes(`/proc/${pid}/status`, ["VmHWM"]);
+}
+
+async function summedBytes(path: string, names: readonly string[]): Promise<number> {
+  const text = await readFile(path, "utf8");
+  const kilobytes = names.map((name) => {
+    const [, value] = new RegExp(`^${name}:\\s+([0-9]+) kB$`, "m").exec(text) ?? [];
+    if (value === undefined) throw new Error(`${path} has another form`);
     return Number(value);
   });
   return kilobytes.reduce((sum, value) => sum + value, 0) * 1024;
