@@ -2,11 +2,11 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
-import { BerthError, type Environment } from "@berth/protocol";
+import type { Environment } from "@berth/protocol";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import { fleetUpdates } from "./agents/fleet-updates.ts";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
-import { AgentUpdates } from "./agents/updates.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
@@ -20,7 +20,6 @@ import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import { gatewayRoutes } from "./gateway/routes.ts";
 import { SshSessions } from "./gateway/sessions.ts";
-import type { Api } from "./http/api.ts";
 import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
 import { createLogger } from "./http/logger.ts";
@@ -31,7 +30,9 @@ import { listenOrExplain } from "./listen.ts";
 import type { OperationRow } from "./operations/record.ts";
 import { operationRoutes } from "./operations/routes.ts";
 import { Progress } from "./progress.ts";
-import { Readiness } from "./readiness.ts";
+import { makeProjectModule, type ProjectModule } from "./projects/module.ts";
+import { projectRoutes } from "./projects/routes.ts";
+import { Readiness, refuseInStandby } from "./readiness.ts";
 import { makeSandboxModule, type SandboxModule } from "./sandboxes/module.ts";
 import { sandboxRoutes } from "./sandboxes/routes.ts";
 import { settingsFromEnvironment } from "./settings/environment.ts";
@@ -39,6 +40,7 @@ import type { Settings } from "./settings/settings.ts";
 import { Guests } from "./shares/guests.ts";
 import { Shares } from "./shares/repository.ts";
 import { shareRoutes } from "./shares/routes.ts";
+import { SandboxSsh } from "./ssh/sandbox-ssh.ts";
 import type { Store } from "./store/connect.ts";
 import { keepHouse } from "./store/housekeeping.ts";
 import { acquireLeadership } from "./store/leader.ts";
@@ -76,6 +78,7 @@ interface Parts extends Foundation {
   readonly terminals: Terminals;
   readonly keeper: TerminalKeeper;
   readonly shares: Shares;
+  readonly projects: ProjectModule;
   readonly sshSessions: SshSessions;
   /** The port of the SSH gateway, once it listens. */
   readonly ssh: { port: number };
@@ -150,6 +153,10 @@ function assemble(foundation: Foundation): Parts {
   const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
+  const projects = makeProjectModule({
+    ...{ db: store.db, settings, clock, log },
+    ssh: new SandboxSsh({ dataDir: settings.dataDir, keys }),
+  });
   const fleet = makeSandboxModule({
     ...common,
     template: templates.finder,
@@ -159,6 +166,7 @@ function assemble(foundation: Foundation): Parts {
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
     environment: (row) => ({ ...claudeEnvironment(foundation), ...row.env }),
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
+    workspaces: projects.workspaces,
   });
   return {
     ...foundation,
@@ -168,6 +176,7 @@ function assemble(foundation: Foundation): Parts {
     terminals,
     agents,
     fleet,
+    projects,
     identity: new Identity({ db: store.db, clock }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
     keeper: new TerminalKeeper({ terminals, registry, log }),
@@ -213,13 +222,14 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */
-function keepHouseWhile({ store, events, identity, shares, sshSessions, log }: Parts, scope: Scope): void {
+function keepHouseWhile({ store, events, identity, shares, projects, sshSessions, log }: Parts, scope: Scope): void {
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
     "idempotency keys": () => pruneIdempotency(store.db, systemClock.now()),
     sessions: () => identity.sessions.prune(),
     shares: () => shares.prune(),
+    "kept work": () => projects.kept.prune(),
     "SSH sessions": () => sshSessions.prune(),
   };
   const done = keepHouse(chores, systemClock, over.signal, {
@@ -250,7 +260,13 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => refuseInStandby(api, readiness),
       (api) => identityRoutes(api, identity),
       (api) => eventRoutes(api, events),
-      (api) => sandboxRoutes(api, { ...fleet, onEnvironmentChanged: (id) => void tellEnvironment(parts, id) }),
+      (api) =>
+        sandboxRoutes(api, {
+          ...fleet,
+          permitDestroy: (row, discard) => parts.projects.guard.permit(row, discard),
+          onEnvironmentChanged: (id) => void tellEnvironment(parts, id),
+        }),
+      (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
       (api) =>
         terminalRoutes(api, {
@@ -307,7 +323,7 @@ async function environmentOf(parts: Parts, sandboxId: string): Promise<Environme
 /** Listens for agents. */
 async function serveAgents(parts: Parts): Promise<void> {
   const { settings, scope, store, keys, log, registry, fleet, keeper, agents, cluster } = parts;
-  const updates = agentUpdates(parts);
+  const updates = fleetUpdates({ ...parts, clock: systemClock });
   scope.add(() => updates.stop());
   const listener = new AgentListener({
     db: store.db,
@@ -329,40 +345,6 @@ async function serveAgents(parts: Parts): Promise<void> {
   scope.add(() => listener.close());
   agents.port = await listenOrExplain(place, () => listener.listen(host, settings.agentPort));
   await cluster.allowAgents(agents.port);
-}
-
-/** Brings agents to this controller's version. */
-function agentUpdates({ registry, templates, fleet, events, log }: Parts): AgentUpdates {
-  return new AgentUpdates({
-    link: (sandboxId) => registry.get(sandboxId),
-    programs: () => templates.contents.programs(),
-    mayUpdate: async (sandboxId) => {
-      const row = await fleet.sandboxes.find(sandboxId);
-      if (!row || row.desired === "destroyed") return undefined;
-      const { state, operationId } = await fleet.sandboxes.present(row);
-      return state === "ready" && operationId === null;
-    },
-    tell: async (sandboxId, state, version) => {
-      const row = await fleet.sandboxes.find(sandboxId);
-      if (!row) return;
-      const data = { sandboxId, state, version };
-      await events.transaction((trx) =>
-        events.append(trx, { ownerId: row.owner_id, sandboxId, type: "agent_update", data }),
-      );
-    },
-    clock: systemClock,
-    log,
-  });
-}
-
-/** A controller that stands by answers who is signed in to nobody: the one that leads does. */
-function refuseInStandby(api: Api, readiness: Readiness): void {
-  api.fastify.addHook("preHandler", async () => {
-    if (readiness.active) return;
-    throw new BerthError("not_ready", "This controller stands by for another one, or is still starting.", {
-      hint: "Use the other one, or try again in a moment.",
-    });
-  });
 }
 
 function claudeEnvironment({ settings, cluster }: Pick<Foundation, "settings" | "cluster">): Environment {

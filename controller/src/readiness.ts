@@ -1,7 +1,8 @@
-import type { Failure, Readiness as ReadinessReport } from "@berth/protocol";
+import { BerthError, type Failure, type Readiness as ReadinessReport } from "@berth/protocol";
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import type { ProxmoxHealth } from "./cluster/connection.ts";
+import type { Api } from "./http/api.ts";
 import type { Database } from "./store/tables.ts";
 import { version } from "./version.ts";
 
@@ -44,4 +45,14 @@ export class Readiness {
 
 function check(failure: Failure | undefined) {
   return { ok: failure === undefined, error: failure ?? null };
+}
+
+/** A controller that stands by answers who is signed in to nobody: the one that leads does. */
+export function refuseInStandby(api: Api, readiness: Readiness): void {
+  api.fastify.addHook("preHandler", async () => {
+    if (readiness.active) return;
+    throw new BerthError("not_ready", "This controller stands by for another one, or is still starting.", {
+      hint: "Use the other one, or try again in a moment.",
+    });
+  });
 }

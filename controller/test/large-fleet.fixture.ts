@@ -14,6 +14,7 @@ import { connect, type Store } from "../src/store/connect.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { TemplateFinder } from "../src/templates/finder.ts";
 import { Templates } from "../src/templates/repository.ts";
+import { emptyWorkspaces } from "./empty-workspaces.ts";
 
 /** Whose everything in the fleet is. */
 export const fleetOwnerId = "usr_bench";
@@ -137,6 +138,7 @@ async function moduleAt(scope: Scope, { store, keys }: Pick<LargeFleet, "store" 
     agentUrl: () => "wss://127.0.0.1:1",
     environment: () => ({}),
     authorizedKeys: () => Promise.resolve([]),
+    workspaces: emptyWorkspaces,
   });
   await events.start();
   scope.add(() => events.stop());

@@ -7,6 +7,8 @@ const fresh: Desired = {
   vmid: null,
   configured: false,
   bootstrapped: false,
+  filled: true,
+  keepWanted: false,
   restartWanted: false,
   abandonedVmids: [],
   claimedAt: now,
@@ -29,6 +31,23 @@ const seen = (container: ObservedContainer, more: Partial<Observed> = {}): Obser
   agentConnected: false,
   agentSilentMs: 0,
   ...more,
+});
+
+describe("the plan of a workspace", () => {
+  it("fills it once the agent reports, and only then calls the sandbox ready", () => {
+    const unfilled = { ...made, filled: false };
+    expect(plan(unfilled, seen(ours()), now)).toMatchObject({ kind: "wait", name: "agent", state: "provisioning" });
+    const connected = seen(ours(), { agentConnected: true });
+    expect(plan(unfilled, connected, now)).toMatchObject({ step: "fill", name: "workspace", state: "provisioning" });
+    expect(plan({ ...unfilled, power: "stopped" }, seen(ours()), now)).toMatchObject({ step: "shutdown" });
+  });
+
+  it("keeps unsaved work before it ends what has it, and not of a container that is off", () => {
+    const doomed: Desired = { ...made, power: "destroyed", keepWanted: true };
+    expect(plan(doomed, seen(ours()), now)).toMatchObject({ step: "keep", name: "keep", state: "destroying" });
+    expect(plan({ ...doomed, keepWanted: false }, seen(ours()), now)).toMatchObject({ step: "kill" });
+    expect(plan(doomed, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "delete" });
+  });
 });
 
 describe("the plan of a sandbox that is to run", () => {

@@ -37,7 +37,11 @@ describe("the steps of an operation", () => {
   });
 
   it("end with the last one done, or at the one that failed", () => {
-    expect(states(allDone(stepBegun(pending, "agent", null, now), now)).slice(-2)).toEqual(["succeeded", "succeeded"]);
+    expect(states(allDone(stepBegun(pending, "agent", null, now), now)).slice(-3)).toEqual([
+      "succeeded",
+      "skipped",
+      "succeeded",
+    ]);
     const failed = failedAt(stepBegun(pending, "clone", null, now), "clone", { code: "x", message: "no room" }, now);
     expect(failed[1]).toMatchObject({ state: "failed", detail: "no room" });
     expect(failed[2]?.state).toBe("pending");

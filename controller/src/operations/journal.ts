@@ -81,9 +81,14 @@ export class OperationJournal {
     return operation;
   }
 
-  /** Says that a step runs, and what it waits for. Does nothing if that was said before. */
-  async step(operation: OperationRow, name: StepName, detail: string | null = null): Promise<void> {
-    const steps = stepBegun(operation.steps, name, detail, this.#now());
+  /** Says that a step runs, what it does or waits for, and how much of it is done (0 to 1). Does nothing if that was said before. */
+  async step(
+    operation: OperationRow,
+    name: StepName,
+    detail: string | null = null,
+    progress: number | null = null,
+  ): Promise<void> {
+    const steps = stepBegun(operation.steps, name, detail, this.#now(), progress);
     if (operation.state === "running" && JSON.stringify(steps) === JSON.stringify(operation.steps)) return;
     await this.#write(this.#db, operation, { state: "running", steps });
   }

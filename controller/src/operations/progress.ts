@@ -5,7 +5,13 @@ import type { Failure, Step, StepName } from "@berth/protocol";
  * that ran have succeeded. Work that the operation does not list, such as cloning in a start, counts as its first step.
  * Pure.
  */
-export function stepBegun(steps: readonly Step[], name: StepName, detail: string | null, now: Date): Step[] {
+export function stepBegun(
+  steps: readonly Step[],
+  name: StepName,
+  detail: string | null,
+  now: Date,
+  progress: number | null = null,
+): Step[] {
   const index = Math.max(
     0,
     steps.findIndex((step) => step.name === name),
@@ -15,8 +21,15 @@ export function stepBegun(steps: readonly Step[], name: StepName, detail: string
     if (at > index)
       return step.state === "pending" ? step : { ...step, state: "pending", startedAt: null, finishedAt: null };
     return step.state === "running"
-      ? { ...step, detail }
-      : { ...step, state: "running", detail, startedAt: step.startedAt ?? now.toISOString(), finishedAt: null };
+      ? { ...step, detail, progress }
+      : {
+          ...step,
+          state: "running",
+          detail,
+          progress,
+          startedAt: step.startedAt ?? now.toISOString(),
+          finishedAt: null,
+        };
   });
 }
 

@@ -6,6 +6,7 @@ import { cloneFacts, cloneTemplate, placeFor } from "./steps/clone.ts";
 import { configure } from "./steps/configure.ts";
 import { type ActionDependencies, place, readyTemplate } from "./steps/dependencies.ts";
 import { deleteAbandoned, destroy } from "./steps/destroy.ts";
+import { fillWorkspace, keepWork } from "./steps/workspace.ts";
 import { beginOn } from "./task-watch.ts";
 
 /** A step: it may be repeated after a kill at any line, and says in `operation`'s log what it did. */
@@ -34,6 +35,8 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
       await tasks.run(row, operation, "start", begin, ["running"]);
     },
     bootstrap: (row, operation) => bootstrap(deps, row, operation),
+    fill: (row, operation) => fillWorkspace(deps, row, operation),
+    keep: (row, operation) => keepWork(deps, row, operation),
     shutdown: async (row, operation) => {
       const at = place(row);
       const order = { timeoutSeconds: shutdownSeconds, forceStop: true };

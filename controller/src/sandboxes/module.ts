@@ -19,7 +19,8 @@ import { Observer } from "./observe.ts";
 import { Reconciler } from "./reconciler.ts";
 import type { SandboxRow } from "./record.ts";
 import { Sandboxes } from "./repository.ts";
-import { SandboxService } from "./service.ts";
+import { SandboxService, type SandboxServiceDependencies } from "./service.ts";
+import type { ActionDependencies, FillProgress } from "./steps/dependencies.ts";
 import { TaskRunner } from "./tasks.ts";
 import { type AgentPresence, FleetWatch } from "./watch.ts";
 import { WorkLoop } from "./work-loop.ts";
@@ -30,6 +31,15 @@ export interface SandboxLinks extends AgentPresence {
   drop(sandboxId: string): void;
   /** The sandbox is no more. */
   forget(sandboxId: string): void;
+}
+
+/** What workspaces are made from, and what is kept of them. */
+export interface Workspaces {
+  wish: SandboxServiceDependencies["workspaceWish"];
+  fill(sandboxes: Sandboxes, row: SandboxRow, progress: FillProgress): Promise<void>;
+  keep: ActionDependencies["keepWork"];
+  /** The sandbox is no more: what is kept for it outside goes, too. Never rejects. */
+  gone(row: SandboxRow): Promise<void>;
 }
 
 export interface SandboxModuleDependencies {
@@ -50,6 +60,7 @@ export interface SandboxModuleDependencies {
   agentUrl(localAddress: string): string;
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;
+  workspaces: Workspaces;
 }
 
 /** All that makes and keeps sandboxes, put together. */
@@ -93,8 +104,12 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     tasks,
     journal,
     isConnected,
+    signal: stopping.signal,
+    fillWorkspace: (row, progress) => deps.workspaces.fill(sandboxes, row, progress),
+    keepWork: deps.workspaces.keep,
     dropLink: (sandboxId) => agents.drop(sandboxId),
     forget: async (row) => {
+      await deps.workspaces.gone(row);
       await forgetSandbox({ events, journal }, row);
       agents.forget(row.id);
       observer.forget(row.id);
@@ -132,7 +147,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   };
   return {
     sandboxes,
-    service: new SandboxService({ sandboxes, journal, clock, wake }),
+    service: new SandboxService({ sandboxes, journal, clock, wake, workspaceWish: deps.workspaces.wish }),
     lookup: new SandboxLookup(db),
     arrived: (sandboxId, agentVersion, address) =>
       tell(sandboxId, async (row) => {

@@ -7,6 +7,10 @@ export interface Desired {
   /** The settings were written to the container. */
   readonly configured: boolean;
   readonly bootstrapped: boolean;
+  /** The workspace has what it is to have at first. */
+  readonly filled: boolean;
+  /** Work in it that is nowhere else is to be kept before it is destroyed. */
+  readonly keepWanted: boolean;
   /** A restart was asked for since the container was last started. */
   readonly restartWanted: boolean;
   /** Ids that the sandbox gave up on, which may yet turn out to be cloned. */
@@ -61,6 +65,8 @@ export type Action =
   | "configure"
   | "start"
   | "bootstrap"
+  | "fill"
+  | "keep"
   | "shutdown"
   | "kill"
   | "delete"
@@ -135,7 +141,9 @@ function planOurs(
   }
   if (container.power === "running" && desired.restartWanted) return step("shutdown", "stop");
   if (container.power === "stopped") return step("start", "start");
-  if (desired.bootstrapped && observed.agentConnected) return { kind: "settled", state: "ready" };
+  if (desired.bootstrapped && observed.agentConnected) {
+    return desired.filled ? { kind: "settled", state: "ready" } : step("fill", "workspace");
+  }
   if (container.address === undefined) {
     if (isLate(desired, "address", addressLimitMs, now)) return { kind: "fail", name: "address", failure: noAddress };
     return { kind: "wait", name: "address", state, ms: addressPollMs(desired, now), detail: "waiting for an address" };
@@ -168,6 +176,7 @@ function planDestroyed(desired: Desired, observed: Observed, now: number): Plan 
   const { container } = observed;
   if (desired.vmid !== null && container.kind === "ours") {
     if (container.lock !== undefined) return waitForLock(desired, container.lock, "delete", state, now);
+    if (container.power === "running" && desired.keepWanted) return { kind: "step", step: "keep", name: "keep", state };
     if (container.power === "running") return { kind: "step", step: "kill", name: "stop", state };
     return { kind: "step", step: "delete", name: "delete", state };
   }
@@ -185,7 +194,8 @@ function planDestroyed(desired: Desired, observed: Observed, now: number): Plan 
 /** How a sandbox on its way is called. */
 function transition(desired: Desired): SandboxState {
   if (desired.power === "destroyed") return "destroying";
-  if (!desired.configured || (desired.power === "running" && !desired.bootstrapped)) return "provisioning";
+  const made = desired.bootstrapped && desired.filled;
+  if (!desired.configured || (desired.power === "running" && !made)) return "provisioning";
   return desired.power === "running" ? "starting" : "stopping";
 }
 

@@ -230,6 +230,8 @@ function desiredOf({ row, operation, abandonedVmids, claim }: Situation): Desire
     vmid: row.vmid,
     configured: row.configured,
     bootstrapped: row.bootstrapped_at !== null,
+    filled: row.workspace_filled,
+    keepWanted: row.keep_wanted,
     restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
     abandonedVmids,
     claimedAt: claim?.createdAt.getTime() ?? 0,

@@ -12,7 +12,9 @@ import {
 import type { Api } from "../http/api.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
 import { pageLimit } from "../http/page.ts";
+import { inTransaction } from "../store/transaction.ts";
 import type { SandboxLookup } from "./lookup.ts";
+import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 import { nameTaken, type SandboxService } from "./service.ts";
 
@@ -20,12 +22,17 @@ export interface SandboxRouteDependencies {
   sandboxes: Sandboxes;
   service: SandboxService;
   lookup: SandboxLookup;
+  /**
+   * Answers whether there is unsaved work to keep. Throws `unsaved_work` where some would be lost and the caller has not
+   * said that it may be.
+   */
+  permitDestroy(row: SandboxRow, discard: boolean): Promise<{ keep: boolean }>;
   /** The owner has set another environment, and it is committed. */
   onEnvironmentChanged(sandboxId: string): void;
 }
 
 export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
-  const { sandboxes, service, lookup, onEnvironmentChanged } = deps;
+  const { sandboxes, service, lookup, onEnvironmentChanged, permitDestroy } = deps;
   mount(api, listSandboxes, async ({ query, caller }) => {
     const limit = pageLimit(query);
     const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
@@ -69,9 +76,13 @@ export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
     return sandboxes.present(row, work.trx);
   });
 
-  mountTransactional(api, deleteSandbox, async ({ params, caller }, work) => ({
-    operation: await service.want(work, await lookup.own(params.id, caller.user.id, work.trx), "destroy"),
-  }));
+  mount(api, deleteSandbox, async ({ params, query, caller }) => {
+    // A sandbox is asked before a transaction begins: its answer may take seconds.
+    const options = await permitDestroy(await lookup.own(params.id, caller.user.id), query.discard === true);
+    return inTransaction(api.db, async (work) => ({
+      operation: await service.want(work, await lookup.own(params.id, caller.user.id, work.trx), "destroy", options),
+    }));
+  });
 
   const power = [
     [startSandbox, "start"],

@@ -8,10 +8,13 @@ import {
   type RouteInput,
   type Sandbox,
   type SandboxOperationKind,
+  type Workspace,
 } from "@berth/protocol";
+import type { Insertable } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { insertOperation, type OperationRow, presentOperation } from "../operations/record.ts";
+import type { SandboxesTable } from "../store/tables.ts";
 import { suggestName } from "./names.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
@@ -22,6 +25,8 @@ export interface SandboxServiceDependencies {
   sandboxes: Sandboxes;
   journal: OperationJournal;
   clock: Clock;
+  /** What the row of a sandbox with this workspace has beside it. Throws for a workspace that cannot be. */
+  workspaceWish(work: UnitOfWork, ownerId: string, workspace: Workspace): Promise<Partial<Insertable<SandboxesTable>>>;
   /** Looks at a sandbox soon. */
   wake(sandboxId: string): void;
 }
@@ -43,6 +48,7 @@ export class SandboxService {
     body: CreateBody,
   ): Promise<{ sandbox: Sandbox; operation: Operation }> {
     const name = await freeName(work, body.name);
+    const workspace = body.workspace ?? { type: "empty" };
     const row = await work.trx
       .insertInto("sandboxes")
       .values({
@@ -53,7 +59,8 @@ export class SandboxService {
         memory_mib: body.memoryMiB ?? defaultSize.memoryMiB,
         disk_gib: body.diskGiB ?? defaultSize.diskGiB,
         node_wanted: body.node ?? null,
-        workspace: JSON.stringify(body.workspace ?? { type: "empty" }),
+        workspace: JSON.stringify(workspace),
+        ...(await this.#deps.workspaceWish(work, ownerId, workspace)),
         env: JSON.stringify(body.env ?? {}),
         desired: body.start === false ? "stopped" : "running",
         state: "provisioning",
@@ -69,8 +76,16 @@ export class SandboxService {
     return { sandbox: await this.#deps.sandboxes.present(row, work.trx), operation };
   }
 
-  /** Wants a sandbox started, stopped, restarted or destroyed; what was under way is given up for it. */
-  async want(work: UnitOfWork, sandbox: SandboxRow, kind: Exclude<SandboxOperationKind, "create">): Promise<Operation> {
+  /**
+   * Wants a sandbox started, stopped, restarted or destroyed; what was under way is given up for it. `keep`: its unsaved
+   * work is copied before it is destroyed.
+   */
+  async want(
+    work: UnitOfWork,
+    sandbox: SandboxRow,
+    kind: Exclude<SandboxOperationKind, "create">,
+    options: { keep?: boolean } = {},
+  ): Promise<Operation> {
     const row = await this.#deps.sandboxes.lock(work, sandbox.id);
     if (!row) throw new BerthError("not_found", `There is no sandbox ${sandbox.name}.`);
     if (row.desired === "destroyed" && kind !== "destroy") {
@@ -82,6 +97,7 @@ export class SandboxService {
     if (current) await this.#deps.journal.supersede(work.trx, current);
     await this.#deps.sandboxes.changeIn(work, row, {
       desired: kind === "destroy" ? "destroyed" : kind === "stop" ? "stopped" : "running",
+      ...(kind === "destroy" && options.keep === true ? { keep_wanted: true } : {}),
       ...(kind === "restart" ? { boot_wanted: row.boot_wanted + 1 } : {}),
       state: transitionOf(kind, row),
       error: null,

@@ -69,6 +69,19 @@ export const variablesSchema = Type.Object({
   BERTH_TEMPLATE_VMID: Type.Optional(
     Type.Integer({ minimum: 100, maximum: 999_999_999, wants: "a Proxmox VMID from 100 to 999999999" }),
   ),
+  BERTH_FOLDERS: text(
+    { wants: "absolute paths of folders, with colons between" },
+    { pattern: "^/[^:\\u0000]*(:/[^:\\u0000]*)*$" },
+  ),
+  BERTH_GIT_SSH_KEY: text({ wants: "the absolute path of a private SSH key" }, { pattern: "^/" }),
+  BERTH_GIT_CREDENTIAL_HELPER: text(
+    { wants: "a git credential helper, such as store" },
+    { pattern: "^[^\\u0000\\n]+$" },
+  ),
+  BERTH_KEEP_WORK_DAYS: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 3650, wants: "a number of days from 0 to 3650" }),
+  ),
+  SSH_AUTH_SOCK: text({ wants: "the path of an SSH agent's socket" }),
   CLAUDE_CODE_OAUTH_TOKEN: secret("the token that `claude setup-token` prints", { pattern: "^\\S+$" }),
   ANTHROPIC_API_KEY: secret("an Anthropic API key", { pattern: "^\\S+$" }),
   ANTHROPIC_AUTH_TOKEN: secret("a bearer token for the Anthropic API", { pattern: "^\\S+$" }),

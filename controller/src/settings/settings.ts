@@ -48,6 +48,17 @@ export interface Settings {
   readonly bridge: string | undefined;
   readonly vlan: number | undefined;
   readonly templateVmid: number;
+  /** Folders of this machine, absolute, from which workspaces may be made. */
+  readonly folders: readonly string[];
+  /** How the controller signs in to git remotes. */
+  readonly git: {
+    /** Absolute path of a private key; undefined: the user's own keys, and the agent. */
+    readonly sshKey: string | undefined;
+    readonly sshAgentSocket: string | undefined;
+    readonly credentialHelper: string | undefined;
+  };
+  /** How long unsaved work of destroyed sandboxes is kept; 0: it is not. */
+  readonly keepWorkDays: number;
   readonly claude: ClaudeCredential | undefined;
   readonly anthropicBaseUrl: string | undefined;
 }
@@ -118,6 +129,13 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     bridge: variables.PROXMOX_BRIDGE,
     vlan: variables.PROXMOX_VLAN,
     templateVmid: variables.BERTH_TEMPLATE_VMID ?? 150,
+    folders: (variables.BERTH_FOLDERS ?? "").split(":").filter((folder) => folder !== ""),
+    git: {
+      sshKey: variables.BERTH_GIT_SSH_KEY,
+      sshAgentSocket: variables.SSH_AUTH_SOCK,
+      credentialHelper: variables.BERTH_GIT_CREDENTIAL_HELPER,
+    },
+    keepWorkDays: variables.BERTH_KEEP_WORK_DAYS ?? 30,
     claude: claudeOf(variables),
     anthropicBaseUrl: variables.ANTHROPIC_BASE_URL,
   };

@@ -5,6 +5,7 @@ import * as templates from "./migrations/0002-templates.ts";
 import * as formerAgentSecrets from "./migrations/0003-former-agent-secrets.ts";
 import * as shares from "./migrations/0004-shares.ts";
 import * as sshGateway from "./migrations/0005-ssh-gateway.ts";
+import * as projects from "./migrations/0007-projects.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
@@ -14,6 +15,7 @@ const migrations: Record<string, Migration> = {
   "0003-former-agent-secrets": formerAgentSecrets,
   "0004-shares": shares,
   "0005-ssh-gateway": sshGateway,
+  "0007-projects": projects,
 };
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */

@@ -1,6 +1,7 @@
 import type {
   Environment,
   Failure,
+  KeptWork,
   OperationKind,
   SkippedPart,
   Step,
@@ -121,6 +122,14 @@ export interface SandboxesTable {
   access_delivered: ColumnType<string | null, string | null | undefined, string | null>;
   machine_id: string | null;
   agent_version: string | null;
+  /** The project that its workspace is a clone of, the branch of its own there, and where on the remote that began. */
+  project_id: string | null;
+  branch: string | null;
+  base_branch: string | null;
+  /** The workspace has what it is to have at first. */
+  workspace_filled: Generated<boolean>;
+  /** Its unsaved work is to be kept before it is destroyed. */
+  keep_wanted: Generated<boolean>;
   created_at: CreatedAt;
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }
@@ -272,6 +281,31 @@ export interface ConversationsTable {
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }
 
+/** A repository that sandboxes are made from. */
+export interface ProjectsTable {
+  id: string;
+  owner_id: string;
+  /** Without any credential. */
+  url: string;
+  default_branch: string | null;
+  fetched_at: OptionalInstant;
+  created_at: CreatedAt;
+}
+
+/** Unsaved work of a destroyed sandbox: its files are in the data directory. */
+export interface KeptWorkTable {
+  id: string;
+  owner_id: string;
+  sandbox_id: string;
+  sandbox_name: string;
+  url: string | null;
+  parts: Json<KeptWork["parts"]>;
+  /** Why there is not all of it. */
+  missing: string | null;
+  created_at: CreatedAt;
+  expires_at: Instant;
+}
+
 /** Who did what: kept when the thing itself is gone. */
 export interface AuditTable {
   id: Generated<number>;
@@ -298,5 +332,7 @@ export interface Database {
   shares: SharesTable;
   ssh_sessions: SshSessionsTable;
   conversations: ConversationsTable;
+  projects: ProjectsTable;
+  kept_work: KeptWorkTable;
   audit: AuditTable;
 }

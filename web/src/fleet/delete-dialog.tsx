@@ -1,4 +1,5 @@
 import type { Sandbox } from "@berth/protocol";
+import { useState } from "react";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
@@ -7,7 +8,8 @@ import { useTerminals } from "./context.tsx";
 
 export interface DeleteDialogProps {
   sandbox: Sandbox;
-  onDelete: () => Promise<void>;
+  /** `discard`: also with work that is nowhere else. */
+  onDelete: (discard: boolean) => Promise<void>;
   onClose: () => void;
 }
 
@@ -15,6 +17,9 @@ export interface DeleteDialogProps {
 export function DeleteDialog({ sandbox, onDelete, onClose }: DeleteDialogProps) {
   const running = useTerminals(sandbox.id).filter((terminal) => terminal.state !== "exited").length;
   const remove = useCall(onDelete);
+  const [unsaved, setUnsaved] = useState(false);
+  // Said once, it holds until the dialog closes, whatever the next attempt fails of.
+  if (!unsaved && remove.failure?.code === "unsaved_work") setUnsaved(true);
   return (
     <Dialog title={`Delete ${sandbox.name}?`} onClose={onClose}>
       <p>This cannot be undone. Lost are:</p>
@@ -37,10 +42,10 @@ export function DeleteDialog({ sandbox, onDelete, onClose }: DeleteDialogProps) 
           look="danger"
           busy={remove.pending}
           onClick={async () => {
-            if (await remove.run()) onClose();
+            if (await remove.run(unsaved)) onClose();
           }}
         >
-          Delete {sandbox.name}
+          {unsaved ? "Delete it anyway" : `Delete ${sandbox.name}`}
         </Button>
       </div>
     </Dialog>

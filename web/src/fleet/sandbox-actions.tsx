@@ -82,8 +82,9 @@ export function SandboxMenu({ sandbox, power }: { sandbox: Sandbox; power: Call<
         <DeleteDialog
           sandbox={sandbox}
           onClose={() => setAsking(false)}
-          onDelete={async () => {
-            const { operation } = await api.call(deleteSandbox, { params: { id: sandbox.id } });
+          onDelete={async (discard) => {
+            const input = { params: { id: sandbox.id }, query: { discard } };
+            const { operation } = await api.call(deleteSandbox, input);
             follow(operation);
           }}
         />

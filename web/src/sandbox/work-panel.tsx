@@ -72,7 +72,10 @@ function Failed({ sandbox, failure, operation }: FailedProps) {
         <DeleteDialog
           sandbox={sandbox}
           onClose={() => setAsking(false)}
-          onDelete={async () => follow((await api.call(deleteSandbox, { params: { id: sandbox.id } })).operation)}
+          onDelete={async (discard) => {
+            const input = { params: { id: sandbox.id }, query: { discard } };
+            follow((await api.call(deleteSandbox, input)).operation);
+          }}
         />
       )}
     </FailureNote>

@@ -1,6 +1,6 @@
 import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
-import type { Environment } from "@berth/protocol";
+import type { Environment, KeptWork } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
 import type { FleetKeys } from "../../fleet/keys.ts";
 import type { OperationJournal } from "../../operations/journal.ts";
@@ -10,6 +10,13 @@ import { StepFailure } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
 import type { Sandboxes } from "../repository.ts";
 import type { TaskRunner } from "../tasks.ts";
+
+/** What the filling of a workspace tells, and when it has to end. */
+export interface FillProgress {
+  readonly signal: AbortSignal;
+  /** How much is done, from 0 to 1 or null where that is not known, and what is being done. */
+  onProgress(fraction: number | null, detail: string): void;
+}
 
 /** What the steps work with. */
 export interface ActionDependencies {
@@ -33,11 +40,17 @@ export interface ActionDependencies {
   environment(row: SandboxRow): Environment;
   /** SSH keys of people who may sign in to a sandbox. */
   authorizedKeys(row: SandboxRow): Promise<string[]>;
+  /** Puts into a workspace what it is to have at first. Rejects with `StepFailure`, or with the signal's reason. */
+  fillWorkspace(row: SandboxRow, progress: FillProgress): Promise<void>;
+  /** Copies the work in a sandbox that is nowhere else; undefined: there is none. */
+  keepWork(row: SandboxRow, signal: AbortSignal): Promise<KeptWork | undefined>;
   /** Whether the sandbox's agent is connected now. */
   isConnected(sandboxId: string): boolean;
   clock: Clock;
   /** The container stopped: whatever link its agent had is dead. */
   dropLink(sandboxId: string): void;
+  /** Aborted when the controller stops. */
+  signal: AbortSignal;
   /** Erases the rows of a sandbox that has left nothing behind. */
   forget(row: SandboxRow): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { createLogger } from "../../../src/http/logger.ts";
 import { makeSandboxModule, type SandboxModule } from "../../../src/sandboxes/module.ts";
 import { acquireLeadership } from "../../../src/store/leader.ts";
 import { makeTemplateModule } from "../../../src/templates/module.ts";
+import { emptyWorkspaces } from "../../empty-workspaces.ts";
 import { type MortalDatabase, openMortalDatabase } from "./database.ts";
 import { Lifeline, type Point } from "./lifeline.ts";
 import { normalisePath, templateVmid } from "./places.ts";
@@ -75,6 +76,7 @@ export async function startController(
     agentUrl: () => `wss://127.0.0.1:${port.of}`,
     environment: () => ({}),
     authorizedKeys: async () => [],
+    workspaces: emptyWorkspaces,
   });
   const listener = new AgentListener({
     db,

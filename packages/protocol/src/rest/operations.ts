@@ -10,11 +10,11 @@ export type OperationKind = SandboxOperationKind | "template_build";
 
 /** The named steps of each kind of operation, in order. */
 export const operationSteps = {
-  create: ["reserve", "clone", "configure", "start", "address", "bootstrap", "agent", "ready"],
-  start: ["start", "address", "bootstrap", "agent", "ready"],
+  create: ["reserve", "clone", "configure", "start", "address", "bootstrap", "agent", "workspace", "ready"],
+  start: ["start", "address", "bootstrap", "agent", "workspace", "ready"],
   stop: ["stop"],
-  restart: ["stop", "start", "address", "bootstrap", "agent", "ready"],
-  destroy: ["stop", "delete", "forget"],
+  restart: ["stop", "start", "address", "bootstrap", "agent", "workspace", "ready"],
+  destroy: ["keep", "stop", "delete", "forget"],
   template_build: [
     "debian",
     "reserve",

@@ -2,6 +2,7 @@ import Type, { type Static } from "typebox";
 import { failureSchema } from "../errors.ts";
 import { environmentSchema } from "../guest.ts";
 import { idSchema, nameSchema, referenceSchema } from "../names.ts";
+import { gitWorkspaceSchema } from "./git-source.ts";
 import { operationSchema } from "./operations.ts";
 import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 
@@ -18,7 +19,7 @@ export const sandboxStates = [
 export type SandboxState = (typeof sandboxStates)[number];
 
 /** What is in the workspace at first. */
-export const workspaceSchema = strictObject({ type: Type.Literal("empty") });
+export const workspaceSchema = Type.Union([strictObject({ type: Type.Literal("empty") }), gitWorkspaceSchema]);
 export type Workspace = Static<typeof workspaceSchema>;
 
 const sizeFields = {
@@ -115,10 +116,14 @@ export const updateSandbox = route({
 export const deleteSandbox = route({
   method: "DELETE",
   path: "/sandboxes/:id",
-  summary: "Destroy a sandbox and all that is in it",
+  summary: "Destroy a sandbox and all that is in it; refused where its repository has work that is nowhere else",
   tag: "sandboxes",
   access: "user",
   params: reference,
+  query: strictObject({
+    /** True: also with work that is nowhere else, of which a copy is kept for a while if the sandbox can be reached. */
+    discard: Type.Optional(Type.Boolean()),
+  }),
   status: 202,
   result: operationOnly,
 });

@@ -1,0 +1,74 @@
+import { BerthError, type Failure } from "@berth/protocol";
+import { StepFailure } from "../sandboxes/failures.ts";
+import { ProcessOutOfBounds } from "./bounded-process.ts";
+import { GitFailed } from "./git.ts";
+import { ScriptFailed } from "./sandbox-repository.ts";
+
+/** Why a remote could not be used, and whether trying again may help; undefined: it was something else. */
+export function remoteFailure(error: unknown): { failure: Failure; transient: boolean } | undefined {
+  const reason = reasonOf(error);
+  if (reason === undefined) return undefined;
+  const words = error instanceof GitFailed ? error.complaints : reason;
+  const known = causes.find(({ pattern }) => pattern.test(words));
+  return {
+    failure: {
+      code: "remote_unavailable",
+      message: `The git remote cannot be used: ${reason}.`,
+      hint: known?.hint ?? "Look whether the URL is right, then try again.",
+    },
+    transient: known?.transient ?? false,
+  };
+}
+
+const causes: readonly { pattern: RegExp; hint: string; transient: boolean }[] = [
+  {
+    pattern: /Host key verification failed/,
+    hint: "Add the remote's host key to the known_hosts of whoever runs the controller (ssh-keyscan, and compare it), then try again.",
+    transient: false,
+  },
+  {
+    pattern:
+      /Authentication failed|could not read (Username|Password)|Permission denied|terminal prompts disabled|\b40[13]\b/,
+    hint: "Give the project a credential, or the controller a key (BERTH_GIT_SSH_KEY, BERTH_GIT_CREDENTIAL_HELPER); then try again.",
+    transient: false,
+  },
+  {
+    pattern: /Could not resolve|timed out|Connection (refused|reset|closed)|unreachable|early EOF|hung up|\b50[0-9]\b/,
+    hint: "Look whether the controller's machine reaches the remote, then try again.",
+    transient: true,
+  },
+];
+
+/** The same as the failure of a step in a sandbox's life. */
+export function stepFailure(error: unknown): unknown {
+  if (error instanceof StepFailure) return error;
+  if (error instanceof BerthError) {
+    const { code, message, hint } = error;
+    return new StepFailure({ code, message, ...(hint === undefined ? {} : { hint }) }, { retry: false, cause: error });
+  }
+  const found = remoteFailure(error);
+  return found ? new StepFailure(found.failure, { retry: found.transient, cause: error }) : error;
+}
+
+/** The same as the answer to a call. */
+export function remoteError(error: unknown): unknown {
+  const found = remoteFailure(error);
+  if (!found) return error;
+  const { message, hint } = found.failure;
+  return new BerthError("remote_unavailable", message, { ...(hint === undefined ? {} : { hint }), cause: error });
+}
+
+/** What went wrong between controller and sandbox, as the answer to a call. */
+export function sandboxError(error: unknown, name: string): unknown {
+  const reason = reasonOf(error);
+  if (reason === undefined) return error;
+  return new BerthError("sandbox_not_ready", `The repository in the sandbox "${name}" cannot be used: ${reason}.`, {
+    hint: "Look whether the sandbox runs and what `git status` says in its workspace, then try again.",
+    cause: error,
+  });
+}
+
+function reasonOf(error: unknown): string | undefined {
+  const told = error instanceof GitFailed || error instanceof ScriptFailed || error instanceof ProcessOutOfBounds;
+  return told ? error.message.replace(/\.$/, "").slice(0, 500) : undefined;
+}

@@ -1,0 +1,69 @@
+import { join } from "node:path";
+import type { Clock } from "@berth/base";
+import type { FastifyBaseLogger } from "fastify";
+import type { Kysely } from "kysely";
+import type { Workspaces } from "../sandboxes/module.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
+import type { Database } from "../store/tables.ts";
+import { DestroyGuard } from "./destroy-guard.ts";
+import { Git } from "./git.ts";
+import { KeptWorks } from "./kept-work.ts";
+import { Mirrors } from "./mirrors.ts";
+import { ProjectPlaces } from "./place.ts";
+import { RemoteAccesses } from "./remote-access.ts";
+import { Projects } from "./repository.ts";
+import { SandboxRepository } from "./sandbox-repository.ts";
+import { GitProjects } from "./service.ts";
+import { GitWorkspaces } from "./workspace.ts";
+
+export interface ProjectModuleDependencies {
+  readonly db: Kysely<Database>;
+  readonly ssh: Pick<SandboxSsh, "openSsh">;
+  readonly settings: Pick<Settings, "dataDir" | "folders" | "git" | "keepWorkDays">;
+  readonly clock: Clock;
+  readonly log: FastifyBaseLogger;
+}
+
+/** All that makes, keeps and saves git projects, put together. */
+export interface ProjectModule {
+  readonly projects: Projects;
+  readonly git: GitProjects;
+  readonly guard: DestroyGuard;
+  readonly kept: KeptWorks;
+  readonly workspaces: Workspaces;
+}
+
+/** Puts the projects' parts together. */
+export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModuleDependencies): ProjectModule {
+  const { dataDir, folders } = settings;
+  const folder = join(dataDir, "git");
+  const now = () => clock.now();
+  const git = new Git({ folder, credentialHelper: settings.git.credentialHelper });
+  const projects = new Projects(db);
+  const places = new ProjectPlaces(dataDir);
+  const { sshKey, sshAgentSocket } = settings.git;
+  const accesses = new RemoteAccesses({ folder, roots: folders, sshKey, sshAgentSocket });
+  const mirrors = new Mirrors({ git, places, projects, accesses, now });
+  const repository = async (row: SandboxRow, signal?: AbortSignal) =>
+    new SandboxRepository(await ssh.openSsh(row, signal));
+  const service = new GitProjects({ projects, mirrors, places, folders, log, repository });
+  const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
+  const clones = new GitWorkspaces({ db, projects, mirrors, folders, repository });
+  return {
+    projects,
+    kept,
+    git: service,
+    guard: new DestroyGuard({ log, repository }),
+    workspaces: {
+      wish: ({ trx }, ownerId, workspace) => clones.wish(trx, ownerId, workspace),
+      fill: (sandboxes, row, progress) => clones.fill(sandboxes, row, progress),
+      keep: async (row, signal) => {
+        const project = row.project_id === null ? undefined : await projects.find(row.project_id);
+        return kept.keep(row, project?.url ?? null, await repository(row, signal), signal);
+      },
+      gone: (row) => service.gone(row),
+    },
+  };
+}

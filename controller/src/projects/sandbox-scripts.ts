@@ -1,0 +1,89 @@
+/**
+ * What is run in a sandbox, by its own shell, as the user of its terminals. Fixed texts: the workspace's path is their
+ * first argument, whatever else they need comes as lines of their standard input. What a repository there configures may
+ * run there, as it does for its user.
+ */
+
+/**
+ * Makes the workspace a repository whose `origin` is the project's remote. Lines: URL, name and address of the author,
+ * and `asked`, or something else where they count only if git knows of no others.
+ */
+export const prepareScript = `set -eu
+cd "$1"
+IFS= read -r url
+IFS= read -r name
+IFS= read -r email
+IFS= read -r asked
+rm -f .git/index.lock .git/HEAD.lock .git/config.lock
+[ -e .git ] || git init -q
+git config remote.origin.url "$url"
+git config --replace-all remote.origin.fetch '+refs/heads/*:refs/remotes/origin/*'
+if [ "$asked" = asked ] || ! git config --get user.email > /dev/null; then
+  git config user.name "$name"
+  git config user.email "$email"
+fi
+`;
+
+/**
+ * Checks the sandbox's branch out, once. Lines: the branch, its base's name on the remote or nothing, the remote's default
+ * branch or nothing. Nothing that somebody has made there since is overwritten: a workspace that was filled is left alone.
+ */
+export const checkOutScript = `set -eu
+cd "$1"
+IFS= read -r branch
+IFS= read -r base
+IFS= read -r default
+[ ! -e .git/berth-filled ] || exit 0
+git config "branch.$branch.remote" origin
+git config "branch.$branch.merge" "refs/heads/$branch"
+if [ -n "$default" ]; then git symbolic-ref refs/remotes/origin/HEAD "refs/remotes/origin/$default"; fi
+if [ -n "$base" ]; then
+  git config berth.base "origin/$base"
+  git checkout -q -f --no-track -B "$branch" "refs/remotes/origin/$base" --
+else
+  git symbolic-ref HEAD "refs/heads/$branch"
+fi
+: > .git/berth-filled
+`;
+
+/** What nobody else has: four lines of counts, then the changed files, each ending with a NUL. */
+export const unsavedScript = `cd "$1" || exit 3
+if [ ! -e .git ]; then echo none; exit 0; fi
+export GIT_OPTIONAL_LOCKS=0
+head=$(git rev-parse -q --verify HEAD) || head=
+commits=$(git rev-list --count $head --branches --not --remotes) || exit 4
+stashes=$(git rev-list -g --count refs/stash 2>/dev/null) || stashes=0
+files=$(git -c core.fsmonitor=false status --porcelain -z --no-renames --untracked-files=normal --ignore-submodules=none | tr -dc '\\000' | wc -c) || exit 4
+echo repository
+echo "$commits"
+echo "$stashes"
+echo "$files"
+git -c core.fsmonitor=false status --porcelain -z --no-renames --untracked-files=normal --ignore-submodules=none | head -c 8192
+`;
+
+/** The commits that no remote has, as a bundle; nothing where there are none. */
+export const bundleScript = `set -eu
+cd "$1"
+head=$(git rev-parse -q --verify HEAD) || head=
+stash=$(git rev-parse -q --verify refs/stash) || stash=
+[ "$(git rev-list --count $head $stash --branches --not --remotes)" != 0 ] || exit 0
+refs=
+[ -z "$head" ] || refs=HEAD
+[ -z "$stash" ] || refs="$refs refs/stash"
+git bundle create -q - $refs --branches --not --remotes
+`;
+
+/** The uncommitted changes of files that git knows, staged or not, against the last commit. */
+export const patchScript = `set -eu
+cd "$1"
+export GIT_OPTIONAL_LOCKS=0
+head=$(git rev-parse -q --verify HEAD) || head=$(git hash-object -t tree --stdin < /dev/null)
+git -c core.fsmonitor=false diff --binary --full-index --no-color --no-ext-diff --no-textconv --ignore-submodules=none "$head" --
+`;
+
+/** The files that git does not know and does not ignore, as a tar; nothing where there are none. */
+export const untrackedScript = `set -eu
+cd "$1"
+[ -n "$(git ls-files --others --exclude-standard | head -c 1)" ] || exit 0
+git ls-files -z --others --exclude-standard | tar --create --file=- --null --verbatim-files-from --no-recursion --ignore-failed-read --files-from=-
+`;

@@ -1,0 +1,186 @@
+import {
+  BerthError,
+  type GitCredential,
+  type gitPush,
+  type Project,
+  type PushResult,
+  type RouteInput,
+  type SandboxProject,
+  type Worktree,
+} from "@berth/protocol";
+import type { FastifyBaseLogger } from "fastify";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import { readCredential, removeCredential, writeCredential } from "./credentials.ts";
+import { remoteError, sandboxError } from "./failures.ts";
+import type { Mirrors, ProjectTurn } from "./mirrors.ts";
+import { type ProjectPlaces, type ProjectSandbox, projectSandbox } from "./place.ts";
+import { allowedPath, readRemote } from "./remote-url.ts";
+import { type ProjectRow, type Projects, presentProject } from "./repository.ts";
+import type { SandboxRepository } from "./sandbox-repository.ts";
+import { giveCommits, pushToRemote, sandboxRef, takeCommits } from "./transfers.ts";
+import { bringWorktree, removeWorktree, worktreeHead } from "./worktree.ts";
+
+type PushWish = RouteInput<typeof gitPush>["body"];
+
+export interface GitProjectsDependencies {
+  readonly projects: Projects;
+  readonly mirrors: Mirrors;
+  readonly places: ProjectPlaces;
+  readonly folders: readonly string[];
+  readonly log: FastifyBaseLogger;
+  repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
+}
+
+/** Projects, and how commits travel between their remotes, the controller's host and sandboxes. */
+export class GitProjects {
+  readonly #deps: GitProjectsDependencies;
+
+  constructor(dependencies: GitProjectsDependencies) {
+    this.#deps = dependencies;
+  }
+
+  async present(row: ProjectRow): Promise<Project> {
+    return presentProject(row, (await readCredential(this.#deps.places.project(row.id))) !== undefined);
+  }
+
+  /** Throws `invalid_request` or `forbidden` for a remote that may not be used. */
+  async checkRemote(url: string): Promise<string> {
+    const remote = readRemote(url);
+    if (remote.kind === "file") await allowedPath(remote.url, this.#deps.folders);
+    return remote.url;
+  }
+
+  async setCredential(row: ProjectRow, credential: GitCredential | undefined): Promise<void> {
+    const folder = this.#deps.places.project(row.id);
+    if (!credential) return removeCredential(folder);
+    if (readRemote(row.url).kind !== "https") {
+      throw new BerthError("invalid_request", "A credential is for https remotes; this one is not.", {
+        hint: "SSH remotes use the controller's own key or agent (BERTH_GIT_SSH_KEY, SSH_AUTH_SOCK).",
+      });
+    }
+    await writeCredential(folder, credential);
+  }
+
+  async remove(row: ProjectRow): Promise<void> {
+    await this.#deps.projects.remove(row);
+    await this.#deps.mirrors.forget(row.id);
+  }
+
+  async ofSandbox(row: SandboxRow): Promise<SandboxProject> {
+    const sandbox = required(row);
+    return this.#deps.mirrors.turn(sandbox.projectId, async ({ project, mirror }) => ({
+      project: await this.present(project),
+      branch: sandbox.branch,
+      baseBranch: row.base_branch,
+      commit: (await mirror.resolve(sandboxRef(row.id))) ?? null,
+    }));
+  }
+
+  /** Takes the sandbox's commits and pushes them to the remote. */
+  async push(row: SandboxRow, wish: PushWish, signal: AbortSignal): Promise<PushResult> {
+    const sandbox = required(row);
+    const repository = await this.#deps.repository(row, signal);
+    return this.#deps.mirrors.turn(sandbox.projectId, async (turn) => {
+      const commit = await this.#take(turn, sandbox, repository, signal);
+      if (commit === undefined) {
+        throw new BerthError("conflict", `The sandbox's branch ${sandbox.branch} has no commits.`, {
+          hint: `Commit to it first; only ${sandbox.branch} is pushed, whatever else is checked out.`,
+        });
+      }
+      const remoteBranch = wish.remoteBranch ?? sandbox.branch;
+      const pushing = { commit, branch: remoteBranch, force: wish.force ?? false };
+      const { state, messages } = await translated(remoteError, async () =>
+        pushToRemote(turn.mirror, await turn.remote(), pushing, signal),
+      );
+      await this.#tellSandbox(turn, sandbox, repository, signal);
+      const worktree = await bringWorktree(turn.mirror, this.#deps.places.worktree(sandbox), commit);
+      return { branch: sandbox.branch, remoteBranch, commit, state, messages, worktree };
+    });
+  }
+
+  /** Brings the remote's commits to the sandbox, and the sandbox's to the host. */
+  async fetch(row: SandboxRow, signal: AbortSignal): Promise<{ commit: string | null; worktree: Worktree }> {
+    const sandbox = required(row);
+    const repository = await this.#deps.repository(row, signal);
+    return this.#deps.mirrors.turn(sandbox.projectId, async (turn) => {
+      await translated(remoteError, () => turn.fetch({ signal }));
+      const own = await worktreeHead(turn.mirror, this.#deps.places.worktree(sandbox));
+      const more = own === undefined ? [] : [`+refs/heads/${sandbox.branch}:refs/remotes/host/${sandbox.branch}`];
+      const toSandbox = (error: unknown) => sandboxError(error, sandbox.name);
+      await translated(toSandbox, () => giveCommits(turn.mirror, repository, more, { signal }));
+      const commit = await this.#take(turn, sandbox, repository, signal);
+      return { commit: commit ?? null, worktree: await this.#worktree(turn, sandbox, commit) };
+    });
+  }
+
+  /** Brings the host's worktree to the sandbox's last commit. */
+  async worktree(row: SandboxRow, signal: AbortSignal): Promise<Worktree> {
+    const sandbox = required(row);
+    const repository = await this.#deps.repository(row, signal);
+    return this.#deps.mirrors.turn(sandbox.projectId, async (turn) =>
+      this.#worktree(turn, sandbox, await this.#take(turn, sandbox, repository, signal)),
+    );
+  }
+
+  /** Takes away what is on the host of a sandbox that is gone. A worktree with work of its own stays. Never rejects. */
+  async gone(row: SandboxRow): Promise<void> {
+    const sandbox = projectSandbox(row);
+    if (!sandbox) return;
+    try {
+      await this.#deps.mirrors.turn(sandbox.projectId, async ({ mirror }) => {
+        const place = this.#deps.places.worktree(sandbox);
+        const last = await mirror.resolve(sandboxRef(row.id));
+        const spent = last === undefined || (await bringWorktree(mirror, place, last)).state === "current";
+        if (spent) await removeWorktree(mirror, place);
+        if (last !== undefined) await mirror.deleteRef(sandboxRef(row.id));
+      });
+    } catch (error) {
+      this.#deps.log.warn({ sandboxId: row.id, err: error }, "what the host has of a sandbox's project stays");
+    }
+  }
+
+  #take(turn: ProjectTurn, sandbox: ProjectSandbox, repository: SandboxRepository, signal: AbortSignal) {
+    const from = { sandboxId: sandbox.id, branch: sandbox.branch };
+    const translate = (error: unknown) => sandboxError(error, sandbox.name);
+    return translated(translate, () => takeCommits(turn.mirror, repository, from, { signal }));
+  }
+
+  async #worktree(turn: ProjectTurn, sandbox: ProjectSandbox, commit: string | undefined): Promise<Worktree> {
+    const place = this.#deps.places.worktree(sandbox);
+    if (commit === undefined) return { path: place.path, commit: null, state: "current" };
+    return bringWorktree(turn.mirror, place, commit);
+  }
+
+  /** The sandbox learns that the remote has its commits. That is a courtesy: the push has been made. */
+  async #tellSandbox(
+    turn: ProjectTurn,
+    sandbox: ProjectSandbox,
+    repository: SandboxRepository,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await giveCommits(turn.mirror, repository, [], { signal });
+    } catch (error) {
+      this.#deps.log.info({ sandboxId: sandbox.id, err: error }, "a sandbox was not told that its commits are pushed");
+    }
+  }
+}
+
+function required(row: SandboxRow): ProjectSandbox {
+  const sandbox = projectSandbox(row);
+  if (sandbox) return sandbox;
+  if (row.project_id === null) {
+    throw new BerthError("conflict", `The sandbox "${row.name}" was not made from a git project.`, {
+      hint: "Make one with a workspace of type git.",
+    });
+  }
+  throw new BerthError("sandbox_not_ready", `The workspace of the sandbox "${row.name}" is not filled yet.`);
+}
+
+async function translated<T>(translate: (error: unknown) => unknown, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translate(error);
+  }
+}

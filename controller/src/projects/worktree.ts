@@ -1,0 +1,81 @@
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Worktree } from "@berth/protocol";
+import type { MirrorTurn } from "./mirror.ts";
+
+/** Where a sandbox's worktree is. */
+export interface WorktreePlace {
+  /** Absolute. */
+  readonly path: string;
+  /** The sandbox's branch. */
+  readonly branch: string;
+}
+
+/**
+ * Brings a worktree to a commit of its sandbox, on the sandbox's branch. What somebody has made in it is never touched: if
+ * it has changes or commits of its own, it stays as it is.
+ */
+export async function bringWorktree(mirror: MirrorTurn, place: WorktreePlace, commit: string): Promise<Worktree> {
+  const { path, branch } = place;
+  const ref = `refs/heads/${branch}`;
+  const present = await openWorktree(mirror, place);
+  if (!present) {
+    const own = (await mirror.resolve(ref)) ?? commit;
+    const start = (await mirror.isAncestor(own, commit)) ? commit : own;
+    await mirror.setRef(ref, start);
+    await rm(path, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await mirror.git(["worktree", "prune"]);
+    await mirror.git(["worktree", "add", "--quiet", "--force", "--", path, branch], { timeoutMs: checkoutMs });
+    return { path, commit: start, state: start === commit ? "current" : "diverged" };
+  }
+  const git = (args: readonly string[]) => mirror.git(args, { env: present, cwd: path, timeoutMs: checkoutMs });
+  const head = await headOf(git);
+  if (head === commit) return { path, commit, state: "current" };
+  if (head !== undefined && !(await mirror.isAncestor(head, commit))) return { path, commit: head, state: "diverged" };
+  const { output } = await git(["status", "--porcelain", "-z", "--no-renames", "--untracked-files=no"]);
+  if (output !== "") return { path, commit: head ?? null, state: "changed" };
+  try {
+    // Refuses, having changed nothing, where it would overwrite a file that git does not know.
+    await git(["merge", "--quiet", "--ff-only", "--no-edit", "--no-verify", commit]);
+  } catch (error) {
+    if ((await headOf(git)) !== head) throw error;
+    return { path, commit: head ?? null, state: "changed" };
+  }
+  return { path, commit, state: "current" };
+}
+
+/** The last commit of the worktree's branch; undefined: there is no worktree. */
+export async function worktreeHead(mirror: MirrorTurn, place: WorktreePlace): Promise<string | undefined> {
+  return (await openWorktree(mirror, place)) && mirror.resolve(`refs/heads/${place.branch}`);
+}
+
+/** Takes a worktree away, with its branch. */
+export async function removeWorktree(mirror: MirrorTurn, { path, branch }: WorktreePlace): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  await mirror.git(["worktree", "prune"]);
+  await mirror.deleteRef(`refs/heads/${branch}`);
+}
+
+const checkoutMs = 10 * 60_000;
+
+/**
+ * The environment that names a worktree to git; undefined: there is none. The worktree's own `.git` file does not count:
+ * it is among files that a sandbox has written.
+ */
+async function openWorktree(mirror: MirrorTurn, { path }: WorktreePlace): Promise<Record<string, string> | undefined> {
+  const { output } = await mirror.git(["worktree", "list", "--porcelain", "-z"]);
+  const listed = output.split("\0\0").find((entry) => entry.split("\0")[0] === `worktree ${path}`);
+  if (listed === undefined || listed.includes("\0prunable")) return undefined;
+  return { GIT_DIR: join(mirror.folder, "worktrees", nameOf(path)), GIT_WORK_TREE: path };
+}
+
+/** Git names a worktree's folder in the repository after the worktree's own. */
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+async function headOf(git: (args: readonly string[]) => Promise<{ output: string }>): Promise<string | undefined> {
+  const { output } = await git(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
+  return output.trim() || undefined;
+}
