@@ -41,9 +41,14 @@ export function operationRoutes(api: Api, deps: OperationRouteDependencies): voi
     return presentOperation(await own(params.id, caller.user.id, work.trx));
   });
 
-  mountEvents(api, operationEvents, async ({ params, caller, lastEventId, signal }) => {
+  mountEvents(api, operationEvents, async ({ params, query, caller, lastEventId, signal }) => {
     const operation = await own(params.id, caller.user.id);
-    const filter = { ownerId: caller.user.id, operationId: operation.id, afterSeq: lastEventId ?? 0 };
+    const filter = {
+      ownerId: caller.user.id,
+      operationId: operation.id,
+      afterSeq: lastEventId ?? 0,
+      backlogOnly: query.follow === false,
+    };
     return asServerEvents(events.stream(filter, signal), "done");
   });
 }

@@ -7,7 +7,8 @@ export type User = Static<typeof userSchema>;
 
 const usernameSchema = Type.String({ minLength: 1, maxLength: 64 });
 /** Long passwords cost hashing time: the bound keeps that small. */
-export const newPasswordSchema = Type.String({ minLength: 10, maxLength: 256 });
+export const passwordLimits = { minLength: 10, maxLength: 256 } as const;
+export const newPasswordSchema = Type.String(passwordLimits);
 
 const session = Type.Object({ token: Type.String(), user: userSchema });
 

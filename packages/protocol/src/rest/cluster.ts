@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { failureSchema } from "../errors.ts";
 import { idSchema } from "../names.ts";
+import { eventsQuerySchema } from "./operations.ts";
 import { nullable, pageOf, pageQuerySchema, route } from "./route.ts";
 
 export const nodeSchema = Type.Object({
@@ -50,6 +51,7 @@ export const fleetEvents = route({
   summary: "Facts of your fleet as server-sent events, resumable by Last-Event-ID",
   tag: "operations",
   access: "user",
+  query: eventsQuerySchema,
   status: 200,
   stream: "sse",
 });

@@ -95,6 +95,12 @@ export const cancelOperation = route({
   result: operationSchema,
 });
 
+/** Of a stream of events. */
+export const eventsQuerySchema = strictObject({
+  /** False: the stream ends with what is there now, instead of going on with what comes. */
+  follow: Type.Optional(Type.Boolean()),
+});
+
 export const operationEvents = route({
   method: "GET",
   path: "/operations/:id/events",
@@ -102,6 +108,7 @@ export const operationEvents = route({
   tag: "operations",
   access: "user",
   params: byId,
+  query: eventsQuerySchema,
   status: 200,
   stream: "sse",
 });
