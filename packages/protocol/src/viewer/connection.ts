@@ -45,6 +45,7 @@ export class AttachConnection {
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    if (options.from) this.#output.restart(options.from.epoch, options.from.offset);
     this.#input = new InputStream(this.#newStreamId());
   }
 

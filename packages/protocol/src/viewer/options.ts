@@ -28,6 +28,8 @@ export interface AttachOptions {
   verdict: () => Promise<AttachVerdict>;
   onState: (state: AttachState) => void;
   clock: Clock;
+  /** Where the output is to begin: it comes byte by byte if all of it is still kept, and from a snapshot otherwise. */
+  from?: { readonly epoch: number; readonly offset: number };
   /** Randomness of the waits, in [0, 1). */
   random?: () => number;
   newStreamId?: () => string;
