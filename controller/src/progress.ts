@@ -15,6 +15,7 @@ export class Progress {
     const lines = ["", `  Berth is ready:  ${url}`];
     if (setupLink)
       lines.push("", "  Set the admin's password with this link, once and within an hour:", `  ${setupLink}`);
+    lines.push("", `  From a terminal:  ./scripts/berth login ${url}`);
     this.#write(`${lines.join("\n")}\n\n`);
   }
 }

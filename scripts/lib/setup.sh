@@ -66,7 +66,7 @@ berth_install() {
   printf '%s' "$want" >"$stamp"
 }
 
-# Builds everything, or what the emulator needs alone, if a source is newer than the last build. Of several starts at
+# Builds everything, or what the emulator or the command line needs alone, if a source is newer than the last build. Of several starts at
 # once one builds, and the others wait for it.
 berth_build() {
   local what=${1:-all} sources built command
@@ -74,9 +74,13 @@ berth_build() {
   built=(agent/dist/{launch.mjs,agent.mjs,pty-host.mjs,bootstrap.sh,version} packages/pve-emulator/dist/{main,init}.mjs)
   command=(npm run build -w @berth/agent -w @berth/pve-emulator)
   if [ "$what" = all ]; then
-    sources+=({controller,web}/src packages/{proxmox,sync}/src web/index.html web/public {controller,web}/package.json)
-    built+=(controller/dist/main.mjs web/dist/index.html)
+    sources+=({controller,web}/src packages/{proxmox,sync,cli}/src web/index.html web/public {controller,web,packages/cli}/package.json)
+    built+=(controller/dist/main.mjs web/dist/index.html packages/cli/dist/berth.mjs)
     command=(npx turbo run build --log-prefix=task)
+  elif [ "$what" = cli ]; then
+    sources=(package-lock.json packages/{base,protocol,sync,cli}/src packages/cli/package.json)
+    built=(packages/cli/dist/berth.mjs)
+    command=(npm run build -w @berth/cli)
   fi
   exec 9>node_modules/.berth-build-lock
   flock 9

@@ -1,0 +1,104 @@
+import { Command, CommanderError } from "commander";
+import { keysCommand, profileCommand, tokensCommand, whoamiCommand } from "./commands/account.ts";
+import { completeCommand, completionCommand } from "./commands/completion.ts";
+import { lsCommand, openCommand, powerCommand, rmCommand } from "./commands/fleet.ts";
+import { loginCommand, logoutCommand } from "./commands/login.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { newCommand } from "./commands/new.ts";
+import type { Run } from "./commands/register.ts";
+import { templateCommand } from "./commands/template.ts";
+import { attachCommand, claudeCommand, execCommand, shellCommand } from "./commands/terminals.ts";
+import { exitCodeHelp, exitCodes } from "./exit-codes.ts";
+import { tell } from "./failure.ts";
+import { Output } from "./output/output.ts";
+import { Session, type Surroundings } from "./session.ts";
+import { version } from "./version.ts";
+
+const environmentHelp = `Environment:
+  BERTH_URL, BERTH_TOKEN             a controller and an API token, in place of berth login
+  BERTH_CA_FILE, BERTH_FINGERPRINT   whom to believe at an https address
+  BERTH_PROFILE                      the profile to use, as --profile
+  NO_COLOR                           no colours`;
+
+/** Every command, in the order of the help. */
+function commands(run: Run, root: () => Command): Command[] {
+  return [
+    lsCommand(run),
+    newCommand(run),
+    rmCommand(run),
+    powerCommand(run, "start"),
+    powerCommand(run, "stop"),
+    powerCommand(run, "restart"),
+    logsCommand(run),
+    claudeCommand(run),
+    attachCommand(run),
+    shellCommand(run),
+    execCommand(run),
+    loginCommand(run),
+    logoutCommand(run),
+    whoamiCommand(run),
+    profileCommand(run),
+    keysCommand(run),
+    tokensCommand(run),
+    templateCommand(run),
+    openCommand(run),
+    completionCommand(run),
+    completeCommand(run, root),
+  ];
+}
+
+/** The whole command line; its commands run by `run`. */
+export function program(run: Run): Command {
+  const root = new Command("berth")
+    .description("Sandboxes for Claude Code on your own Proxmox VE, from a terminal.")
+    .version(version, "-V, --version", "the version")
+    .option("--json", "results as JSON, in the API's own shapes; one value a line where there are several")
+    .option("-q, --quiet", "no progress and no remarks; lists show names alone")
+    .option("--profile <name>", "the controller to speak with, by its profile")
+    .helpCommand(false)
+    .showHelpAfterError("See berth --help.")
+    .addHelpText("after", `\n${environmentHelp}\n\n${exitCodeHelp}`);
+  for (const command of commands(run, () => root)) {
+    root.addCommand(command, { hidden: command.name().startsWith("__") });
+    command.copyInheritedSettings(root);
+  }
+  return root;
+}
+
+/** Runs the command line; answers the exit code. Bugs reject. */
+export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let exitCode: number = exitCodes.ok;
+  let output: Output | undefined;
+  const { stdout, stderr, environment } = surroundings;
+  const root = program(async (command, handler) => {
+    const session = new Session(surroundings, command);
+    output = session.output;
+    try {
+      exitCode = (await handler(session, command)) ?? exitCodes.ok;
+    } finally {
+      await session.scope.dispose();
+    }
+  });
+  eachCommand(root, (command) =>
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) }),
+  );
+  try {
+    await root.parseAsync([...args], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const told = tell(surroundings.signal.aborted ? surroundings.signal.reason : error);
+    if (!told) throw error;
+    output ??= new Output({ stdout, stderr, json: false, quiet: false, plain: environment.plain });
+    if (told.exitCode !== exitCodes.interrupted) output.failure(told.failure);
+    return told.exitCode;
+  }
+}
+
+/** A command and all below it. */
+export function eachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) eachCommand(child, visit);
+}

@@ -1,0 +1,219 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  getSandbox,
+  listSandboxes,
+  listTerminals,
+  operationSchema,
+  parseJson,
+  templateSchema,
+  userSchema,
+} from "@berth/protocol";
+import { type Berth, eventually, startBerth, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
+import Type, { type TSchema } from "typebox";
+import { Value } from "typebox/value";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { CommandInPty, environmentOf, inBash, runCommand, terminalModes, textOf } from "./command.ts";
+
+const controller = fileURLToPath(new URL("../../../controller/dist/main.mjs", import.meta.url));
+const password = "correct horse battery staple";
+const size = { cols: 90, rows: 20 };
+
+/** The value of a line of JSON that fits a schema. */
+function parsed<S extends TSchema>(schema: S, text: string) {
+  return Value.Parse(schema, parseJson(text));
+}
+const resultOf = <S extends TSchema>({ result }: { result: S }) => result;
+
+describe("the command line", () => {
+  let berth: Berth;
+  let home: TemporaryDirectory;
+  let env: Record<string, string>;
+  const open: CommandInPty[] = [];
+
+  beforeAll(async () => {
+    home = await temporaryDirectory("berth-cli-");
+    env = environmentOf(home.path);
+    berth = await startBerth({ command: [process.execPath, controller] });
+    const signedIn = await runCommand(["login", berth.url, "--json"], env, `${password}\n`);
+    expect(signedIn).toMatchObject({ code: 0, stderr: "" });
+    parsed(userSchema, signedIn.stdout);
+    expect(await runCommand(["new", "web", "--quiet"], env)).toEqual({ code: 0, stdout: "web\n", stderr: "" });
+  });
+  afterEach(async () => {
+    for (const command of open.splice(0)) await command.close();
+  });
+  afterAll(async () => {
+    await berth?.dispose();
+    await home.dispose();
+  });
+
+  const berthCommand = (...args: string[]) => runCommand(args, env);
+  const inPty = (...args: string[]) => {
+    const command = new CommandInPty(args, env, size);
+    open.push(command);
+    return command;
+  };
+
+  it("keeps an API token of its own in a file for its user alone, and no password", async () => {
+    const path = join(home.path, ".config/berth/credentials.json");
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await textOf(path)).not.toContain(password);
+    const who = await berthCommand("whoami");
+    expect(who.stdout).toBe(`admin at ${berth.url}\n`);
+    const tokens = await berthCommand("tokens");
+    expect(tokens.stdout.match(/berth on /g)).toHaveLength(1);
+  });
+
+  it("answers in the API's own shapes", async () => {
+    const list = parsed(resultOf(listSandboxes), (await berthCommand("ls", "--json")).stdout);
+    expect(list.items.map(({ name }) => name)).toEqual(["web"]);
+    parsed(resultOf(listTerminals), (await berthCommand("ls", "web", "--json")).stdout);
+    parsed(templateSchema, (await berthCommand("template", "--json")).stdout);
+    expect(list.items[0]?.state).toBe("ready");
+    const events = (await berthCommand("logs", "web", "--json")).stdout.trimEnd().split("\n");
+    const event = Type.Object({ id: Type.String(), event: Type.String(), data: Type.Unknown() });
+    const seen = events.map((line) => parsed(event, line));
+    expect(
+      seen.filter(({ event: name, data }) => name === "operation" && Value.Check(operationSchema, data)),
+    ).not.toEqual([]);
+  });
+
+  it("says what failed and what to do, by an exit code and as JSON", async () => {
+    expect(await berthCommand("start", "nothere")).toMatchObject({ code: 3, stdout: "" });
+    expect(await berthCommand("new", "web", "--quiet")).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("berth:"),
+    });
+    expect(await berthCommand("new", "web2", "--cores", "lots")).toMatchObject({ code: 2 });
+    expect(await berthCommand("frobnicate")).toMatchObject({ code: 2 });
+    expect(await berthCommand("rm", "web")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
+    const json = await berthCommand("start", "nothere", "--json");
+    expect(parsed(Type.Object({ code: Type.String(), message: Type.String() }), json.stderr).code).toBe("not_found");
+    const away = { ...env, BERTH_URL: "http://127.0.0.1:1", BERTH_TOKEN: "x" };
+    expect(await runCommand(["ls"], away)).toMatchObject({ code: 6, stderr: expect.stringContaining("127.0.0.1:1") });
+    const stranger = { ...env, BERTH_URL: berth.url, BERTH_TOKEN: "wrong" };
+    expect(await runCommand(["ls"], stranger)).toMatchObject({ code: 4 });
+    const wrong = await runCommand(["login", berth.url, "--profile", "other"], env, "not the password\n");
+    expect(wrong.code).toBe(4);
+  });
+
+  it("shows steps as lines where nobody looks, and as a list in a terminal", async () => {
+    const plain = await berthCommand("restart", "web");
+    expect(plain).toMatchObject({ code: 0, stdout: "web: restart succeeded\n" });
+    expect(plain.stderr).toMatch(/^stop: succeeded/m);
+    expect(plain.stderr).toMatch(/^ready: succeeded/m);
+    const live = inPty("restart", "web");
+    expect(await live.exited).toMatchObject({ exitCode: 0 });
+    await live.screen.drained();
+    expect(live.screen.text()).toMatch(/✓ stop +[\d.]+ s/);
+    expect(live.screen.text().match(/ready/g)).toHaveLength(1);
+  });
+
+  it("completes names that only the controller knows", async () => {
+    expect((await berthCommand("__complete", "--", "stop", "w")).stdout).toBe("web\tready\n");
+    expect((await berthCommand("__complete", "--", "wh")).stdout).toMatch(/^whoami\t/);
+    const script = (await berthCommand("completion", "bash")).stdout;
+    const asked = await inBash(script, ["berth", "claude", "w"], env);
+    expect(asked).toBe("web");
+  });
+
+  it("runs a program and ends with its exit code and its very output", async () => {
+    const ran = await berthCommand("exec", "web", "--", "bash", "-c", "stty raw; seq 5000; exit 7");
+    expect(ran.code).toBe(7);
+    expect(ran.stdout).toBe(Array.from({ length: 5000 }, (_, index) => `${index + 1}\n`).join(""));
+    const { items } = await berth.client.call(listTerminals, { params: { id: "web" }, query: {} });
+    expect(items.filter(({ kind }) => kind === "exec")).toEqual([]);
+  });
+
+  it("hands the terminal over and gives it back, with Ctrl-C for the program and a key to leave", async () => {
+    const shell = inPty("shell", "web");
+    await shell.screen.waitForText(/[$#]$/m, 15_000);
+    expect(await terminalModes(shell.pid)).toMatch(/-icanon.*-echo /s);
+    shell.type("sleep 100 || echo was-$?\r");
+    await shell.screen.waitForText("sleep 100 || echo");
+    shell.type("\x03");
+    await shell.screen.waitForText(/\^C/);
+    shell.type("stty size; printf '\\033[?2004h\\033[?1000h\\033[?25l'; echo modes-on\r");
+    await shell.screen.waitForText("20 90");
+    shell.resize(70, 15);
+    await eventually(
+      async () => {
+        shell.type("stty size\r");
+        return shell.screen.text().includes("15 70") ? true : undefined;
+      },
+      { what: "the new size", intervalMs: 200 },
+    );
+    shell.type("\x1dd");
+    expect(await shell.exited).toMatchObject({ exitCode: 0 });
+    const tail = shell.output.subarray(-600).toString("latin1");
+    for (const mode of ["\x1b[?2004l", "\x1b[?1000l", "\x1b[?25h"]) expect(tail).toContain(mode);
+    expect(tail).toContain("Detached.");
+    const again = inPty("attach", "web");
+    await again.screen.waitForText("modes-on");
+    again.type("exit\r");
+    expect(await again.exited).toMatchObject({ exitCode: 0 });
+  });
+
+  it("gives the terminal back when a signal ends it", async () => {
+    const shell = inPty("shell", "web");
+    await shell.screen.waitForText(/[$#]$/m, 15_000);
+    process.kill(shell.pid, "SIGTERM");
+    expect(await shell.exited).toMatchObject({ exitCode: 143 });
+    expect(shell.output.subarray(-600).toString("latin1")).toContain("\x1b[?25h");
+    const end = inPty("attach", "web");
+    await end.screen.waitForText(/[$#]$/m, 15_000);
+    end.type("exit\r");
+    await end.exited;
+  });
+
+  it("goes on at the very byte when the controller was killed, and sends once what was typed meanwhile", async () => {
+    const script = "stty raw -echo; i=0; while [ $i -lt 1500 ]; do i=$((i+1)); printf '%d ' $i; sleep 0.002; done; cat";
+    const command = inPty("exec", "web", "--", "bash", "-c", script);
+    await eventually(() => (command.output.includes(" 300 ") ? true : undefined), { timeoutMs: 20_000 });
+    await berth.crash();
+    command.type("typed while away;");
+    await berth.start();
+    await eventually(() => (command.output.includes("typed while away;") ? true : undefined), { timeoutMs: 60_000 });
+    command.type("\x1dd");
+    expect(await command.exited).toMatchObject({ exitCode: 0 });
+    const expected = `${Array.from({ length: 1500 }, (_, index) => `${index + 1} `).join("")}typed while away;`;
+    expect(command.output.toString("latin1").slice(0, expected.length)).toBe(expected);
+    expect(command.output.toString("latin1").split("typed while away;")).toHaveLength(2);
+  });
+
+  it("shows a status line while the controller is away, and takes it back without a trace", async () => {
+    const shell = inPty("shell", "web");
+    await shell.screen.waitForText(/[$#]$/m, 15_000);
+    shell.type(
+      "PS1='> '; clear; for i in $(seq 19); do printf '\\033[4%dmrow %d\\033[m\\n' $((i % 8)) $i; done; printf 'last row'\r",
+    );
+    await shell.screen.waitForText(/last row/);
+    const before = shell.screen.text();
+    await berth.crash();
+    await shell.screen.waitForText(/berth: .*trying again/, 15_000);
+    await berth.start();
+    await eventually(() => (shell.screen.text() === before ? true : undefined), {
+      timeoutMs: 60_000,
+      what: "the screen as it was",
+    });
+    shell.type("\x1dd");
+    await shell.exited;
+  });
+
+  it("destroys a sandbox that is confirmed, and signs out", async () => {
+    const asked = inPty("rm", "web");
+    await asked.screen.waitForText("[y/N]");
+    asked.type("n\r");
+    expect(await asked.exited).toMatchObject({ exitCode: 1 });
+    const gone = await berthCommand("rm", "web", "--yes", "--json");
+    const { operation } = parsed(Type.Object({ operation: operationSchema }), gone.stdout);
+    expect(operation).toMatchObject({ kind: "destroy", state: "succeeded" });
+    await expect(berth.client.call(getSandbox, { params: { id: "web" } })).rejects.toMatchObject({ code: "not_found" });
+    const token = /"token": "([^"]+)"/.exec(await textOf(join(home.path, ".config/berth/credentials.json")))?.[1] ?? "";
+    expect(await berthCommand("logout")).toMatchObject({ code: 0 });
+    expect(await berthCommand("ls")).toMatchObject({ code: 4 });
+    expect((await runCommand(["ls"], { ...env, BERTH_URL: berth.url, BERTH_TOKEN: token })).code).toBe(4);
+  });
+});

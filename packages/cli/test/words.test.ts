@@ -1,0 +1,165 @@
+import { BerthError, type ErrorCode, errorRegistry } from "@berth/protocol";
+import type { Command } from "commander";
+import { describe, expect, it } from "vitest";
+import { wishOf } from "../src/commands/new.ts";
+import { candidates, type NameSource } from "../src/completion/candidates.ts";
+import { readEnvironment } from "../src/environment.ts";
+import { tell, wrongUsage } from "../src/failure.ts";
+import { baseUrl } from "../src/http/base-url.ts";
+import { ago } from "../src/output/ago.ts";
+import { harmless } from "../src/output/style.ts";
+import { table } from "../src/output/table.ts";
+import { eachCommand, program } from "../src/program.ts";
+
+describe("the address of a controller", () => {
+  it("is its origin, with http and no path where nothing else is said", () => {
+    expect(baseUrl("127.0.0.1:7400")).toBe("http://127.0.0.1:7400");
+    expect(baseUrl("https://berth.lan/sandboxes/web?x#y")).toBe("https://berth.lan");
+    for (const wrong of ["", "ftp://x", "http://user:secret@host", "http://"])
+      expect(() => baseUrl(wrong)).toThrow(/not the address/);
+  });
+});
+
+describe("what is shown", () => {
+  it("stands in columns, colours or not", () => {
+    expect(
+      table(
+        ["A", "B"],
+        [
+          ["long", "x"],
+          ["\x1b[32ms\x1b[39m", "y"],
+        ],
+      ),
+    ).toBe("A     B\nlong  x\n\x1b[32ms\x1b[39m     y\n");
+  });
+
+  it("can do no harm to the terminal", () => {
+    expect(harmless("a\x1b]0;owned\x07b\x1b[2Jc\r\nd\u009b5n")).not.toMatch(/\p{Cc}/u);
+  });
+
+  it("says how long ago something was in one unit", () => {
+    const then = "2026-01-01T00:00:00Z";
+    const at = (seconds: number) => ago(then, Date.parse(then) + seconds * 1000);
+    expect([at(-5), at(59), at(61), at(7200), at(90_000)]).toEqual(["0 s", "59 s", "1 min", "2 h", "1 d"]);
+  });
+});
+
+describe("exit codes", () => {
+  const code = (error: unknown) => tell(error)?.exitCode;
+
+  it("follow what failed", () => {
+    const expected: Partial<Record<ErrorCode, number>> = {
+      unauthenticated: 4,
+      forbidden: 4,
+      not_found: 3,
+      invalid_request: 2,
+      name_taken: 5,
+      sandbox_not_ready: 5,
+      not_ready: 6,
+      proxmox_unavailable: 6,
+      internal: 1,
+    };
+    for (const name of Object.keys(errorRegistry)) {
+      const known = Object.entries(expected).find(([one]) => one === name);
+      if (known) expect(code(new BerthError(name as ErrorCode, "x")), name).toBe(known[1]);
+    }
+    expect(code(wrongUsage("x"))).toBe(2);
+    expect(code(new TypeError("a bug"))).toBeUndefined();
+  });
+});
+
+describe("the command line", () => {
+  const root = program(async () => {});
+
+  it("has help with examples for every command", () => {
+    eachCommand(root, (command) => {
+      expect(command.description(), command.name()).not.toBe("");
+    });
+    for (const command of root.commands.filter((one) => !one.name().startsWith("__"))) {
+      let help = "";
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      expect(help, command.name()).toContain(`berth ${command.name()}`);
+      expect(help, command.name()).toContain("Examples:");
+    }
+  });
+
+  const wish = (...args: string[]) => {
+    let found: ReturnType<typeof wishOf> | undefined;
+    const line = program(async (command: Command) => {
+      found = wishOf(command);
+    });
+    return line.parseAsync(["new", ...args], { from: "user" }).then(() => found);
+  };
+
+  it("reads what a new sandbox is to be", async () => {
+    expect(await wish()).toEqual({});
+    const args = [
+      "web",
+      "--cores",
+      "4",
+      "--memory",
+      "8G",
+      "--disk",
+      "40",
+      "--env",
+      "A=1",
+      "--env",
+      "B=x=y",
+      "--no-start",
+    ];
+    expect(await wish(...args)).toEqual({
+      name: "web",
+      cores: 4,
+      memoryMiB: 8192,
+      diskGiB: 40,
+      env: { A: "1", B: "x=y" },
+      start: false,
+    });
+    await expect(wish("--memory", "lots")).rejects.toThrow(/--memory/);
+    await expect(wish("--env", "NAME")).rejects.toThrow(/--env/);
+  });
+});
+
+describe("completion", () => {
+  const asked: string[] = [];
+  const source =
+    (kind: string, ...values: string[]) =>
+    async () => {
+      asked.push(kind);
+      return values.map((value) => ({ value, description: kind }));
+    };
+  const names: NameSource = {
+    sandboxes: source("sandbox", "web", "worker"),
+    terminals: source("terminal", "trm_1"),
+    profiles: source("profile", "lab"),
+    keys: source("key", "key_1"),
+    tokens: source("token", "tok_1"),
+  };
+  const offered = async (...words: string[]) =>
+    (
+      await candidates(
+        program(async () => {}),
+        words,
+        names,
+      )
+    ).map(({ value }) => value);
+
+  it("offers commands, options, and names where names stand", async () => {
+    expect(await offered("sta")).toEqual(["start"]);
+    expect(asked).toEqual([]);
+    expect(await offered("stop", "web", "w")).toEqual(["web", "worker"]);
+    expect(await offered("attach", "")).toEqual(["web", "worker", "trm_1"]);
+    expect(await offered("new", "--c")).toEqual(["--cores"]);
+    expect(await offered("--profile", "")).toEqual(["lab"]);
+    expect(await offered("--profile", "lab", "keys", "rm", "")).toEqual(["key_1"]);
+    expect(await offered("exec", "web", "--", "--")).toEqual([]);
+    expect(await offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
+    expect(await offered("__com")).toEqual([]);
+  });
+});
+
+it("takes an empty variable for none", () => {
+  const environment = readEnvironment({ HOME: "/home/me", BERTH_URL: "", NO_COLOR: "1" }, "linux");
+  expect(environment).toMatchObject({ configDir: "/home/me/.config/berth", url: undefined, plain: true });
+  expect(readEnvironment({ HOME: "/h", XDG_CONFIG_HOME: "/c" }, "linux").configDir).toBe("/c/berth");
+});
