@@ -97,15 +97,26 @@ describe("a repository on this machine", () => {
 
   it("is below an allowed folder, with all links followed", async () => {
     const { path } = await folder;
-    for (const name of ["allowed/repo", "allowed-not/repo", "other"])
+    for (const name of ["allowed/repo", "allowed/data/projects", "allowed-not/repo", "other"])
       await mkdir(join(path, name), { recursive: true });
     await symlink(join(path, "other"), join(path, "allowed/link"));
-    const roots = [join(path, "allowed")];
+    const dataDir = join(path, "allowed/data");
+    const roots = { roots: [join(path, "allowed")], dataDir };
     expect(await allowedPath(join(path, "allowed/repo"), roots)).toBe(join(path, "allowed/repo"));
-    for (const name of ["allowed-not/repo", "allowed/link", "allowed/../other", "allowed/none", "other"]) {
+    for (const name of [
+      "allowed-not/repo",
+      "allowed/link",
+      "allowed/../other",
+      "allowed/none",
+      "other",
+      "allowed/data/projects",
+      "allowed",
+    ]) {
       await expect(allowedPath(join(path, name), roots)).rejects.toMatchObject({ code: "forbidden" });
     }
-    await expect(allowedPath(join(path, "allowed/repo"), [])).rejects.toMatchObject({ code: "forbidden" });
+    await expect(allowedPath(join(path, "allowed/repo"), { roots: [], dataDir })).rejects.toMatchObject({
+      code: "forbidden",
+    });
   });
 });
 
@@ -115,7 +126,7 @@ describe("a credential", () => {
     try {
       const accesses = new RemoteAccesses({
         folder: folder.path,
-        roots: [],
+        roots: { roots: [], dataDir: folder.path },
         sshKey: undefined,
         sshAgentSocket: undefined,
       });

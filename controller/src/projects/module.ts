@@ -21,7 +21,7 @@ import { GitWorkspaces } from "./workspace.ts";
 export interface ProjectModuleDependencies {
   readonly db: Kysely<Database>;
   readonly ssh: Pick<SandboxSsh, "openSsh">;
-  readonly settings: Pick<Settings, "dataDir" | "folders" | "git" | "keepWorkDays">;
+  readonly settings: Pick<Settings, "dataDir" | "workspaceRoots" | "git" | "keepWorkDays">;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
 }
@@ -37,20 +37,21 @@ export interface ProjectModule {
 
 /** Puts the projects' parts together. */
 export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModuleDependencies): ProjectModule {
-  const { dataDir, folders } = settings;
+  const { dataDir, workspaceRoots } = settings;
+  const roots = { roots: workspaceRoots, dataDir };
   const folder = join(dataDir, "git");
   const now = () => clock.now();
   const git = new Git({ folder, credentialHelper: settings.git.credentialHelper });
   const projects = new Projects(db);
   const places = new ProjectPlaces(dataDir);
   const { sshKey, sshAgentSocket } = settings.git;
-  const accesses = new RemoteAccesses({ folder, roots: folders, sshKey, sshAgentSocket });
+  const accesses = new RemoteAccesses({ folder, roots, sshKey, sshAgentSocket });
   const mirrors = new Mirrors({ git, places, projects, accesses, now });
   const repository = async (row: SandboxRow, signal?: AbortSignal) =>
     new SandboxRepository(await ssh.openSsh(row, signal));
-  const service = new GitProjects({ projects, mirrors, places, folders, log, repository });
+  const service = new GitProjects({ projects, mirrors, places, roots, log, repository });
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
-  const clones = new GitWorkspaces({ db, projects, mirrors, folders, repository });
+  const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
   return {
     projects,
     kept,

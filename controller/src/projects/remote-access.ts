@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomic } from "@berth/base/node";
 import type { GitCredential } from "@berth/protocol";
-import { allowedPath, type Remote } from "./remote-url.ts";
+import { allowedPath, type Remote, type RepositoryRoots } from "./remote-url.ts";
 import { shellWord } from "./shell-word.ts";
 
 /** What git needs to use a remote. */
@@ -17,8 +17,7 @@ export interface RemoteAccess {
 export interface RemoteAccessOptions {
   /** For files that are made here. */
   readonly folder: string;
-  /** Folders of this machine in which repositories may be. */
-  readonly roots: readonly string[];
+  readonly roots: RepositoryRoots;
   /** A private key for SSH remotes; undefined: the keys and the agent of whoever runs the controller. */
   readonly sshKey: string | undefined;
   readonly sshAgentSocket: string | undefined;

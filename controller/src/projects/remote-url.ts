@@ -76,19 +76,29 @@ function decoded(text: string): string {
   }
 }
 
+/** Where repositories on this machine may be. */
+export interface RepositoryRoots {
+  /** Below these folders. */
+  readonly roots: readonly string[];
+  /** Never in here, nor around it: Berth's own keys and mirrors are in it. */
+  readonly dataDir: string;
+}
+
 /**
  * The real path of a repository on this machine. Throws `forbidden` when it is not below one of the folders that the
  * settings allow, as it is now, with all links followed.
  */
-export async function allowedPath(path: string, roots: readonly string[]): Promise<string> {
+export async function allowedPath(path: string, { roots, dataDir }: RepositoryRoots): Promise<string> {
   const real = await realpath(path).catch(() => undefined);
+  const ownRoot = await realpath(dataDir).catch(() => dataDir);
+  const isOwn = real !== undefined && (isBelow(real, ownRoot) || isBelow(ownRoot, real));
   for (const root of roots) {
     const realRoot = await realpath(root).catch(() => undefined);
-    if (real !== undefined && realRoot !== undefined && isBelow(real, realRoot)) return real;
+    if (real !== undefined && !isOwn && realRoot !== undefined && isBelow(real, realRoot)) return real;
   }
   // One answer for what is not there and for what may not be used: nobody is to learn what is on this machine.
   throw new BerthError("forbidden", `There is no folder ${path} that Berth may use.`, {
-    hint: "Put the repository below one of the folders that BERTH_FOLDERS names, or add its folder there.",
+    hint: "Put the repository below one of the folders that BERTH_WORKSPACE_ROOTS names, or add its folder there.",
   });
 }
 

@@ -14,7 +14,7 @@ import { readCredential, removeCredential, writeCredential } from "./credentials
 import { remoteError, sandboxError } from "./failures.ts";
 import type { Mirrors, ProjectTurn } from "./mirrors.ts";
 import { type ProjectPlaces, type ProjectSandbox, projectSandbox } from "./place.ts";
-import { allowedPath, readRemote } from "./remote-url.ts";
+import { allowedPath, type RepositoryRoots, readRemote } from "./remote-url.ts";
 import { type ProjectRow, type Projects, presentProject } from "./repository.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
 import { giveCommits, pushToRemote, sandboxRef, takeCommits } from "./transfers.ts";
@@ -26,7 +26,7 @@ export interface GitProjectsDependencies {
   readonly projects: Projects;
   readonly mirrors: Mirrors;
   readonly places: ProjectPlaces;
-  readonly folders: readonly string[];
+  readonly roots: RepositoryRoots;
   readonly log: FastifyBaseLogger;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
 }
@@ -46,7 +46,7 @@ export class GitProjects {
   /** Throws `invalid_request` or `forbidden` for a remote that may not be used. */
   async checkRemote(url: string): Promise<string> {
     const remote = readRemote(url);
-    if (remote.kind === "file") await allowedPath(remote.url, this.#deps.folders);
+    if (remote.kind === "file") await allowedPath(remote.url, this.#deps.roots);
     return remote.url;
   }
 

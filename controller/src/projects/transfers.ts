@@ -8,6 +8,9 @@ import type { SandboxRepository } from "./sandbox-repository.ts";
 const taken = { maxFileBytes: 8 * 1024 ** 3, maxMemoryBytes: 4 * 1024 ** 3, timeoutMs: 60 * 60_000 } as const;
 const givenMs = 60 * 60_000;
 
+/** The hooks of the sandbox's user are for the user's own pushes. */
+const receivePack = "--receive-pack=git -c core.hooksPath=/dev/null receive-pack";
+
 /** The ref of the mirror that has a sandbox's commits. */
 export function sandboxRef(sandboxId: string): string {
   return `refs/sandboxes/${sandboxId}/head`;
@@ -54,6 +57,7 @@ export async function giveCommits(
     "--progress",
     "--no-verify",
     "--no-recurse-submodules",
+    receivePack,
     "--",
     repository.url,
     ...refs,

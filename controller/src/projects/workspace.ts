@@ -7,7 +7,7 @@ import type { Database } from "../store/tables.ts";
 import { stepFailure } from "./failures.ts";
 import type { Mirrors, ProjectTurn } from "./mirrors.ts";
 import { branchPrefix } from "./place.ts";
-import { allowedPath, readRemote } from "./remote-url.ts";
+import { allowedPath, type RepositoryRoots, readRemote } from "./remote-url.ts";
 import type { Projects } from "./repository.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
 import { checkOutScript, prepareScript } from "./sandbox-scripts.ts";
@@ -17,7 +17,7 @@ export interface GitWorkspacesDependencies {
   readonly db: Kysely<Database>;
   readonly projects: Projects;
   readonly mirrors: Mirrors;
-  readonly folders: readonly string[];
+  readonly roots: RepositoryRoots;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
 }
 
@@ -37,7 +37,7 @@ export class GitWorkspaces {
   async wish(trx: Kysely<Database>, ownerId: string, workspace: Workspace) {
     if (workspace.type !== "git") return {};
     const remote = readRemote(workspace.url);
-    if (remote.kind === "file") await allowedPath(remote.url, this.#deps.folders);
+    if (remote.kind === "file") await allowedPath(remote.url, this.#deps.roots);
     const project = await this.#deps.projects.ofUrl(trx, ownerId, remote.url);
     return { project_id: project.id, workspace_filled: false };
   }

@@ -69,9 +69,9 @@ export const variablesSchema = Type.Object({
   BERTH_TEMPLATE_VMID: Type.Optional(
     Type.Integer({ minimum: 100, maximum: 999_999_999, wants: "a Proxmox VMID from 100 to 999999999" }),
   ),
-  BERTH_FOLDERS: text(
+  BERTH_WORKSPACE_ROOTS: text(
     { wants: "absolute paths of folders, with colons between" },
-    { pattern: "^/[^:\\u0000]*(:/[^:\\u0000]*)*$" },
+    { pattern: "^/[^:]+(:/[^:]+)*$" },
   ),
   BERTH_GIT_SSH_KEY: text({ wants: "the absolute path of a private SSH key" }, { pattern: "^/" }),
   BERTH_GIT_CREDENTIAL_HELPER: text(

@@ -48,8 +48,8 @@ export interface Settings {
   readonly bridge: string | undefined;
   readonly vlan: number | undefined;
   readonly templateVmid: number;
-  /** Folders of this machine, absolute, from which workspaces may be made. */
-  readonly folders: readonly string[];
+  /** Below which folders of this host workspaces may have their source; none: nowhere. */
+  readonly workspaceRoots: readonly string[];
   /** How the controller signs in to git remotes. */
   readonly git: {
     /** Absolute path of a private key; undefined: the user's own keys, and the agent. */
@@ -129,7 +129,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     bridge: variables.PROXMOX_BRIDGE,
     vlan: variables.PROXMOX_VLAN,
     templateVmid: variables.BERTH_TEMPLATE_VMID ?? 150,
-    folders: (variables.BERTH_FOLDERS ?? "").split(":").filter((folder) => folder !== ""),
+    workspaceRoots: variables.BERTH_WORKSPACE_ROOTS?.split(":") ?? [],
     git: {
       sshKey: variables.BERTH_GIT_SSH_KEY,
       sshAgentSocket: variables.SSH_AUTH_SOCK,

@@ -34,7 +34,7 @@ describe("a sandbox of a git project", () => {
   beforeAll(async () => {
     folder = await temporaryDirectory("berth-git-e2e-");
     ({ origin, source } = await makeRemote(folder.path));
-    berth = await startBerth({ env: { BERTH_FOLDERS: folder.path } });
+    berth = await startBerth({ env: { BERTH_WORKSPACE_ROOTS: folder.path } });
     sandbox = await berth.readySandbox({ name: "gitty", workspace: { type: "git", url: origin } });
   });
   afterAll(async () => {

@@ -19,7 +19,7 @@ const statements = [
     add column project_id text references projects,
     add column branch text,
     add column base_branch text,
-    add column workspace_filled boolean not null default true,
+    add column if not exists workspace_filled boolean not null default true,
     add column keep_wanted boolean not null default false`,
   "create unique index sandboxes_branch on sandboxes (project_id, branch)",
   `create table kept_work (

@@ -1,0 +1,62 @@
+import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { deleteSandbox, gitPush, gitUnsaved, listKeptWork, type Sandbox } from "@berth/protocol";
+import { temporaryDirectory } from "@berth/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Berth, startBerth } from "./berth.ts";
+import { git, inWorkspace, makeRemote } from "./git-flow.ts";
+
+describe("a git project in a real container", () => {
+  let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let berth: Berth;
+  let origin: string;
+  let sandbox: Sandbox;
+
+  beforeAll(async () => {
+    folder = await temporaryDirectory("berth-git-e2e-");
+    ({ origin } = await makeRemote(folder.path));
+    berth = await startBerth({ env: { BERTH_WORKSPACE_ROOTS: folder.path } });
+    const author = { name: "Ann O'Hara", email: "ann@example.org" };
+    sandbox = await berth.readySandbox({ name: "gitty", workspace: { type: "git", url: origin, author } });
+  });
+  afterAll(async () => {
+    await berth?.dispose();
+    await folder?.dispose();
+  });
+  const here = (command: string) => inWorkspace(berth, sandbox, command);
+
+  it("works in both places, as the user of the terminals", async () => {
+    expect(await here("id -un && stat -c %U .git readme.md && git log --format=%an -1")).toBe("berth\nberth\nberth\nA");
+    await here("printf 'a\\0b' > binary && git add -A && git commit -qm 'in the sandbox'");
+    const pushed = await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} });
+    expect(await git(origin, "log", "-1", "--format=%an %s", "berth/gitty")).toBe("Ann O'Hara in the sandbox");
+    expect(await git(pushed.worktree.path, "status", "--porcelain")).toBe("");
+  });
+
+  it("lets a hostile repository run its programs in the sandbox alone", async () => {
+    const marks = join(folder.path, "marks");
+    await mkdir(marks);
+    await writeFile(join(marks, "before"), "");
+    await chmod(marks, 0o777);
+    const program = `#!/bin/sh\\ntouch ${marks}/executed\\n`;
+    await here(`mkdir -p .git/hooks && printf '${program}' > .git/evil && chmod +x .git/evil`);
+    for (const name of ["core.fsmonitor", "core.sshCommand", "uploadpack.packObjectsHook", "core.alternateRefsCommand"])
+      await here(`git config ${name} "$PWD/.git/evil"`);
+    await here("for h in pre-receive post-receive update post-checkout; do cp .git/evil .git/hooks/$h; done");
+    await here("ln -s /etc/passwd link && echo '* filter=evil' > .gitattributes");
+    await here("git -c core.fsmonitor= add -A && git -c core.fsmonitor= commit -qm hostile");
+    const pushed = await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} });
+    expect(pushed.worktree.state).toBe("current");
+    expect(await readdir(marks)).toEqual(["before"]);
+  });
+
+  it("keeps what is unsaved when it is destroyed with it", async () => {
+    await here("git config --unset core.fsmonitor; echo more >> readme.md");
+    expect(await berth.client.call(gitUnsaved, { params: { id: sandbox.id } })).toMatchObject({ files: 1, commits: 0 });
+    const destroy = (query = {}) => berth.client.call(deleteSandbox, { params: { id: sandbox.id }, query });
+    await expect(destroy()).rejects.toMatchObject({ code: "unsaved_work" });
+    await berth.ended((await destroy({ discard: true })).operation.id);
+    const { items } = await berth.client.call(listKeptWork, {});
+    expect(items.map(({ parts }) => parts.map(({ part }) => part))).toEqual([["patch"]]);
+  });
+});
