@@ -106,12 +106,47 @@ describe("a screen", () => {
     for (const each of [model, viewer]) each.dispose();
   });
 
-  it("with every cell in colours of its own, too large for a frame, is left empty rather than cut", async () => {
-    const model = new ScreenModel(attachLimits.maxCols, attachLimits.maxRows);
+  const { maxCols, maxRows } = attachLimits;
+  const full = (cell: (at: number) => string) =>
+    `\x1b[H${Array.from({ length: maxCols }, (_, at) => cell(at))
+      .join("")
+      .repeat(maxRows)}`;
+  const letters = (at: number) => String.fromCharCode(97 + (at % 26));
+  async function drawnAgain(output: string): Promise<[ScreenModel, ScreenModel]> {
+    const model = new ScreenModel(maxCols, maxRows);
+    await model.write(Buffer.from(output));
+    const snapshot = model.snapshot(1000);
+    expect(snapshot.byteLength).toBeLessThanOrEqual(linkLimits.maxFrameBytes);
+    expect(model.snapshotApproximate).toBe(true);
+    const viewer = new ScreenModel(maxCols, maxRows);
+    await viewer.write(snapshot);
+    return [model, viewer];
+  }
+
+  it("goes without its colours where these are too many for a frame, and says so", { timeout: 60_000 }, async () => {
     const cell = (at: number) => `\x1b[38;2;${at % 256};1;2;48;2;3;${at % 199};4mx`;
-    const line = Array.from({ length: attachLimits.maxCols }, (_, at) => cell(at)).join("");
-    await model.write(Buffer.from(`\x1b[H${line.repeat(attachLimits.maxRows)}`));
-    expect(model.snapshot(0).byteLength).toBeLessThan(1024);
-    model.dispose();
+    const [model, viewer] = await drawnAgain(full((at) => cell(at).replace("x", letters(at))));
+    expect(viewer.text()).toEqual(model.text());
+    for (const each of [model, viewer]) each.dispose();
+  });
+
+  it("keeps the nearest of the basic colours where these fit", { timeout: 60_000 }, async () => {
+    // A colour holds for eight cells, so that each change takes less of a frame.
+    const color = (at: number) => (at % 8 ? "" : `\x1b[38;2;250;${at % 20};${at % 7};48;2;1;${at % 9};200m`);
+    const links = (at: number) => (at % 8 ? "" : `\x1b]8;;https://example.org/${"x".repeat(60)}${at}\x1b\\`);
+    const [model, viewer] = await drawnAgain(full((at) => `${color(at)}${links(at)}${letters(at)}`));
+    expect(viewer.text()).toEqual(model.text());
+    const first = viewer.terminal.buffer.active.getLine(0)?.getCell(3);
+    expect([first?.getFgColor(), first?.getBgColor()]).toEqual([9, 12]);
+    for (const each of [model, viewer]) each.dispose();
+  });
+
+  it("keeps its last rows where not even its text fits", { timeout: 60_000 }, async () => {
+    const [model, viewer] = await drawnAgain(full((at) => `${letters(at)}${"\u0301".repeat(9)}`));
+    const last = (each: ScreenModel) => each.text().text.split("\n").at(-1)?.replaceAll("\u0301", "");
+    expect(last(viewer)).toBe(last(model));
+    expect(last(viewer)).toHaveLength(maxCols);
+    expect(viewer.text().cursor).toEqual(model.text().cursor);
+    for (const each of [model, viewer]) each.dispose();
   });
 });

@@ -12,6 +12,8 @@ const rows = 5;
  */
 const piece = fc.oneof(
   fc.constantFrom("a", "bc", "hello world, a long line that wraps more than once", " ", "\r\n", "\n", "\r", "\b", "\t"),
+  fc.constantFrom("\u0301", "\u20dd", "\x1b[3b"),
+  fc.constantFrom("\x1b(A", "\x1b)K", "\x1b*0", "\x1b+7", "\x0e", "\x0f", "\x1bn", "\x1bo", "#@[{~q"),
   fc.constantFrom("漢字", "é", "e\u0301", "👩‍👩‍👧", "🇩🇪", "🇩", "한", "👍🏽", "ｗ", "\u2764\ufe0f"),
   fc.integer({ min: 0, max: 7 }).map((color) => `\x1b[3${color};4${7 - color}m`),
   fc.constantFrom("\x1b[m", "\x1b[1;3;4;7m", "\x1b[38;5;200m", "\x1b[48;2;1;2;3m", "\x1b[4:3;58;5;9m", "\x1b[2;9m"),
@@ -95,6 +97,35 @@ describe("a snapshot", () => {
     ["a saved cursor in colour", "\x1b[31m\x1b[2;5H\x1b7\x1b[m\x1b[1;1H"],
   ])("draws %s again", async (_name, output) => {
     await expectSameAfterSnapshot(output);
+  });
+
+  it.each([
+    ["a combining mark", "cafe", "\u0301 x"],
+    ["one behind a wide character, in colour", "\x1b[35m漢", "\u3099"],
+    ["one behind the last column", "123456789012", "\u0301x"],
+    ["one in insert mode", "abcdef\x1b[4h\x1b[3Gx", "\u0301y"],
+    ["the second half of a flag", "\x1b[2;4r\x1b[?6h🇩", "🇪"],
+    ["a skin tone", "👍", "🏽"],
+    ["a repetition", "ab", "\x1b[4b"],
+  ])("goes on with %s right behind it", async (_name, output, more) => {
+    await expectSameAfterSnapshot(output, more);
+  });
+
+  it.each([..."0A4CRQKYEZH="])("carries the charset %s, as G0 to G3 and in a saved cursor", async (final) => {
+    const text = "#@[]{}q~";
+    for (const [set, use] of [
+      ["(", ""],
+      [")", "\x0e"],
+      ["*", "\x1bn"],
+      ["+", "\x1bo"],
+    ]) {
+      await expectSameAfterSnapshot(`\x1b${set}${final}`, `${use}${text}\x0f${text}`);
+      await expectSameAfterSnapshot(`\x1b${set}${final}${use}`, text);
+    }
+    await expectSameAfterSnapshot(`\x1b(${final}\x1b7\x1b(B`, `\x1b8${text}`);
+    const model = await modelAfter(`\x1b(${final}${text}`);
+    expect(model.text().text).not.toBe(text);
+    model.dispose();
   });
 
   it("goes on in the middle of whatever it was made in", { timeout: 60_000 }, async () => {

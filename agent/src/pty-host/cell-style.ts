@@ -33,7 +33,8 @@ export const plainStyle: CellStyle = { fg: 0, bg: 0 };
 
 /** Whether two cells look alike. */
 export function sameStyle(one: CellStyle, other: CellStyle): boolean {
-  if (one.fg !== other.fg || one.bg !== other.bg) return false;
+  // Of one look, a cell has words without a sign, and the terminal's present look has some with one.
+  if ((one.fg ^ other.fg) !== 0 || (one.bg ^ other.bg) !== 0) return false;
   if ((one.bg & hasExtended) === 0) return true;
   return (
     one.extended?.underlineStyle === other.extended?.underlineStyle &&
@@ -83,4 +84,33 @@ function color(packed: number, code: 38 | 48 | 58): number[] {
   if (mode === 2 || code === 58) return [code, 5, index];
   const base = code === 38 ? 30 : 40;
   return [index < 8 ? base + index : base + 60 + index - 8];
+}
+
+/** The look with the sixteen colours that every terminal has, the nearest ones, and with no link. */
+export function basicStyle({ fg, bg }: CellStyle): CellStyle {
+  return { fg: basicColor(fg), bg: basicColor(bg) & ~hasExtended };
+}
+
+function basicColor(packed: number): number {
+  const mode = (packed >>> 24) & 3;
+  const index = packed & 0xff;
+  if (mode < 2) return packed;
+  return (packed & ~colorBits) | 0x1000000 | (mode === 2 && index < 16 ? index : nearestBasic(rgbOf(packed)));
+}
+
+/** Of the palette's 256 colours those behind the first 16: a cube of 6 x 6 x 6, and 24 greys. */
+function rgbOf(packed: number): readonly [number, number, number] {
+  if (((packed >>> 24) & 3) === 3) return [(packed >>> 16) & 0xff, (packed >>> 8) & 0xff, packed & 0xff];
+  const index = (packed & 0xff) - 16;
+  const grey = 8 + 10 * (index - 216);
+  if (index >= 216) return [grey, grey, grey];
+  return [(Math.floor(index / 36) % 6) * 51, (Math.floor(index / 6) % 6) * 51, (index % 6) * 51];
+}
+
+/** Three bits of colour, and one of brightness. */
+function nearestBasic([red, green, blue]: readonly [number, number, number]): number {
+  const brightest = Math.max(red, green, blue);
+  if (brightest < 64) return 0;
+  const bit = (part: number, value: number) => (part * 2 > brightest ? value : 0);
+  return bit(red, 1) + bit(green, 2) + bit(blue, 4) + (brightest > 191 ? 8 : 0);
 }

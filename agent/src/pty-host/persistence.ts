@@ -165,10 +165,11 @@ export class Persistence {
     const { feed, model } = content;
     await feed.caughtUp();
     const { epoch } = this.#source.meta();
-    const { cols, rows, approximate } = model;
+    const { cols, rows } = model;
     const offset = feed.parsedOffset;
     this.#screen = { offset, cols, rows, atMs: performance.now() };
     const bytes = model.snapshot(scrollbackLines);
+    const approximate = model.snapshotApproximate;
     // The screen must not be ahead of the ring on disk.
     await this.#store.appendRing(epoch, content.ring, this.#source.times());
     await this.#store.writeScreen({ epoch, offset, cols, rows, approximate, bytes });
@@ -176,9 +177,10 @@ export class Persistence {
 
   async #writeFirstScreen(epoch: number, { feed, model }: TerminalContent): Promise<void> {
     await feed.caughtUp();
-    const { cols, rows, approximate } = model;
+    const { cols, rows } = model;
     this.#screen = { offset: 0, cols, rows, atMs: performance.now() };
     const bytes = model.snapshot(limits.scrollbackLines);
+    const approximate = model.snapshotApproximate;
     await this.#store.writeScreen({ epoch, offset: 0, cols, rows, approximate, bytes });
   }
 

@@ -25,6 +25,7 @@ export class ScreenModel {
   #title = "";
   #approximate = false;
   #skips = 0;
+  #reduced = false;
 
   constructor(cols: number, rows: number, scrollbackLines: number = limits.scrollbackLines) {
     this.terminal = new headless.Terminal({
@@ -125,7 +126,14 @@ export class ScreenModel {
       palette: this.palette,
       unfinished: this.#unfinished.bytes,
     };
-    return snapshot(this.terminal, extras, scrollbackLines);
+    const { bytes, reduced } = snapshot(this.terminal, extras, scrollbackLines);
+    this.#reduced = reduced;
+    return bytes;
+  }
+
+  /** Whether the last snapshot lacks some of the screen itself, as one of an approximate screen does. */
+  get snapshotApproximate(): boolean {
+    return this.#approximate || this.#reduced;
   }
 
   text(): ScreenText {

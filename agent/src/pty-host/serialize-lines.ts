@@ -1,6 +1,21 @@
 import type { IBuffer, IBufferCell, IBufferLine } from "@xterm/headless";
-import { backgroundOf, type CellStyle, copyStyle, plainStyle, sameStyle, sgr, urlIdOf } from "./cell-style.ts";
+import {
+  backgroundOf,
+  basicStyle,
+  type CellStyle,
+  copyStyle,
+  plainStyle,
+  sameStyle,
+  sgr,
+  urlIdOf,
+} from "./cell-style.ts";
 import type { Hyperlinks } from "./xterm-internals.ts";
+
+/** How much of each cell is drawn: all of it; its text in the basic colours; the beginning of its text. */
+export type Detail = "all" | "basic" | "text";
+
+/** What `text` draws of a cell, in UTF-16 units: a cluster may have any number. */
+const textUnits = 8;
 
 /**
  * Lines of a buffer as bytes that draw them again from the first column of an empty line. Sets what a line's `isWrapped`
@@ -13,9 +28,9 @@ export function serializeLines(
   buffer: IBuffer,
   from: number,
   to: number,
-  { cols, links }: { cols: number; links: Hyperlinks },
+  { cols, links, detail = "all" }: { cols: number; links: Hyperlinks; detail?: Detail },
 ): string {
-  const writer = new LineWriter(buffer.getNullCell(), cols, links);
+  const writer = new LineWriter(buffer.getNullCell(), { cols, links, detail });
   for (let index = from; index < to; index += 1) {
     const line = buffer.getLine(index);
     if (!line) break;
@@ -34,6 +49,7 @@ class LineWriter {
   readonly #cell: IBufferCell;
   readonly #cols: number;
   readonly #links: Hyperlinks;
+  readonly #detail: Detail;
   readonly #parts: string[] = [];
   #urlId = 0;
   #style: CellStyle = plainStyle;
@@ -43,10 +59,11 @@ class LineWriter {
   /** How the last cell of the line before is to look if it is empty. */
   #lastCell: { empty: boolean; style: CellStyle } = { empty: true, style: plainStyle };
 
-  constructor(scratch: IBufferCell, cols: number, links: Hyperlinks) {
+  constructor(scratch: IBufferCell, { cols, links, detail }: { cols: number; links: Hyperlinks; detail: Detail }) {
     this.#links = links;
     this.#cell = scratch;
     this.#cols = cols;
+    this.#detail = detail;
   }
 
   line(line: IBufferLine): void {
@@ -55,14 +72,14 @@ class LineWriter {
       if (!cell) break;
       const chars = cell.getChars();
       if (chars !== "" && cell.getWidth() > 0) {
-        this.#print(column, chars, cell.getWidth(), styleOf(cell));
+        this.#print(column, this.#text(chars), cell.getWidth(), this.#look(cell));
         column += cell.getWidth();
       } else {
-        column = this.#blanks(line, column, styleOf(cell));
+        column = this.#blanks(line, column, this.#look(cell));
       }
     }
     const last = line.getCell(this.#cols - 1, this.#cell);
-    this.#lastCell = { empty: this.#column < this.#cols, style: last ? copyStyle(styleOf(last)) : plainStyle };
+    this.#lastCell = { empty: this.#column < this.#cols, style: last ? copyStyle(this.#look(last)) : plainStyle };
   }
 
   nextLine(wrapped: boolean): void {
@@ -88,6 +105,15 @@ class LineWriter {
     return this.#parts.join("");
   }
 
+  #look(cell: IBufferCell): CellStyle {
+    if (this.#detail === "all") return styleOf(cell);
+    return this.#detail === "basic" ? basicStyle(styleOf(cell)) : plainStyle;
+  }
+
+  #text(chars: string): string {
+    return this.#detail === "text" && chars.length > textUnits ? chars.slice(0, textUnits).toWellFormed() : chars;
+  }
+
   #print(column: number, chars: string, width: number, style: CellStyle): void {
     this.#moveTo(column);
     this.#setLink(urlIdOf(style));
@@ -104,7 +130,7 @@ class LineWriter {
     let end = column + 1;
     for (; end < this.#cols; end += 1) {
       const cell = line.getCell(end, this.#cell);
-      if (cell?.getChars() !== "" || backgroundOf(styleOf(cell)).bg !== background.bg) break;
+      if (cell?.getChars() !== "" || backgroundOf(this.#look(cell)).bg !== background.bg) break;
     }
     if (background.bg !== 0) {
       this.#moveTo(column);

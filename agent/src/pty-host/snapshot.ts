@@ -1,8 +1,9 @@
 import { linkLimits } from "@berth/protocol/link";
 import type { IBuffer, Terminal } from "@xterm/headless";
-import { backgroundOf, type CellStyle, copyStyle, plainStyle, sgr, urlIdOf } from "./cell-style.ts";
-import { hyperlink, serializeLines, styleOf } from "./serialize-lines.ts";
-import { type HiddenState, hiddenState, type SavedCursor } from "./xterm-internals.ts";
+import { backgroundOf, type CellStyle, copyStyle, plainStyle, sameStyle, sgr, urlIdOf } from "./cell-style.ts";
+import { designations, plainCharset } from "./charsets.ts";
+import { type Detail, hyperlink, serializeLines, styleOf } from "./serialize-lines.ts";
+import { type HiddenState, type Hyperlinks, hiddenState, type SavedCursor } from "./xterm-internals.ts";
 
 /** RIS, then what RIS leaves: scrollback in some terminals, a hidden cursor in xterm.js. */
 const fullReset = "\x1bc\x1b[3J\x1b[?25h";
@@ -16,42 +17,87 @@ export interface SnapshotExtras {
   unfinished: Uint8Array;
 }
 
+/** A terminal as bytes. */
+export interface DrawnSnapshot {
+  readonly bytes: Buffer;
+  /** Looks, or lines, of the screen itself were left out: it would have been too large. */
+  readonly reduced: boolean;
+}
+
+/** How much of a terminal is drawn. */
+interface Extent {
+  readonly scrollbackLines: number;
+  /** Rows of each screen, from the bottom. */
+  readonly rows: number;
+  readonly detail: Detail;
+}
+
 /**
  * Bytes that make a terminal of the same size look and behave like this one, whatever it showed before: scrollback,
  * screen, cursor, modes, and what the parser is in the middle of. Fits one frame of a link: takes fewer lines of
- * scrollback until it does.
+ * scrollback until it does. A screen that is too large by itself (the largest, every cell in colours of its own) goes in
+ * fewer colours, or in none, or without its upper rows.
  */
-export function snapshot(terminal: Terminal, extras: SnapshotExtras, scrollbackLines: number): Buffer {
-  for (let lines = scrollbackLines; ; lines = Math.floor(lines / 2)) {
-    const bytes = Buffer.concat([Buffer.from(serialize(terminal, extras, lines)), extras.unfinished]);
-    if (bytes.byteLength <= linkLimits.maxFrameBytes) return bytes;
-    // The largest screen that can be agreed on, every cell in colours of its own, would not fit: nothing is then drawn.
-    if (lines === 0) return Buffer.concat([Buffer.from(fullReset), extras.unfinished]);
+export function snapshot(terminal: Terminal, extras: SnapshotExtras, scrollbackLines: number): DrawnSnapshot {
+  const draw = (extent: Extent) =>
+    fitting(Buffer.concat([Buffer.from(serialize(terminal, extras, extent)), extras.unfinished]));
+  const { rows, buffer } = terminal;
+  const available = Math.min(scrollbackLines, buffer.normal.length - rows);
+  const whole = draw({ scrollbackLines: available, rows, detail: "all" });
+  if (whole) return { bytes: whole, reduced: false };
+  const screen = available > 0 ? draw({ scrollbackLines: 0, rows, detail: "all" }) : undefined;
+  for (let lines = available >> 1; screen && lines > 0; lines >>= 1) {
+    const some = draw({ scrollbackLines: lines, rows, detail: "all" });
+    if (some) return { bytes: some, reduced: false };
   }
+  if (screen) return { bytes: screen, reduced: false };
+  const basic = draw({ scrollbackLines: 0, rows, detail: "basic" });
+  if (basic) return { bytes: basic, reduced: true };
+  for (let kept = rows; kept > 0; kept >>= 1) {
+    const text = draw({ scrollbackLines: 0, rows: kept, detail: "text" });
+    if (text) return { bytes: text, reduced: true };
+  }
+  return { bytes: Buffer.concat([Buffer.from(fullReset), extras.unfinished]), reduced: true };
 }
 
-function serialize(terminal: Terminal, { title, palette }: SnapshotExtras, scrollbackLines: number): string {
+function fitting(bytes: Buffer): Buffer | undefined {
+  return bytes.byteLength <= linkLimits.maxFrameBytes ? bytes : undefined;
+}
+
+function serialize(terminal: Terminal, { title, palette }: SnapshotExtras, extent: Extent): string {
   const { normal, active, alternate } = terminal.buffer;
   const { cols } = terminal;
   const hidden = hiddenState(terminal);
-  const { links } = hidden;
+  const draw = (buffer: IBuffer, lines: number) => drawn(terminal, buffer, lines, { links: hidden.links, extent });
   const parts = [fullReset, palette];
-  const from = Math.max(0, normal.length - terminal.rows - scrollbackLines);
-  parts.push(serializeLines(normal, from, normal.length, { cols, links }), tabStops(hidden.normalTabs, cols));
+  parts.push(draw(normal, extent.scrollbackLines), tabStops(hidden.normalTabs, cols));
   if (active.type === "alternate") {
     // Leaving restores what the normal screen saved; entering fills the screen with the background that is set.
     // The region is the normal screen's own in xterm.js, and of both screens elsewhere.
     parts.push(scrollRegion(terminal, hidden.normalScrollTop, hidden.normalScrollBottom));
     parts.push(saveCursor(normal, hidden.normalSaved), "\x1b[?1047h\x1b[r\x1b[H");
-    parts.push(serializeLines(alternate, 0, alternate.length, { cols, links }), tabStops(hidden.alternateTabs, cols));
+    parts.push(draw(alternate, 0), tabStops(hidden.alternateTabs, cols));
   }
   const saved = active.type === "alternate" ? hidden.alternateSaved : hidden.normalSaved;
   parts.push(saveCursor(active, saved));
   parts.push(scrollRegion(terminal, hidden.scrollTop, hidden.scrollBottom));
   const plainTitle = title.replace(/\p{Cc}/gu, "");
   if (plainTitle !== "") parts.push(`\x1b]2;${plainTitle}\x1b\\`);
-  parts.push(cursor(terminal, active, hidden), modes(terminal, hidden));
+  parts.push(cursor(terminal, active, hidden), modes(terminal, hidden), rejoin(terminal, active, hidden));
   return parts.join("");
+}
+
+/** A buffer with so many lines of its scrollback. */
+function drawn(
+  { cols, rows }: Terminal,
+  buffer: IBuffer,
+  scrollbackLines: number,
+  { links, extent }: { links: Hyperlinks; extent: Extent },
+): string {
+  const skipped = rows - extent.rows;
+  const from = Math.max(0, buffer.length - rows - scrollbackLines) + skipped;
+  const lines = serializeLines(buffer, from, buffer.length, { cols, links, detail: extent.detail });
+  return skipped > 0 ? `\x1b[${skipped + 1}H${lines}` : lines;
 }
 
 /** Tab stops where they are not at every eighth column. Moves the cursor. */
@@ -66,16 +112,15 @@ function scrollRegion(terminal: Terminal, top: number, bottom: number): string {
 }
 
 /** Saves a cursor with its look, and leaves the default look. */
-function saveCursor(buffer: IBuffer, { x, y, style, lineDrawing }: SavedCursor): string {
+function saveCursor(buffer: IBuffer, { x, y, style, charset }: SavedCursor): string {
   const row = Math.max(0, y - buffer.baseY) + 1;
-  const [charset, plainCharset] = lineDrawing ? ["\x1b(0", "\x1b(B"] : ["", ""];
-  return `\x1b[${row};${x + 1}H${sgr(style)}${charset}\x1b7${plainCharset}\x1b[m`;
+  const [set, unset] = charset === plainCharset ? ["", ""] : [`\x1b(${charset}`, `\x1b(${plainCharset}`];
+  return `\x1b[${row};${x + 1}H${sgr(style)}${set}\x1b7${unset}\x1b[m`;
 }
 
 /** The cursor and its look. Origin mode goes first, since it moves the cursor and changes what a position means. */
 function cursor(terminal: Terminal, buffer: IBuffer, hidden: HiddenState): string {
-  const top = terminal.modes.originMode ? hidden.scrollTop : 0;
-  const at = (column: number) => `\x1b[${buffer.cursorY - top + 1};${column + 1}H`;
+  const at = (column: number) => position(terminal, buffer, hidden, column);
   const parts = terminal.modes.originMode ? ["\x1b[?6h"] : [];
   if (buffer.cursorX < terminal.cols) parts.push(at(buffer.cursorX));
   else {
@@ -88,6 +133,29 @@ function cursor(terminal: Terminal, buffer: IBuffer, hidden: HiddenState): strin
   const urlId = urlIdOf(hidden.style);
   if (urlId !== 0) parts.push(hyperlink(hidden.links, urlId));
   return parts.join("");
+}
+
+/** Moves into a column of the cursor's line. */
+function position({ modes }: Terminal, { cursorY }: IBuffer, { scrollTop }: HiddenState, column: number): string {
+  return `\x1b[${cursorY - (modes.originMode ? scrollTop : 0) + 1};${column + 1}H`;
+}
+
+/**
+ * Prints what is before the cursor once more, as the very last: a combining mark that comes next joins only what was
+ * printed right before it, and so does a repetition (REP). What was printed last has the look that is set now.
+ */
+function rejoin(terminal: Terminal, buffer: IBuffer, hidden: HiddenState): string {
+  const line = buffer.getLine(buffer.baseY + buffer.cursorY);
+  const before = line?.getCell(buffer.cursorX - 1);
+  if (!hidden.joins || !before) return "";
+  const width = before.getWidth() === 0 ? 2 : 1;
+  const cell = line?.getCell(buffer.cursorX - width);
+  if (!cell || cell.getWidth() !== width || cell.getChars() === "") return "";
+  const look = styleOf(cell);
+  if (!sameStyle(look, hidden.style) || urlIdOf(look) !== urlIdOf(hidden.style)) return "";
+  // In insert mode the line moves to the right of what is printed.
+  const room = terminal.modes.insertMode ? `\x1b[${width}P` : "";
+  return `${position(terminal, buffer, hidden, buffer.cursorX - width)}${room}${cell.getChars()}`;
 }
 
 function lastCell(buffer: IBuffer, cols: number): { chars: string; width: number; style: CellStyle } {
@@ -119,9 +187,7 @@ function modes(terminal: Terminal, hidden: HiddenState): string {
     high(hidden.mouseEncoding === "SGR", "?1006"),
     high(hidden.mouseEncoding === "SGR_PIXELS", "?1016"),
     style === undefined ? "" : `\x1b[${hidden.cursorBlink ? style - 1 : style} q`,
-    hidden.lineDrawing[0] ? "\x1b(0" : "",
-    hidden.lineDrawing[1] ? "\x1b)0" : "",
-    hidden.shiftedOut ? "\x0e" : "",
+    designations(hidden.charsets, hidden.charsetLevel),
     hidden.cursorHidden ? "\x1b[?25l" : "",
     high(set.insertMode, "4"),
     set.wraparoundMode ? "" : "\x1b[?7l",

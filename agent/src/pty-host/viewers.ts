@@ -130,6 +130,7 @@ export class Viewers {
 
 async function takeSnapshot({ feed, model }: TerminalContent, scrollbackLines: number): Promise<Snapshot> {
   await feed.caughtUp();
-  const { cols, rows, approximate } = model;
-  return { bytes: model.snapshot(scrollbackLines), offset: feed.parsedOffset, cols, rows, approximate };
+  const { cols, rows } = model;
+  const bytes = model.snapshot(scrollbackLines);
+  return { bytes, offset: feed.parsedOffset, cols, rows, approximate: model.snapshotApproximate };
 }

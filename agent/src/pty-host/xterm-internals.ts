@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 import type { CellStyle } from "./cell-style.ts";
+import { charsetFinal } from "./charsets.ts";
 
 /**
  * The parts of xterm's state that its public interface lacks and a snapshot must carry. This file alone looks inside;
@@ -17,9 +18,11 @@ export interface HiddenState {
   scrollBottom: number;
   normalScrollTop: number;
   normalScrollBottom: number;
-  /** Whether G0 is the line drawing set, and whether it is G1 that is in use (SO). */
-  lineDrawing: readonly [boolean, boolean];
-  shiftedOut: boolean;
+  /** What G0 to G3 are, as `charsetFinal` names them, and which of them is in use. */
+  charsets: readonly string[];
+  charsetLevel: number;
+  /** What was parsed last was printed, so that a combining mark would join it. */
+  joins: boolean;
   style: CellStyle;
   normalSaved: SavedCursor;
   alternateSaved: SavedCursor;
@@ -37,7 +40,8 @@ export interface SavedCursor {
   /** Counted from the top of the scrollback. */
   y: number;
   style: CellStyle;
-  lineDrawing: boolean;
+  /** As `charsetFinal` names it. */
+  charset: string;
 }
 
 const attributes = Type.Object({ fg: Type.Number(), bg: Type.Number() });
@@ -72,7 +76,10 @@ const coreSchema = Type.Object({
   _oscLinkService: Type.Unsafe<Hyperlinks>(
     Type.Object({ getLinkData: Type.Function([Type.Integer()], Type.Unknown()) }),
   ),
-  _inputHandler: Type.Object({ _curAttrData: attributes, _parser: Type.Object({ currentState: Type.Integer() }) }),
+  _inputHandler: Type.Object({
+    _curAttrData: attributes,
+    _parser: Type.Object({ currentState: Type.Integer(), precedingJoinState: Type.Integer() }),
+  }),
 });
 /** Compiled with the first terminal, not at the program's start. */
 let compiledCore: Validator<Type.TProperties, typeof coreSchema> | undefined;
@@ -97,8 +104,9 @@ export function hiddenState(terminal: object): HiddenState {
     scrollBottom: _bufferService.buffer.scrollBottom,
     normalScrollTop: _bufferService.buffers._normal.scrollTop,
     normalScrollBottom: _bufferService.buffers._normal.scrollBottom,
-    lineDrawing: [inUse(_charsetService, 0), inUse(_charsetService, 1)],
-    shiftedOut: _charsetService.glevel === 1,
+    charsets: [0, 1, 2, 3].map((level) => charsetFinal(inUse(_charsetService, level))),
+    charsetLevel: _charsetService.glevel,
+    joins: _inputHandler._parser.precedingJoinState !== 0,
     style: _inputHandler._curAttrData,
     normalSaved: savedCursor(_normal),
     alternateSaved: savedCursor(_alt),
@@ -140,15 +148,11 @@ function tabStops({ tabs }: Static<typeof buffer>): number[] {
 }
 
 function savedCursor(from: Static<typeof buffer>): SavedCursor {
-  const lineDrawing = isLineDrawing(from.savedCharset);
-  return { x: from.savedX, y: from.savedY, style: from.savedCurAttrData, lineDrawing };
+  const charset = charsetFinal(from.savedCharset);
+  return { x: from.savedX, y: from.savedY, style: from.savedCurAttrData, charset };
 }
 
-/** Whether G0 or G1 is the line drawing set; what is in use may differ from what was designated, after a restored cursor. */
-function inUse(from: Static<typeof charsets>, level: 0 | 1): boolean {
-  return isLineDrawing(from.glevel === level ? from.charset : from._charsets[level]);
-}
-
-function isLineDrawing(charset: unknown): boolean {
-  return typeof charset === "object" && charset !== null && "q" in charset && charset.q === "─";
+/** What a level prints by; of the one in use that may differ from what was designated, after a restored cursor. */
+function inUse(from: Static<typeof charsets>, level: number): unknown {
+  return from.glevel === level ? from.charset : from._charsets[level];
 }
