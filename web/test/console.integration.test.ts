@@ -255,6 +255,30 @@ describe("the fleet", () => {
     await page.getByText("No sandboxes yet").waitFor();
   });
 
+  it("shows an agent’s update while it runs, and one that was rolled back", async () => {
+    const sandbox = controller.fleet.add("alpha", "ready");
+    await signIn();
+    const row = page.locator('[data-sandbox="alpha"]');
+    await row.getByText("Ready").waitFor();
+    controller.fleet.updateAgent(sandbox, "updating", "0.2.0");
+    await row.getByText("agent updating").waitFor();
+    await shot("agent-updating-list");
+    await row.getByRole("link", { name: "alpha" }).click();
+    await page.locator(".top-bar").getByText("agent updating").waitFor();
+    await shot("agent-updating");
+    controller.fleet.updateAgent(sandbox, "failed", "0.2.0");
+    await page.getByText("did not work here and was rolled back").waitFor();
+    await shot("agent-rolled-back");
+    await page.goBack();
+    await row.getByText("agent update rolled back").waitFor();
+    await shot("agent-rolled-back-list");
+    controller.fleet.updateAgent(sandbox, "updating", "0.2.0");
+    await row.getByText("agent updating").waitFor();
+    // It has come back with the new version, whatever else was told or not.
+    controller.fleet.change(sandbox, { agent: { connected: true, version: "0.2.0" } });
+    await expect.poll(() => page.locator("[data-agent-update]").count(), soon).toBe(0);
+  });
+
   it("says what is wrong with the whole, and how to cure it", async () => {
     controller.trouble = { message: "Proxmox refuses the token.", hint: "Check PROXMOX_TOKEN_SECRET." };
     await signIn();

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import {
+  type AgentUpdate,
   BerthError,
   createSandbox,
   defaultSize,
@@ -79,6 +80,12 @@ export class FakeFleet {
     const changed = { ...(this.sandboxes.get(sandbox.id) ?? sandbox), ...to };
     this.sandboxes.set(sandbox.id, changed);
     this.#tell({ event: "sandbox", data: changed });
+  }
+
+  /** Tells how another version of an agent fares. */
+  updateAgent({ id }: Sandbox, state: AgentUpdate["state"], version: string): void {
+    const data: AgentUpdate = { sandboxId: id, state, version };
+    this.#tell({ event: "agent_update", data });
   }
 
   create(body: unknown): { sandbox: Sandbox; operation: Operation } {

@@ -1,4 +1,5 @@
 import type { Clock } from "@berth/base";
+import type { AgentUpdate } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { EventLog } from "../events/log.ts";
 import type { SandboxModule } from "../sandboxes/module.ts";
@@ -36,7 +37,7 @@ export function fleetUpdates({
     tell: async (sandboxId, state, version) => {
       const row = await fleet.sandboxes.find(sandboxId);
       if (!row) return;
-      const data = { sandboxId, state, version };
+      const data: AgentUpdate = { sandboxId, state, version };
       await events.transaction((trx) =>
         events.append(trx, { ownerId: row.owner_id, sandboxId, type: "agent_update", data }),
       );

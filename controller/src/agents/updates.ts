@@ -1,4 +1,5 @@
 import { after, backoffMs, type Clock, Gate } from "@berth/base";
+import type { AgentUpdate } from "@berth/protocol";
 import { type CloseReason, programsChannelKind } from "@berth/protocol/link";
 import type { FastifyBaseLogger } from "fastify";
 import type { AgentLink } from "./link.ts";
@@ -14,7 +15,7 @@ export interface Programs {
 }
 
 /** What is told of an update: it begins, has come to its end, or does not work in this sandbox. */
-export type UpdateState = "updating" | "updated" | "failed";
+export type UpdateState = AgentUpdate["state"];
 
 export interface AgentUpdatesDependencies {
   /** The present link of a sandbox. */

@@ -14,6 +14,8 @@ import {
   terminalScreen,
 } from "@berth/protocol";
 import { type BrowserDriver, type BrowserPage, eventually, launchBrowser } from "@berth/testkit";
+import Type from "typebox";
+import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type Berth, startBerth } from "./berth.ts";
@@ -67,6 +69,20 @@ class HostileGuest {
     await eventually(() => this.closed !== undefined, { what: "the guest's close" });
     return this.closed ?? 0;
   }
+}
+
+/** Moves a finger to the left over the middle of a page, until a condition holds. */
+async function swipeUntil({ page }: BrowserPage, isEnough: () => Promise<boolean>): Promise<void> {
+  const hand = await page.context().newCDPSession(page);
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", x?: number) =>
+    hand.send("Input.dispatchTouchEvent", { type, touchPoints: x === undefined ? [] : [{ x, y: 300 }] });
+  const swipe = async () => {
+    await touch("touchStart", 350);
+    for (let x = 340; x > 50; x -= 10) await touch("touchMove", x);
+    await touch("touchEnd");
+    return isEnough();
+  };
+  await eventually(swipe, { what: "what the finger was to bring" });
 }
 
 describe("a shared terminal", () => {
@@ -239,15 +255,38 @@ describe("a shared terminal", () => {
       await type("by its owner");
       const text = await guest.waitForScreenText(terminal, "got by its owner");
       expect(text).not.toContain("typed by a guest");
-      await guest.page.setViewportSize({ width: 390, height: 844 });
-      await guest.page.waitForTimeout(400);
-      await guest.screenshot("shared-phone");
       expect(await guest.page.evaluate(`window.__berth.size(${JSON.stringify(terminal)}).cols`)).toBe(
         (await screen("text:by its owner")).cols,
       );
-      await guest.page.setViewportSize({ width: 1280, height: 800 });
       await guest.page.reload();
       await guest.waitForScreenText(await terminalOn(guest), "got by its owner", 20_000);
+    });
+
+    it("can be read on a phone, where a finger brings the rest of a long line", async () => {
+      const place = guest.page.locator(".terminal-host");
+      const look = async () => {
+        const text = await place.locator(".xterm-screen").boundingBox();
+        // As text, since this side is not compiled with the browser's types.
+        const scroll: unknown = await guest.page.evaluate(
+          "(({ scrollWidth, clientWidth, scrollLeft }) => [scrollWidth - clientWidth, scrollLeft])(document.querySelector('.terminal-host'))",
+        );
+        const [hidden = 0, left = 0] = Value.Parse(Type.Array(Type.Number()), scroll);
+        return { text: text?.width ?? 0, hidden, left };
+      };
+      expect(await look()).toMatchObject({ left: 0 });
+      const { cols } = await screen("text:by its owner");
+      await guest.page.setViewportSize({ width: 390, height: 844 });
+      await guest.page.locator(".terminal-host[data-scrolls]").waitFor();
+      const { text, hidden } = await look();
+      // Letters of ten pixels are about six wide.
+      expect(Math.round(text / cols)).toBe(6);
+      expect(hidden).toBeGreaterThan(100);
+      await guest.screenshot("shared-phone");
+      await swipeUntil(guest, async () => (await look()).left >= hidden - 1);
+      await guest.screenshot("shared-phone-panned");
+      await guest.page.setViewportSize({ width: 1280, height: 800 });
+      await guest.page.locator(".terminal-host:not([data-scrolls])").waitFor();
+      expect(await look()).toMatchObject({ left: 0 });
     });
 
     it("says that its sandbox does not run, and shows it again when it does", async () => {

@@ -1,4 +1,6 @@
 import {
+  type AgentUpdate,
+  agentUpdateEventSchema,
   type Client,
   deletedEventSchema,
   everyPage,
@@ -29,6 +31,8 @@ type Kept = keyof Things;
 
 /** What is known of the fleet. */
 export interface FleetState extends Readonly<{ [K in Kept]: ReadonlyMap<string, Things[K]> }> {
+  /** What was last told of the updates of agents, by sandbox. */
+  readonly updates: ReadonlyMap<string, AgentUpdate>;
   /** The sandboxes were listed at least once. */
   readonly loaded: boolean;
   readonly stream: StreamState;
@@ -38,6 +42,7 @@ const nothing: FleetState = {
   sandboxes: new Map(),
   terminals: new Map(),
   operations: new Map(),
+  updates: new Map(),
   loaded: false,
   stream: "connecting",
 };
@@ -60,7 +65,7 @@ export class Fleet {
   start(): void {
     this.#stream = new EventStream({
       url: routeUrl(fleetEvents, {}),
-      names: ["sandbox", "operation", "terminal", "deleted"],
+      names: ["sandbox", "operation", "terminal", "deleted", "agent_update"],
       onEvent: (name, data) => this.apply(name, data),
       onLive: () => {
         this.state.update((state) => ({ ...state, stream: "live" }));
@@ -111,6 +116,7 @@ export class Fleet {
     if (name === "sandbox" && Value.Check(sandboxSchema, data)) this.put("sandboxes", data);
     else if (name === "terminal" && Value.Check(terminalSchema, data)) this.put("terminals", data);
     else if (name === "operation" && Value.Check(operationSchema, data)) this.put("operations", data);
+    else if (name === "agent_update" && Value.Check(agentUpdateEventSchema, data)) this.#tellUpdate(data);
     else if (name === "deleted" && Value.Check(deletedEventSchema, data)) {
       this.#remove(data.kind === "sandbox" ? "sandboxes" : "terminals", data.id);
     }
@@ -124,6 +130,10 @@ export class Fleet {
   /** A terminal that was closed here: gone before the event says so. */
   forgetTerminal(id: string): void {
     this.#remove("terminals", id);
+  }
+
+  #tellUpdate(update: AgentUpdate): void {
+    this.state.update((state) => ({ ...state, updates: new Map(state.updates).set(update.sandboxId, update) }));
   }
 
   #remove(kind: Kept, id: string): void {
@@ -157,7 +167,9 @@ export class Fleet {
 
   #away(): void {
     if (this.state.get().stream === "away") return;
-    this.state.update((state) => ({ ...state, stream: "away" }));
+    // A controller that was started anew does not know what it had sent: of those the agents themselves tell.
+    const updates = [...this.state.get().updates].filter(([, { state }]) => state !== "updating");
+    this.state.update((state) => ({ ...state, stream: "away", updates: new Map(updates) }));
     // A stream that was refused may mean that the session has ended: any call finds out.
     void this.refresh();
   }

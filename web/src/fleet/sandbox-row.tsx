@@ -6,6 +6,7 @@ import { isOver } from "../operation/operation-feed.ts";
 import { stepTitle } from "../operation/step-names.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
+import { AgentUpdateFact } from "./agent-update.tsx";
 import { useFleetState } from "./context.tsx";
 import { SandboxMenu, usePower } from "./sandbox-actions.tsx";
 import { sizeText } from "./sizes.ts";
@@ -48,6 +49,7 @@ function Facts({ sandbox, now }: { sandbox: Sandbox; now: number }) {
   return (
     <>
       {step && <span className="fact-step">{step.detail ?? stepTitle(step.name)}</span>}
+      <AgentUpdateFact sandbox={sandbox} />
       {sandbox.state === "ready" && !sandbox.agent.connected && <span className="fact-warn">agent away</span>}
       <span className="fact-size">{sizeText(sandbox)}</span>
       <span className="fact-place mono">

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { Link } from "../app/link.tsx";
 import { fleetPath } from "../app/route.ts";
 import { TopBar } from "../app/top-bar.tsx";
+import { AgentUpdateFact, AgentUpdateNote } from "../fleet/agent-update.tsx";
 import { Banners } from "../fleet/banners.tsx";
 import { useFleetState } from "../fleet/context.tsx";
 import { SandboxMenu, usePower } from "../fleet/sandbox-actions.tsx";
@@ -46,6 +47,9 @@ function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string
           {[sandbox.node, sandbox.vmid, sandbox.address].filter((fact) => fact !== null).join(" · ")}
         </span>
         <span className="sandbox-about">{sizeText(sandbox)}</span>
+        <span className="sandbox-update">
+          <AgentUpdateFact sandbox={sandbox} />
+        </span>
         <span className="top-end">
           {runs && state && <ConnectionPill state={state} sandbox={sandbox.state} />}
           <SandboxMenu sandbox={sandbox} power={power} />
@@ -53,6 +57,7 @@ function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string
       </TopBar>
       <Banners />
       {power.failure && <FailureNote failure={power.failure} />}
+      <AgentUpdateNote sandbox={sandbox} />
       {runs && sandbox.error && <FailureNote failure={sandbox.error} />}
       {runs ? (
         <TerminalsPanel sandbox={sandbox} terminalId={terminalId} onState={setState} />

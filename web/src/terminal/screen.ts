@@ -7,6 +7,7 @@ import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { type AttachScreen, isAutomaticReply, sameSize, type TerminalSize } from "@berth/protocol/viewer";
 import { fontSize } from "./font-size.ts";
+import { legibleFont, scaleInto, scrollInto, unscale } from "./scale-into.ts";
 import { currentTheme, prefersDark } from "./themes.ts";
 
 export interface ScreenOptions {
@@ -23,7 +24,7 @@ export interface ScreenOptions {
   onScaled: (size: TerminalSize | null) => void;
   onTitle: (title: string) => void;
   onBell: () => void;
-  /** It takes no keys and has no cursor to type at; its size is always that of the terminal, scaled into its place. */
+  /** It takes no keys and has no cursor to type at; its size is always that of the terminal, scaled into its place or scrolled. */
   readOnly?: boolean;
 }
 
@@ -185,29 +186,24 @@ export class Screen implements AttachScreen {
     if (!sameSize(size, this.shownSize)) this.#terminal.resize(size.cols, size.rows);
     const scaled = this.#fit !== undefined && !sameSize(size, this.#fit);
     this.#options.onScaled(scaled ? size : null);
-    element.style.transform = "";
-    element.style.width = "";
-    element.style.height = "";
-    if (scaled) scaleInto(this.#options.host, element);
+    const { host, readOnly } = this.#options;
+    unscale(host, element);
+    if (scaled && readOnly && this.#makeLegible(host, element)) scrollInto(host, element);
+    else if (scaled) scaleInto(host, element);
+  }
+
+  /** Takes a font that can be read where the usual one would be scaled too small; answers whether it did. */
+  #makeLegible(host: HTMLElement, element: HTMLElement): boolean {
+    const { options } = this.#terminal;
+    const usual = fontSize.get();
+    const legible = legibleFont(host, element, { usual, present: options.fontSize ?? usual });
+    options.fontSize = legible ?? usual;
+    return legible !== undefined;
   }
 }
 
 function openLink(url: string): void {
   if (safeLink.test(url)) window.open(url, "_blank", "noopener,noreferrer");
-}
-
-/** Shrinks a terminal that is larger than its place, and puts a smaller one into the middle. */
-function scaleInto(host: HTMLElement, element: HTMLElement): void {
-  const screen = element.querySelector<HTMLElement>(".xterm-screen");
-  if (!screen) return;
-  const style = getComputedStyle(element);
-  const width = screen.offsetWidth + Number.parseFloat(style.paddingLeft) + Number.parseFloat(style.paddingRight);
-  const height = screen.offsetHeight + Number.parseFloat(style.paddingTop) + Number.parseFloat(style.paddingBottom);
-  const scale = Math.min(1, host.clientWidth / width, host.clientHeight / height);
-  const left = Math.max(0, (host.clientWidth - width * scale) / 2);
-  element.style.width = `${width}px`;
-  element.style.height = `${height}px`;
-  element.style.transform = `translate(${left}px, 0) scale(${scale})`;
 }
 
 /** Milliseconds of rest before a place that is being resized counts as resized. */

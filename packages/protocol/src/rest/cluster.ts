@@ -39,11 +39,21 @@ export const readinessSchema = Type.Object({
 });
 export type Readiness = Static<typeof readinessSchema>;
 
-/** The events of `GET /events`, by name: `sandbox`, `operation`, `terminal` carry the thing itself, `deleted` what is gone. */
+/**
+ * The events of `GET /events`, by name: `sandbox`, `operation`, `terminal` carry the thing itself, `deleted` what is gone,
+ * `agent_update` how another version of the agent's programs fares in a sandbox: one that failed was rolled back.
+ */
 export const deletedEventSchema = Type.Object({
   kind: Type.Enum(["sandbox", "terminal"]),
   id: idSchema,
 });
+
+export const agentUpdateEventSchema = Type.Object({
+  sandboxId: idSchema,
+  state: Type.Enum(["updating", "updated", "failed"]),
+  version: Type.String(),
+});
+export type AgentUpdate = Static<typeof agentUpdateEventSchema>;
 
 export const fleetEvents = route({
   method: "GET",
