@@ -6,6 +6,7 @@ import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { newCommand } from "./commands/new.ts";
 import type { Run } from "./commands/register.ts";
+import { cpCommand, forwardCommand, sshCommand, sshConfigCommand } from "./commands/ssh.ts";
 import { templateCommand } from "./commands/template.ts";
 import { attachCommand, claudeCommand, execCommand, shellCommand } from "./commands/terminals.ts";
 import { exitCodeHelp, exitCodes } from "./exit-codes.ts";
@@ -34,6 +35,10 @@ function commands(run: Run, root: () => Command): Command[] {
     attachCommand(run),
     shellCommand(run),
     execCommand(run),
+    sshCommand(run),
+    cpCommand(run),
+    forwardCommand(run),
+    sshConfigCommand(run),
     loginCommand(run),
     logoutCommand(run),
     whoamiCommand(run),

@@ -67,6 +67,15 @@ export class Session {
     return this.#profileName;
   }
 
+  /** The name under which this controller's files are kept. */
+  async profileInUse(): Promise<string> {
+    if (this.#profileName !== undefined) return this.#profileName;
+    const { url } = this.environment;
+    // A controller of the environment has files of its own, so that no other's keys are mixed up with its.
+    if (url !== undefined) return new URL(baseUrl(url)).host.replaceAll(/[^A-Za-z0-9.-]/g, "-");
+    return (await this.profiles.read()).current ?? "default";
+  }
+
   /** The controller, signed in: of the environment, of the named profile, or of the current one. */
   async controller(): Promise<Controller> {
     if (this.#controller) return this.#controller;

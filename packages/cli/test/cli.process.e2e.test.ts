@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   getSandbox,
+  listKeys,
   listSandboxes,
   listTerminals,
   operationSchema,
   parseJson,
+  sshGateway,
   templateSchema,
   userSchema,
 } from "@berth/protocol";
@@ -200,6 +202,22 @@ describe("the command line", () => {
     });
     shell.type("\x1dd");
     await shell.exited;
+  });
+
+  it("writes a configuration for OpenSSH, registers this machine's key once, and takes itself away again", async () => {
+    const config = join(home.path, ".ssh", "config");
+    const written = await berthCommand("ssh-config", "--write", "--json");
+    expect(written.code).toBe(0);
+    const { gateway } = parsed(Type.Object({ gateway: resultOf(sshGateway) }), written.stdout);
+    const first = await textOf(config);
+    expect(await berthCommand("ssh-config", "--write")).toMatchObject({ code: 0, stdout: "ssh web.berth\n" });
+    expect(await textOf(config)).toBe(first);
+    const keys = parsed(resultOf(listKeys), (await berthCommand("keys", "--json")).stdout);
+    expect(keys.items).toHaveLength(1);
+    const known = await textOf(join(home.path, ".config/berth/ssh/default/known_hosts"));
+    expect(known).toBe(`${gateway.gatewayKnownHosts}\n@cert-authority web ${gateway.certAuthority}\n`);
+    expect(await berthCommand("ssh-config", "--remove")).toMatchObject({ code: 0 });
+    expect(await textOf(config)).toBe("");
   });
 
   it("destroys a sandbox that is confirmed, and signs out", async () => {

@@ -4,7 +4,7 @@ import { wrongUsage } from "../failure.ts";
 import { followOperation } from "../operation.ts";
 import { countOption, flag, textOption, textsOption } from "../options.ts";
 import type { Session } from "../session.ts";
-import { describe, does, groups, type Run } from "./register.ts";
+import { collect, describe, does, groups, type Run } from "./register.ts";
 
 type Wish = RouteInput<typeof createSandbox>["body"];
 
@@ -79,9 +79,4 @@ function variables(texts: readonly string[]): Record<string, string> {
       return [text.slice(0, equals), text.slice(equals + 1)];
     }),
   );
-}
-
-/** Keeps each value of an option that may be repeated. */
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
 }

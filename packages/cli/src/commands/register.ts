@@ -46,3 +46,8 @@ export const groups = {
 export const sandboxArgument = () => new Argument("<sandbox>", "a sandbox, by name or id");
 export const optionalSandbox = () => new Argument("[sandbox]", "a sandbox, by name or id");
 export const sandboxesArgument = () => new Argument("<sandbox...>", "sandboxes, by name or id");
+
+/** Keeps each value of an option that may be repeated. */
+export function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
