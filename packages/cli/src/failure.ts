@@ -27,6 +27,11 @@ export function notFound(message: string, hint?: string): CommandFailed {
   return new CommandFailed(exitCodes.notFound, "not_found", message, hint);
 }
 
+/** It does not fit the present state. */
+export function conflict(code: string, message: string, hint?: string): CommandFailed {
+  return new CommandFailed(exitCodes.conflict, code, message, hint);
+}
+
 /** Nobody answers. */
 export function unreachable(message: string, hint: string, cause?: unknown): CommandFailed {
   return new CommandFailed(exitCodes.unreachable, "unreachable", message, hint, cause);

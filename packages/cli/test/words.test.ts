@@ -115,6 +115,10 @@ describe("the command line", () => {
       env: { A: "1", B: "x=y" },
       start: false,
     });
+    expect(await wish("--git", "https://git.lan/app.git", "--branch", "main")).toEqual({
+      workspace: { type: "git", url: "https://git.lan/app.git", branch: "main" },
+    });
+    await expect(wish("--branch", "main")).rejects.toThrow(/--git/);
     await expect(wish("--memory", "lots")).rejects.toThrow(/--memory/);
     await expect(wish("--env", "NAME")).rejects.toThrow(/--env/);
   });

@@ -1,4 +1,5 @@
 import {
+  BerthError,
   deleteSandbox,
   everyPage,
   getSandbox,
@@ -16,7 +17,7 @@ import type { Command } from "commander";
 import { confirm } from "../ask.ts";
 import { openInBrowser } from "../browser.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { CommandFailed } from "../failure.ts";
+import { CommandFailed, conflict } from "../failure.ts";
 import { followOperation } from "../operation.ts";
 import { flag } from "../options.ts";
 import { ago } from "../output/ago.ts";
@@ -129,31 +130,52 @@ export async function tellOperation(session: Session, command: Command, begun: O
 export function rmCommand(run: Run): Command {
   const command = describe("rm", {
     summary: "Destroy sandboxes, and all that is in them",
-    examples: ["berth rm web", "berth rm web api --yes"],
+    more: `A sandbox whose repository has work that is nowhere else is only destroyed with --discard, or when you say so again;
+a copy of that work is kept by the controller for a while.`,
+    examples: ["berth rm web", "berth rm web api --yes", "berth rm web --yes --discard"],
     group: groups.fleet,
   })
     .addArgument(sandboxesArgument())
     .option("-y, --yes", "do not ask")
+    .option("--discard", "also with commits that were not pushed and files that were not committed")
     .option("--no-wait", "do not wait until it is done");
   return does(command, run, async (session, at) => {
     const client = await session.client();
     for (const id of at.args) {
       const sandbox = await client.call(getSandbox, { params: { id } }, { signal: session.signal });
       if (!flag(at, "yes")) await confirmDestruction(session, sandbox);
-      const call = { signal: session.signal };
-      const { operation } = await client.call(deleteSandbox, { params: { id: sandbox.id } }, call);
-      await tellOperation(session, at, operation);
+      await tellOperation(session, at, await destroy(session, sandbox, flag(at, "discard")));
     }
     return undefined;
   });
 }
 
-async function confirmDestruction(session: Session, { name }: Sandbox): Promise<void> {
+/** Wants it destroyed; work that would be lost with it is asked for again, where somebody is there to answer. */
+async function destroy(session: Session, sandbox: Sandbox, discard: boolean): Promise<Operation> {
+  const { signal, surroundings, output } = session;
+  const client = await session.client();
+  const input = { params: { id: sandbox.id }, query: discard ? { discard } : {} };
+  try {
+    return (await client.call(deleteSandbox, input, { signal })).operation;
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== "unsaved_work") throw error;
+    if (!surroundings.stdin.isTTY) throw conflict(error.code, error.message, "Push it, or say --discard.");
+    output.note(error.message);
+    if (await confirm(surroundings, "Destroy it all the same?")) return destroy(session, sandbox, true);
+    throw left(sandbox);
+  }
+}
+
+async function confirmDestruction(session: Session, sandbox: Sandbox): Promise<void> {
   if (!session.surroundings.stdin.isTTY) {
     throw new CommandFailed(exitCodes.usage, "usage", "Nobody is here to confirm it.", "Say --yes to destroy it.");
   }
-  if (await confirm(session.surroundings, `Destroy ${name} and all that is in it?`)) return;
-  throw new CommandFailed(exitCodes.failed, "declined", `${name} is left as it is.`);
+  if (await confirm(session.surroundings, `Destroy ${sandbox.name} and all that is in it?`)) return;
+  throw left(sandbox);
+}
+
+function left({ name }: Sandbox): CommandFailed {
+  return new CommandFailed(exitCodes.failed, "declined", `${name} is left as it is.`);
 }
 
 /** `berth open`: the console in a browser. */

@@ -16,6 +16,7 @@ export function newCommand(run: Run): Command {
       "berth new web",
       "berth new web --cores 4 --memory 8G --disk 40",
       "berth new web --env NODE_ENV=test",
+      "berth new fix --git https://git.lan/me/app.git --branch main",
       "berth new web && berth claude web",
     ],
     group: groups.fleet,
@@ -25,6 +26,8 @@ export function newCommand(run: Run): Command {
     .option("--memory <size>", "in MiB, or with G")
     .option("--disk <GiB>", "size of its disk in GiB")
     .option("--node <name>", "the Proxmox host it is to be on")
+    .option("--git <url>", "clone this repository into its workspace, on a branch of its own")
+    .option("--branch <name>", "with --git: where that branch begins; the remote's default by default")
     .option("--env <NAME=value>", "a variable for its terminals; may be repeated", collect, [])
     .option("--no-start", "leave it stopped")
     .option("--no-wait", "do not wait until it is ready");
@@ -60,9 +63,18 @@ export function wishOf(command: Command): Wish {
   if (memory !== undefined) wish.memoryMiB = mebibytes(memory);
   if (diskGiB !== undefined) wish.diskGiB = diskGiB;
   if (node !== undefined) wish.node = node;
+  const workspace = workspaceOf(command);
+  if (workspace) wish.workspace = workspace;
   if (Object.keys(env).length > 0) wish.env = env;
   if (!flag(command, "start")) wish.start = false;
   return wish;
+}
+
+function workspaceOf(command: Command): Wish["workspace"] {
+  const url = textOption(command, "git");
+  const branch = textOption(command, "branch");
+  if (url === undefined && branch !== undefined) throw wrongUsage("--branch goes with --git URL.");
+  return url === undefined ? undefined : { type: "git", url, ...(branch === undefined ? {} : { branch }) };
 }
 
 function mebibytes(text: string): number {

@@ -16,8 +16,7 @@ import { type AttachEnd, attach } from "../attach/attach.ts";
 import { defaultDetachKeys } from "../attach/detach-keys.ts";
 import { PipeFront } from "../attach/pipe-front.ts";
 import { TerminalFront } from "../attach/terminal-front.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CommandFailed, notFound, wrongUsage } from "../failure.ts";
+import { conflict, notFound, wrongUsage } from "../failure.ts";
 import { argument, flag, textOption } from "../options.ts";
 import type { Session } from "../session.ts";
 import { describe, does, groups, optionalSandbox, type Run, sandboxArgument } from "./register.ts";
@@ -164,12 +163,7 @@ async function readySandbox(session: Session, id: string): Promise<Sandbox> {
   if (sandbox.state === "ready") return sandbox;
   const hint = ["stopped", "asleep"].includes(sandbox.state) ? `Start it with berth start ${sandbox.name}.` : undefined;
   const why = sandbox.error ? `: ${sandbox.error.message}` : ".";
-  throw new CommandFailed(
-    exitCodes.conflict,
-    "sandbox_not_ready",
-    `${sandbox.name} is ${sandbox.state}${why}`,
-    sandbox.error?.hint ?? hint,
-  );
+  throw conflict("sandbox_not_ready", `${sandbox.name} is ${sandbox.state}${why}`, sandbox.error?.hint ?? hint);
 }
 
 async function onlySandbox(session: Session): Promise<string> {
