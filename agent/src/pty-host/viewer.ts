@@ -51,6 +51,8 @@ export class Viewer {
   #ackedOffset: number | undefined;
   /** Where the last snapshot led: nothing before it will be acknowledged any more. */
   #baseOffset = 0;
+  /** There was more to send than room. */
+  #held = false;
   #inputOffset = 0;
   #toldSize: Size | undefined;
   /** Told when the output up to the offset has gone out. */
@@ -115,7 +117,8 @@ export class Viewer {
     }
     while (this.#cursor < ring.endOffset) {
       const room = this.#room();
-      if (room <= 0) return;
+      this.#held = room <= 0;
+      if (this.#held) return;
       const bytes = ring.read(this.#cursor, Math.min(room, limits.frameBytes));
       this.#cursor += bytes.byteLength;
       this.#channel.send(bytes);
@@ -245,7 +248,8 @@ export class Viewer {
   }
 
   #roomGrew(): void {
-    this.pump();
+    // Who was not held is sent new output in its own time: a frame would go out with every acknowledgement.
+    if (this.#held || this.#state === "stalled") this.pump();
     if (this.#state !== "closed") this.#terminal.madeRoom(this);
   }
 
