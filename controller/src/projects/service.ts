@@ -93,7 +93,10 @@ export class GitProjects {
         pushToRemote(turn.mirror, await turn.remote(), pushing, signal),
       );
       await this.#tellSandbox(turn, sandbox, repository, signal);
-      const worktree = await bringWorktree(turn.mirror, this.#deps.places.worktree(sandbox), commit);
+      const worktree = await this.#worktree(turn, sandbox, commit).catch((err: unknown) => {
+        this.#deps.log.warn({ sandboxId: sandbox.id, err }, "a worktree was not brought along");
+        return null;
+      });
       return { branch: sandbox.branch, remoteBranch, commit, state, messages, worktree };
     });
   }

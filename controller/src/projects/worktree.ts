@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Worktree } from "@berth/protocol";
+import { BerthError, type Worktree } from "@berth/protocol";
+import { ProcessOutOfBounds } from "./bounded-process.ts";
 import type { MirrorTurn } from "./mirror.ts";
 
 /** Where a sandbox's worktree is. */
@@ -17,6 +18,7 @@ export interface WorktreePlace {
  */
 export async function bringWorktree(mirror: MirrorTurn, place: WorktreePlace, commit: string): Promise<Worktree> {
   const { path, branch } = place;
+  await checkTree(mirror, commit);
   const ref = `refs/heads/${branch}`;
   const present = await openWorktree(mirror, place);
   if (!present) {
@@ -43,6 +45,25 @@ export async function bringWorktree(mirror: MirrorTurn, place: WorktreePlace, co
     return { path, commit: head ?? null, state: "changed" };
   }
   return { path, commit, state: "current" };
+}
+
+/** What a checkout may write: files, and bytes in all. */
+const treeLimits = { files: 500_000, bytes: 32 * 1024 ** 3 } as const;
+
+/** A few megabytes that a sandbox sends may be a tree of terabytes. Throws `limit_exceeded`. */
+async function checkTree(mirror: MirrorTurn, commit: string): Promise<void> {
+  const tooLarge = new BerthError("limit_exceeded", "The commit's tree is too large for a worktree on the host.", {
+    hint: `At most ${treeLimits.files} files and ${treeLimits.bytes / 1024 ** 3} GiB are checked out there.`,
+  });
+  let sizes: string[];
+  try {
+    const { output } = await mirror.git(["ls-tree", "-r", "--full-tree", "--format=%(objectsize)", commit]);
+    sizes = output.split("\n");
+  } catch (error) {
+    throw error instanceof ProcessOutOfBounds ? tooLarge : error;
+  }
+  const bytes = sizes.reduce((sum, size) => sum + (Number(size) || 0), 0);
+  if (sizes.length > treeLimits.files || bytes > treeLimits.bytes) throw tooLarge;
 }
 
 /** The last commit of the worktree's branch; undefined: there is no worktree. */

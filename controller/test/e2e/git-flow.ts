@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Sandbox } from "@berth/protocol";
+import type { PushResult, Sandbox } from "@berth/protocol";
 import type { Berth } from "./berth.ts";
 
 const run = promisify(execFile);
@@ -41,4 +41,10 @@ export async function inWorkspace(berth: Berth, { id }: Sandbox, command: string
   const config = join(berth.dataDir, "ssh", `${id}.conf`);
   const { stdout } = await run("ssh", ["-F", config, id, `cd "$BERTH_ROOT/workspace" && ${command}`]);
   return stdout.trim();
+}
+
+/** The host's worktree after a push. */
+export function worktreeOf({ worktree }: PushResult): string {
+  if (!worktree) throw new Error("the push has brought no worktree along");
+  return worktree.path;
 }

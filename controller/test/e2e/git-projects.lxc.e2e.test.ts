@@ -4,7 +4,7 @@ import { deleteSandbox, gitPush, gitUnsaved, listKeptWork, type Sandbox } from "
 import { temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
-import { git, inWorkspace, makeRemote } from "./git-flow.ts";
+import { git, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
 
 describe("a git project in a real container", () => {
   let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -30,7 +30,7 @@ describe("a git project in a real container", () => {
     await here("printf 'a\\0b' > binary && git add -A && git commit -qm 'in the sandbox'");
     const pushed = await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} });
     expect(await git(origin, "log", "-1", "--format=%an %s", "berth/gitty")).toBe("Ann O'Hara in the sandbox");
-    expect(await git(pushed.worktree.path, "status", "--porcelain")).toBe("");
+    expect(await git(worktreeOf(pushed), "status", "--porcelain")).toBe("");
   });
 
   it("lets a hostile repository run its programs in the sandbox alone", async () => {
@@ -46,7 +46,7 @@ describe("a git project in a real container", () => {
     await here("ln -s /etc/passwd link && echo '* filter=evil' > .gitattributes");
     await here("git -c core.fsmonitor= add -A && git -c core.fsmonitor= commit -qm hostile");
     const pushed = await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} });
-    expect(pushed.worktree.state).toBe("current");
+    expect(pushed.worktree?.state).toBe("current");
     expect(await readdir(marks)).toEqual(["before"]);
   });
 

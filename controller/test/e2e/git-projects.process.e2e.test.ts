@@ -20,7 +20,7 @@ import {
 import { eventually, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
-import { commitFile, git, inWorkspace, makeRemote } from "./git-flow.ts";
+import { commitFile, git, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
 
 const run = promisify(execFile);
 
@@ -69,12 +69,12 @@ describe("a sandbox of a git project", () => {
     const pushed = await push();
     expect(pushed).toMatchObject({ state: "pushed", remoteBranch: "berth/gitty", worktree: { state: "current" } });
     expect(await git(origin, "rev-parse", "berth/gitty")).toBe(pushed.commit);
-    expect(await readFile(join(pushed.worktree.path, "new.txt"), "utf8")).toBe("new\n");
+    expect(await readFile(join(worktreeOf(pushed), "new.txt"), "utf8")).toBe("new\n");
     expect(await berth.client.call(gitUnsaved, { params: params() })).toMatchObject({ known: true, commits: 0 });
 
     const theirs = await commitFile(source, "theirs.txt", "theirs\n");
     await git(source, "push", "-q", origin, "HEAD:main");
-    await commitFile(pushed.worktree.path, "on-the-host.txt", "host\n");
+    await commitFile(worktreeOf(pushed), "on-the-host.txt", "host\n");
     expect(await berth.client.call(gitFetch, { params: params() })).toMatchObject({ worktree: { state: "diverged" } });
     expect(await here("git rev-parse origin/main")).toBe(theirs);
     await here("git merge -q --no-edit host/berth/gitty origin/main && cat on-the-host.txt theirs.txt");

@@ -39,6 +39,7 @@ export function exitCodeOf(code: ErrorCode): number {
       return exitCodes.usage;
     case 409:
       return exitCodes.conflict;
+    case 502:
     case 503:
       return exitCodes.unreachable;
     default:

@@ -127,7 +127,8 @@ export const pushResultSchema = Type.Object({
   state: Type.Enum(["pushed", "up_to_date"]),
   /** What the remote said, such as where to open a pull request. */
   messages: Type.Array(Type.String()),
-  worktree: worktreeSchema,
+  /** Null: it could not be brought along; the push was made nevertheless. */
+  worktree: nullable(worktreeSchema),
 });
 export type PushResult = Static<typeof pushResultSchema>;
 
