@@ -4,6 +4,7 @@ import { Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
 import type { Environment } from "@berth/protocol";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import { Registry } from "prom-client";
 import { fleetUpdates } from "./agents/fleet-updates.ts";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
@@ -18,8 +19,7 @@ import { fileRoutes } from "./files/routes.ts";
 import { WorkspaceAccess } from "./files/workspace-access.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
-import { gatewayRoutes } from "./gateway/routes.ts";
-import { SshSessions } from "./gateway/sessions.ts";
+import { makeSshModule, type SshModule } from "./gateway/module.ts";
 import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
 import { createLogger } from "./http/logger.ts";
@@ -79,9 +79,8 @@ interface Parts extends Foundation {
   readonly keeper: TerminalKeeper;
   readonly shares: Shares;
   readonly projects: ProjectModule;
-  readonly sshSessions: SshSessions;
-  /** The port of the SSH gateway, once it listens. */
-  readonly ssh: { port: number };
+  readonly ssh: SshModule;
+  readonly metrics: Registry;
   /** The port of the agents' listener, once it listens. */
   readonly agents: { port: number };
 }
@@ -153,10 +152,8 @@ function assemble(foundation: Foundation): Parts {
   const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
-  const projects = makeProjectModule({
-    ...{ db: store.db, settings, clock, log },
-    ssh: new SandboxSsh({ dataDir: settings.dataDir, keys }),
-  });
+  const sandboxSsh = new SandboxSsh({ dataDir: settings.dataDir, keys });
+  const projects = makeProjectModule({ ...{ db: store.db, settings, clock, log }, ssh: sandboxSsh });
   const fleet = makeSandboxModule({
     ...common,
     template: templates.finder,
@@ -168,6 +165,10 @@ function assemble(foundation: Foundation): Parts {
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
     workspaces: projects.workspaces,
   });
+  const keeper = new TerminalKeeper({ terminals, registry, log });
+  const metrics = new Registry();
+  const { lookup } = fleet;
+  const ssh = makeSshModule({ ...common, settings, lookup, ssh: sandboxSsh, keeper, registry, metrics });
   return {
     ...foundation,
     events,
@@ -177,12 +178,12 @@ function assemble(foundation: Foundation): Parts {
     agents,
     fleet,
     projects,
-    identity: new Identity({ db: store.db, clock }),
+    metrics,
+    identity: new Identity({ db: store.db, clock, onKeysChanged: ssh.keysChanged }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
-    keeper: new TerminalKeeper({ terminals, registry, log }),
+    keeper,
     shares: new Shares(store.db, clock),
-    sshSessions: new SshSessions(store.db, clock),
-    ssh: { port: settings.sshPort },
+    ssh,
   };
 }
 
@@ -203,6 +204,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
     scope.add(stop);
     start();
   }
+  await parts.ssh.start(scope);
   readiness.active = true;
   keepHouseWhile(parts, scope);
   const setupPath = await identity.setup.issueLink();
@@ -222,7 +224,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */
-function keepHouseWhile({ store, events, identity, shares, projects, sshSessions, log }: Parts, scope: Scope): void {
+function keepHouseWhile({ store, events, identity, shares, projects, ssh, log }: Parts, scope: Scope): void {
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
@@ -230,7 +232,8 @@ function keepHouseWhile({ store, events, identity, shares, projects, sshSessions
     sessions: () => identity.sessions.prune(),
     shares: () => shares.prune(),
     "kept work": () => projects.kept.prune(),
-    "SSH sessions": () => sshSessions.prune(),
+    "SSH sessions": () => ssh.sessions.prune(),
+    "host certificates": () => ssh.access.lookAtAll(),
   };
   const done = keepHouse(chores, systemClock, over.signal, {
     removed: (chore, rows) => log.debug({ chore, rows }, "old rows removed"),
@@ -265,6 +268,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           ...fleet,
           permitDestroy: (row, discard) => parts.projects.guard.permit(row, discard),
           onEnvironmentChanged: (id) => void tellEnvironment(parts, id),
+          onRenamed: (id) => parts.ssh.access.look(id),
         }),
       (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
@@ -283,16 +287,10 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { client }),
       (api) => templateRoutes(api, templates),
-      (api) =>
-        gatewayRoutes(api, {
-          keys: parts.keys,
-          lookup: fleet.lookup,
-          sessions: parts.sshSessions,
-          port: () => parts.ssh.port,
-          publicHost: settings.publicUrl?.hostname,
-        }),
+      (api) => parts.ssh.routes(api),
     ],
     readiness: () => readiness.report(),
+    registry: parts.metrics,
     version,
     consoleDir: fileURLToPath(new URL("../../web/dist", import.meta.url)),
   });
@@ -335,6 +333,7 @@ async function serveAgents(parts: Parts): Promise<void> {
     onArrival: ({ sandboxId, agentVersion, failedUpdate, remoteAddress, terminals: statuses }) => {
       if (settings.agentUpdates) void updates.arrived({ sandboxId, agentVersion, failedUpdate });
       void fleet.arrived(sandboxId, agentVersion, remoteAddress);
+      parts.ssh.access.look(sandboxId);
       void keeper.reconcile(sandboxId, statuses);
     },
     onDeparture: (sandboxId) => void fleet.departed(sandboxId),

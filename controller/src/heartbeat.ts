@@ -1,11 +1,17 @@
 import type { WebSocket } from "ws";
 
+/** What of a socket this needs. */
+export interface PingedSocket extends Pick<WebSocket, "isPaused" | "ping" | "terminate"> {
+  on(event: "ping" | "pong" | "message", listener: () => void): unknown;
+  once(event: "close", listener: () => void): unknown;
+}
+
 /**
  * Asks a peer for a sign of life where none came of itself, and cuts the connection when nothing was heard for two and a
  * half beats: TCP alone may take hours to notice. A thousand agents that ping by themselves so need no pings back. A
  * socket that is paused hears nothing and is left alone. Ends with the socket.
  */
-export function watchHeartbeat(socket: WebSocket, everyMs: number): void {
+export function watchHeartbeat(socket: PingedSocket, everyMs: number): void {
   let heardAt = performance.now();
   const heard = () => {
     heardAt = performance.now();

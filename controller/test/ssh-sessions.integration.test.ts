@@ -26,7 +26,20 @@ beforeEach(async () => {
   fixture = await testServer(scope, {
     clock,
     store,
-    routes: [(api) => gatewayRoutes(api, { keys, lookup, sessions, port: () => 7422, publicHost: undefined })],
+    routes: [
+      (api) =>
+        gatewayRoutes(api, {
+          keys,
+          lookup,
+          sessions,
+          username: async ({ ssh_user }) => {
+            if (ssh_user === null) throw new Error("it cannot be asked");
+            return ssh_user;
+          },
+          port: () => 7422,
+          publicHost: undefined,
+        }),
+    ],
   });
   client = new Client({ baseUrl: await fixture.listen(), token: fixture.token });
 });

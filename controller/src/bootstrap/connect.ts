@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import { systemClock } from "@berth/base";
 import { isErrno, sshFingerprint } from "@berth/base/node";
-import ssh2, { type Client, type ParsedKey } from "ssh2";
+import ssh2, { type CipherAlgorithm, type Client, type CompressionAlgorithm, type ParsedKey } from "ssh2";
 
 export interface SshTarget {
   host: string;
@@ -11,6 +11,10 @@ export interface SshTarget {
   hostKeyFingerprints: readonly string[];
   /** Private keys to sign in with, tried in order. */
   privateKeys: readonly string[];
+  /** Others than ssh2's own choice. */
+  algorithms?: { readonly cipher: readonly CipherAlgorithm[]; readonly compress: readonly CompressionAlgorithm[] };
+  /** Called with the client before anything has come from the server. */
+  prepare?(client: Client): void;
 }
 
 /** The host showed a key that is not pinned. */
@@ -44,6 +48,7 @@ const handshakeTimeoutMs = 10_000;
 export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promise<SshConnection> {
   const socket = await openSocketAtBoot(target, signal);
   const client = new ssh2.Client();
+  const { algorithms } = target;
   let seen = "";
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
@@ -68,7 +73,9 @@ export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promi
         return target.hostKeyFingerprints.includes(seen);
       },
       authHandler: authentication(target),
+      ...(algorithms ? { algorithms: { cipher: [...algorithms.cipher], compress: [...algorithms.compress] } } : {}),
     });
+    target.prepare?.(client);
   });
 }
 

@@ -5,6 +5,7 @@ import type { Api } from "../http/api.ts";
 import { mount } from "../http/mount.ts";
 import { pageLimit } from "../http/page.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
 import { principalsOf } from "../ssh/access-wanted.ts";
 import type { SshSessions } from "./sessions.ts";
 
@@ -12,6 +13,8 @@ export interface GatewayRouteDependencies {
   keys: FleetKeys;
   lookup: SandboxLookup;
   sessions: SshSessions;
+  /** Whom one signs in as in a sandbox. Rejects if that cannot be found out now. */
+  username(row: SandboxRow): Promise<string>;
   /** The port of the gateway, once it listens. */
   port(): number;
   /** The console's name as people reach it, where that is set. */
@@ -19,7 +22,8 @@ export interface GatewayRouteDependencies {
 }
 
 /** How sandboxes are reached by SSH, and who did. */
-export function gatewayRoutes(api: Api, { keys, lookup, sessions, port, publicHost }: GatewayRouteDependencies): void {
+export function gatewayRoutes(api: Api, deps: GatewayRouteDependencies): void {
+  const { keys, lookup, sessions, username, port, publicHost } = deps;
   mount(api, sshGateway, async ({ request }) => {
     const host = publicHost ?? plainAddress(request.hostname);
     const hostKey = bare(keys.gatewayHostKey.publicKey);
@@ -43,8 +47,7 @@ export function gatewayRoutes(api: Api, { keys, lookup, sessions, port, publicHo
     return {
       address: row.address,
       port: sshPort,
-      // Where containers are processes, the template names who signs in; in a container it names root at most.
-      user: row.ssh_user === null || row.ssh_user === "root" ? guestUser : row.ssh_user,
+      user: await username(row).catch(() => guestUser),
       hostKey,
       hostKeyFingerprint: own.fingerprint,
       principals,

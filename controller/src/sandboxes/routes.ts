@@ -29,10 +29,12 @@ export interface SandboxRouteDependencies {
   permitDestroy(row: SandboxRow, discard: boolean): Promise<{ keep: boolean }>;
   /** The owner has set another environment, and it is committed. */
   onEnvironmentChanged(sandboxId: string): void;
+  /** It has another name, and it is committed. */
+  onRenamed(sandboxId: string): void;
 }
 
 export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
-  const { sandboxes, service, lookup, onEnvironmentChanged, permitDestroy } = deps;
+  const { sandboxes, service, lookup, onEnvironmentChanged, onRenamed, permitDestroy } = deps;
   mount(api, listSandboxes, async ({ query, caller }) => {
     const limit = pageLimit(query);
     const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
@@ -72,6 +74,7 @@ export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
       ...(name === undefined ? {} : { name }),
       ...(env === undefined ? {} : { env: JSON.stringify(env) }),
     });
+    if (name !== undefined) work.afterCommit(() => onRenamed(row.id));
     if (env !== undefined) work.afterCommit(() => onEnvironmentChanged(row.id));
     return sandboxes.present(row, work.trx);
   });

@@ -32,6 +32,7 @@ export const variablesSchema = Type.Object({
     { pattern: "^(wss|https)://[^\\s/]+/?$" },
   ),
   BERTH_SSH_PORT: port({ wants: "a port number from 1 to 65535, or 0 for any free one" }),
+  BERTH_SSH_AGENT_FORWARDING: text({ wants: "on or off" }, { pattern: "^(on|off)$" }),
   BERTH_ISOLATED: text({ wants: "0 or 1" }, { pattern: "^[01]$" }),
   BERTH_BACKEND: text({ wants: "one of auto, lxc, process" }, { pattern: "^(auto|lxc|process)$" }),
   BERTH_AGENT_UPDATES: text({ wants: "one of auto, off" }, { pattern: "^(auto|off)$" }),

@@ -30,6 +30,8 @@ export interface Settings {
   readonly agentPort: number;
   readonly agentUrl: URL | undefined;
   readonly sshPort: number;
+  /** Whether the SSH gateway lets clients lend their agents to sandboxes. */
+  readonly sshAgentForwarding: boolean;
   readonly isolated: boolean;
   /** What the containers of the bundled emulator are. */
   readonly backend: "auto" | "lxc" | "process";
@@ -116,6 +118,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     agentPort: variables.BERTH_AGENT_PORT ?? 7401,
     agentUrl: urlOf(variables.BERTH_AGENT_URL),
     sshPort: variables.BERTH_SSH_PORT ?? 7422,
+    sshAgentForwarding: variables.BERTH_SSH_AGENT_FORWARDING === "on",
     isolated: variables.BERTH_ISOLATED === "1",
     backend: backendOf(variables.BERTH_BACKEND),
     agentUpdates: variables.BERTH_AGENT_UPDATES !== "off",

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   attachParams,
   attachTerminal,
@@ -7,22 +6,21 @@ import {
   deleteTerminal,
   getTerminal,
   listTerminals,
-  newId,
   terminalRecording,
 } from "@berth/protocol";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
 import type { Api } from "../http/api.ts";
-import type { UnitOfWork } from "../http/context.ts";
 import { mountDownload } from "../http/download.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
 import { page } from "../http/page.ts";
 import { mountWebSocket } from "../http/websocket.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { Guests } from "../shares/guests.ts";
+import { addTerminal } from "./add.ts";
 import type { TerminalKeeper } from "./keeper.ts";
 import { RecordingReads } from "./recording.ts";
-import { presentTerminal, type TerminalRow, type Terminals } from "./repository.ts";
+import { presentTerminal, type Terminals } from "./repository.ts";
 import { scriptRoutes } from "./script-routes.ts";
 import { serveViewer } from "./viewer.ts";
 
@@ -36,9 +34,6 @@ export interface TerminalRouteDependencies {
   /** Whether terminals are recorded. */
   recording: boolean;
 }
-
-const defaultSize = { cols: 120, rows: 32 };
-const maxPerSandbox = 100;
 
 export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void {
   const { terminals, keeper, lookup } = deps;
@@ -58,16 +53,7 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
         hint: sandbox.state === "stopped" ? "Start it first." : "Wait until its state is ready.",
       });
     }
-    const row = await insert(work, deps.events, {
-      owner_id: caller.user.id,
-      sandbox_id: sandbox.id,
-      kind: body.kind,
-      argv: body.argv ? JSON.stringify(body.argv) : null,
-      cwd: body.cwd ?? null,
-      cols: body.cols ?? defaultSize.cols,
-      rows: body.rows ?? defaultSize.rows,
-      conversation_id: await conversation(work, body, caller.user.id, sandbox.id),
-    });
+    const row = await addTerminal(work, deps.events, { ...body, ownerId: caller.user.id, sandboxId: sandbox.id });
     // The answer does not wait for the agent; whoever comes with the terminal's id does.
     work.afterCommit(() => void keeper.ensure(row));
     return presentTerminal(row);
@@ -135,71 +121,4 @@ function checkKind(body: { kind: string; argv?: string[]; resume?: string }): vo
       fields: { resume: "is not wanted" },
     });
   }
-}
-
-/** Every Claude has a session id that Berth gave it, so that its conversation can be found and resumed. */
-async function conversation(
-  { trx }: UnitOfWork,
-  body: { kind: string; resume?: string },
-  ownerId: string,
-  sandboxId: string,
-): Promise<string | null> {
-  if (body.kind !== "claude") return null;
-  if (!body.resume) {
-    const id = randomUUID();
-    await trx.insertInto("conversations").values({ id, owner_id: ownerId, sandbox_id: sandboxId }).execute();
-    return id;
-  }
-  const known = await trx
-    .selectFrom("conversations")
-    .select("id")
-    .where("id", "=", body.resume)
-    .where("owner_id", "=", ownerId)
-    .executeTakeFirst();
-  if (!known) throw new BerthError("not_found", `There is no conversation ${body.resume}.`);
-  // Claude does not lock a session: two that run one would spoil it.
-  const live = await trx
-    .selectFrom("terminals")
-    .select("id")
-    .where("conversation_id", "=", body.resume)
-    .where("state", "in", ["starting", "running"])
-    .where("removed", "=", false)
-    .executeTakeFirst();
-  if (live)
-    throw new BerthError("conflict", `The terminal ${live.id} runs this conversation.`, {
-      hint: "Attach to it, or close it first.",
-    });
-  return known.id;
-}
-
-type NewTerminal = Pick<
-  TerminalRow,
-  "owner_id" | "sandbox_id" | "kind" | "cwd" | "cols" | "rows" | "conversation_id"
-> & {
-  argv: string | null;
-};
-
-async function insert({ trx }: UnitOfWork, events: EventLog, values: NewTerminal): Promise<TerminalRow> {
-  const { count } = await trx
-    .selectFrom("terminals")
-    .select((eb) => eb.fn.countAll<number>().as("count"))
-    .where("sandbox_id", "=", values.sandbox_id)
-    .executeTakeFirstOrThrow();
-  if (Number(count) >= maxPerSandbox) {
-    throw new BerthError("limit_exceeded", `A sandbox has at most ${maxPerSandbox} terminals.`, {
-      hint: "Close some that have ended.",
-    });
-  }
-  const row = await trx
-    .insertInto("terminals")
-    .values({ id: newId("terminal"), state: "starting", ...values })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  await events.append(trx, {
-    ownerId: row.owner_id,
-    sandboxId: row.sandbox_id,
-    type: "terminal",
-    data: presentTerminal(row),
-  });
-  return row;
 }

@@ -1,10 +1,10 @@
 import { type AttachParams, parseClientMessage, serverMessageSchema } from "@berth/protocol";
 import { type Channel, terminalChannelKind } from "@berth/protocol/link";
 import { Compile } from "typebox/compile";
-import type { WebSocket } from "ws";
 import type { AgentLink } from "../agents/link.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import { watchHeartbeat } from "../heartbeat.ts";
+import type { ViewerSocket } from "./viewer-socket.ts";
 
 const serverMessage = Compile(serverMessageSchema);
 
@@ -37,7 +37,7 @@ export interface ViewerDependencies {
  * with the offset that it has.
  */
 export async function serveViewer(
-  socket: WebSocket,
+  socket: ViewerSocket,
   { registry, made }: ViewerDependencies,
   sandboxId: string,
   params: AttachParams,
@@ -62,7 +62,7 @@ export async function serveViewer(
   join(socket, link, params);
 }
 
-function join(socket: WebSocket, link: AgentLink, params: AttachParams): void {
+function join(socket: ViewerSocket, link: AgentLink, params: AttachParams): void {
   const channel = link.openChannel(terminalChannelKind, params);
   const input = new InputQueue(socket, channel);
   watchHeartbeat(socket, pingMs);
@@ -72,7 +72,7 @@ function join(socket: WebSocket, link: AgentLink, params: AttachParams): void {
   else passInput(socket, channel, input);
 }
 
-function passOutput(socket: WebSocket, channel: Channel, onCredit: () => void): void {
+function passOutput(socket: ViewerSocket, channel: Channel, onCredit: () => void): void {
   let attached = false;
   const broken = (reason: string) => {
     channel.close({ code: "violation", detail: reason });
@@ -100,7 +100,7 @@ function passOutput(socket: WebSocket, channel: Channel, onCredit: () => void): 
   });
 }
 
-function passInput(socket: WebSocket, channel: Channel, input: InputQueue): void {
+function passInput(socket: ViewerSocket, channel: Channel, input: InputQueue): void {
   socket.on("message", (data: Buffer, isBinary) => {
     if (isBinary) return input.push(data);
     const message = parseClientMessage(data.toString("utf8"));
@@ -111,7 +111,7 @@ function passInput(socket: WebSocket, channel: Channel, input: InputQueue): void
 }
 
 /** Of what a viewer sends who may only look, nothing but acknowledgements goes on; sizes are left aside. */
-function takeAcknowledgements(socket: WebSocket, channel: Channel): void {
+function takeAcknowledgements(socket: ViewerSocket, channel: Channel): void {
   socket.on("message", (data: Buffer, isBinary) => {
     const message = isBinary ? undefined : parseClientMessage(data.toString("utf8"));
     if (message?.type === "ack") return channel.sendMessage(message);
@@ -127,11 +127,11 @@ function takeAcknowledgements(socket: WebSocket, channel: Channel): void {
  * what its parser had already read.
  */
 class InputQueue {
-  readonly #socket: WebSocket;
+  readonly #socket: ViewerSocket;
   readonly #channel: Channel;
   #waiting: Buffer[] = [];
 
-  constructor(socket: WebSocket, channel: Channel) {
+  constructor(socket: ViewerSocket, channel: Channel) {
     this.#socket = socket;
     this.#channel = channel;
   }
@@ -153,7 +153,7 @@ class InputQueue {
 }
 
 /** Says why, and closes. */
-export function refuse(socket: WebSocket, code: string, detail: string, closeCode: number): void {
+export function refuse(socket: ViewerSocket, code: string, detail: string, closeCode: number): void {
   socket.send(JSON.stringify({ type: "error", code, detail }));
   socket.close(closeCode, code);
 }

@@ -17,6 +17,11 @@ PermitRootLogin prohibit-password
 
 # The one host key is pinned by the fleet.
 HostKey /${guestPaths.sshHostKey}
+# The fleet's authority vouches for it; sshd goes without until that is there.
+HostCertificate /${guestPaths.sshHostCertificate}
+
+# The gateway brings all channels of a client over one connection.
+MaxSessions 100
 
 # Each sign-in would wait for the name of the other side.
 UseDNS no

@@ -5,6 +5,7 @@ import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
 import { hashSecret } from "../../fleet/keys.ts";
 import type { OperationRow } from "../../operations/record.ts";
+import { bootstrapUnderWay } from "../../ssh/access-keeper.ts";
 import { StepFailure } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
 import type { ActionDependencies } from "./dependencies.ts";
@@ -25,7 +26,10 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
     // Kept before the container has it: its agent may dial before this controller hears that the bootstrap is done. And
     // it may never have it: until it has come with this one, what it had is as good.
     const former_agent_secret_hashes = formerSecrets(row);
-    await deps.sandboxes.change(row, { agent_secret_hash: hashSecret(secret), former_agent_secret_hashes });
+    const agent_secret_hash = hashSecret(secret);
+    // Nor is it known which keys of people it has.
+    const access_delivered = bootstrapUnderWay;
+    await deps.sandboxes.change(row, { agent_secret_hash, former_agent_secret_hashes, access_delivered });
     const result = await runBootstrap(connection, {
       hostname: row.name,
       hostKey: { privateKey: hostKey.privateKey, publicKey: hostKey.publicKey },
@@ -44,6 +48,7 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
       host_key_fingerprint: hostKey.fingerprint,
       machine_id: result.machineId,
       agent_version: result.agentVersion,
+      access_delivered: null,
     });
     await say(`it has a host key of its own now, ${hostKey.fingerprint}, and the agent ${result.agentVersion}`);
   } catch (error) {

@@ -104,6 +104,7 @@ async function sshdConfig(root: string, address: string): Promise<string> {
     `ListenAddress ${address}:${sshPort}`,
     "AddressFamily inet",
     `HostKey "${join(root, guestPaths.sshHostKey)}"`,
+    `HostCertificate "${join(root, guestPaths.sshHostCertificate)}"`,
     `AuthorizedKeysFile "${join(root, guestPaths.authorizedKeys)}"`,
     `PidFile "${join(root, "run/sshd.pid")}"`,
     `AllowUsers ${guestUser()}`,

@@ -1,0 +1,210 @@
+import { BerthError } from "@berth/protocol";
+import type { FastifyBaseLogger } from "fastify";
+import type { Connection } from "ssh2";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
+import type { ClaudeTerminals } from "../terminals/claude.ts";
+import type { Authenticated } from "./authentication.ts";
+import { ClaudeSession } from "./claude-session.ts";
+import type { Hold } from "./hold.ts";
+import { Jump } from "./jump.ts";
+import { type AskedProgram, finish, serveSessions } from "./local-sessions.ts";
+import { type Login, printable, readLogin } from "./login.ts";
+import type { People } from "./people.ts";
+import { awaitReady, reachSandbox } from "./reach.ts";
+import { Relay } from "./relay.ts";
+import type { SessionTraffic } from "./sessions.ts";
+import type { Transport } from "./transport.ts";
+
+export interface ConnectionDependencies {
+  readonly people: People;
+  readonly ssh: SandboxSsh;
+  readonly claude: ClaudeTerminals;
+  readonly agentForwarding: boolean;
+  readonly log: FastifyBaseLogger;
+}
+
+/** Channels of one connection that may be open at a time. */
+const maxChannels = 1000;
+/** What `ssh` itself exits with when there is no connection: programs on top of it know it for that. */
+const noConnectionCode = 255;
+
+/**
+ * The connection of one client that has signed in. With its first message it becomes a relay to a sandbox, a view of its
+ * Claude, or what the gateway answers itself.
+ */
+export class GatewayConnection {
+  readonly who: Authenticated;
+  readonly login: Login;
+  readonly #deps: ConnectionDependencies;
+  readonly #client: Connection;
+  readonly #transport: Transport;
+  readonly #sandbox: SandboxRow | undefined;
+  readonly #hold: Hold;
+  readonly #gone = new AbortController();
+  readonly #claudes = new Set<ClaudeSession>();
+  #claudeCount = 0;
+  #carries: { readonly traffic: SessionTraffic } | undefined;
+  #endReason = "the client left";
+
+  /** `sandbox` is what the login names, if it is the user's; `refusal` is told instead of anything else. */
+  constructor(
+    deps: ConnectionDependencies,
+    parts: {
+      client: Connection;
+      transport: Transport;
+      who: Authenticated;
+      sandbox: SandboxRow | undefined;
+      refusal: string | undefined;
+      hold: Hold;
+    },
+  ) {
+    this.#deps = deps;
+    this.#client = parts.client;
+    this.#transport = parts.transport;
+    this.who = parts.who;
+    this.login = readLogin(parts.who.username);
+    this.#sandbox = parts.sandbox;
+    this.#client.once("close", () => this.#close());
+    this.#hold = parts.hold;
+    void this.#hold.first.then(() => this.#begin(parts.refusal));
+  }
+
+  get sandbox(): { id: string; name: string } | undefined {
+    return this.#sandbox && { id: this.#sandbox.id, name: this.#sandbox.name };
+  }
+
+  get traffic(): SessionTraffic {
+    if (this.#carries) return this.#carries.traffic;
+    const channels = this.#claudeCount > 0 ? { claude: this.#claudeCount } : {};
+    return { bytesIn: 0, bytesOut: 0, channels };
+  }
+
+  get endReason(): string {
+    return this.#endReason;
+  }
+
+  /** Ends the connection, with a sentence that the client shows. */
+  end(sentence: string): void {
+    if (this.#gone.signal.aborted) return;
+    this.#endReason = sentence;
+    this.#transport.intercept(() => true);
+    this.#transport.end(sentence);
+  }
+
+  /** Never rejects. */
+  async #begin(refusal: string | undefined): Promise<void> {
+    try {
+      if (refusal !== undefined) throw new Error(refusal);
+      if (this.login.kind === "gateway") this.#serveGateway();
+      else await this.#serveSandbox();
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : "Something went wrong in Berth.";
+      this.#deps.log.info({ sandboxId: this.#sandbox?.id, reason: sentence }, "an SSH connection was refused");
+      this.#refuse(sentence);
+    }
+  }
+
+  #serveGateway(): void {
+    const jump = new Jump({ find: (host) => this.#jumpTarget(host) });
+    this.#carries = jump;
+    serveSessions(this.#client, (program) => {
+      this.#list().then(
+        (out) => finish(program, { out, code: 0 }),
+        () => finish(program, { err: "berth: the sandboxes could not be read\n", code: 1 }),
+      );
+    });
+    jump.serve(this.#client);
+    this.#hold.release();
+  }
+
+  async #serveSandbox(): Promise<void> {
+    if (!this.#sandbox) throw new Error(await this.#unknownSandbox());
+    const row = await awaitReady(this.#sandbox);
+    if (this.login.kind === "sandbox" && this.login.claude) {
+      serveSessions(this.#client, (program) => void this.#showClaude(row, program));
+      this.#hold.release();
+      return;
+    }
+    const { connection, transport } = await reachSandbox(this.#deps.ssh, row, this.#gone.signal);
+    if (this.#gone.signal.aborted) {
+      connection.client.destroy();
+      return;
+    }
+    const relay = new Relay(this.#transport, transport, {
+      agentForwarding: this.#deps.agentForwarding,
+      maxChannels,
+      destination: (host, port) => ownServer(row, host, port),
+    });
+    this.#carries = relay;
+    this.#gone.signal.addEventListener("abort", () => connection.client.end());
+    connection.client.once("close", () => this.end(`the connection to the sandbox "${row.name}" has ended`));
+    this.#hold.release((payload) => relay.fromClient(payload));
+  }
+
+  async #showClaude(row: SandboxRow, program: AskedProgram): Promise<void> {
+    const { claude } = this.#deps;
+    if (!program.pty || program.kind !== "shell") {
+      const err = "berth: Claude is shown in a terminal: ssh -t, without a command\n";
+      finish(program, { err, code: noConnectionCode });
+      return;
+    }
+    try {
+      this.#claudeCount += 1;
+      const { cols, rows } = program.pty;
+      const terminalId = await claude.running(row, { cols: clamp(cols, 1000), rows: clamp(rows, 500) });
+      if (this.#gone.signal.aborted) return;
+      const session = new ClaudeSession(program, program.pty, (viewer, events) =>
+        claude.open(row.id, terminalId, viewer, events),
+      );
+      this.#claudes.add(session);
+      program.channel.once("close", () => this.#claudes.delete(session));
+    } catch (error) {
+      const reason = error instanceof BerthError ? error.message : "Claude could not be shown";
+      finish(program, { err: `berth: ${reason}\n`, code: noConnectionCode });
+    }
+  }
+
+  /** Tells every program that is asked for why it cannot be. */
+  #refuse(sentence: string): void {
+    serveSessions(this.#client, (program) => finish(program, { err: `berth: ${sentence}\n`, code: noConnectionCode }));
+    this.#endReason = sentence.slice(0, 200);
+    this.#hold.release();
+  }
+
+  async #jumpTarget(host: string): Promise<SandboxRow> {
+    const row = await this.#deps.people.sandbox(host, this.who.userIds);
+    const found = row ?? (await this.#deps.people.sandboxAt(host, this.who.userIds));
+    if (!found) throw new Error(`you have no sandbox called "${printable(host)}"`);
+    return awaitReady(found);
+  }
+
+  async #unknownSandbox(): Promise<string> {
+    const name = this.login.kind === "sandbox" ? this.login.reference : printable(this.who.username);
+    return `you have no sandbox called "${name}".\n${await this.#list()}`;
+  }
+
+  async #list(): Promise<string> {
+    const rows = await this.#deps.people.sandboxes(this.who.userIds);
+    if (rows.length === 0) return "You have no sandboxes.\n";
+    const width = Math.max(...rows.map(({ name }) => name.length));
+    return rows.map(({ name, state }) => `${name.padEnd(width)}  ${state}\n`).join("");
+  }
+
+  #close(): void {
+    this.#gone.abort();
+    for (const session of this.#claudes) session.close();
+    this.#claudes.clear();
+  }
+}
+
+/** Where the sandbox's own SSH server is, asked for by a name of the sandbox's (`ssh -J`). */
+function ownServer(row: SandboxRow, host: string, port: number): { host: string; port: number } | undefined {
+  const sshPort = row.ssh_port ?? 22;
+  if (row.address === null || ![row.name, row.id, row.address].includes(host)) return undefined;
+  return port === 22 || port === sshPort ? { host: row.address, port: sshPort } : undefined;
+}
+
+function clamp(value: number, max: number): number {
+  return Math.min(max, Math.max(1, value));
+}

@@ -1,0 +1,67 @@
+import { BerthError, type SandboxState } from "@berth/protocol";
+import { connectSsh, HostKeyMismatch, type SshConnection } from "../bootstrap/connect.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import { isSandboxState } from "../sandboxes/state.ts";
+import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
+import { sshAlgorithms } from "./algorithms.ts";
+import { Transport } from "./transport.ts";
+
+/** A connection to a sandbox's SSH server whose messages nobody has taken yet. */
+export interface ReachedSandbox {
+  readonly connection: SshConnection;
+  readonly transport: Transport;
+}
+
+/** What a sandbox that is not ready is answered with, by its state. */
+const states: Record<SandboxState, string> = {
+  provisioning: "is being made: wait until it is ready",
+  ready: "is ready",
+  stopped: "is stopped: start it first",
+  stopping: "is stopping",
+  starting: "is starting: try again in a moment",
+  asleep: "is asleep: start it first",
+  destroying: "is being destroyed",
+  failed: "has failed: see its error in the console",
+};
+
+/** Answers the sandbox once it can be reached; throws `sandbox_not_ready` with its state. Here sleepers are to be woken. */
+export async function awaitReady(row: SandboxRow): Promise<SandboxRow> {
+  const state = isSandboxState(row.state) ? row.state : "failed";
+  if (state === "ready") return row;
+  throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" ${states[state]}.`);
+}
+
+/** Signs in to a sandbox. Rejects with a sentence for people as the error's message. */
+export async function reachSandbox(ssh: SandboxSsh, row: SandboxRow, signal: AbortSignal): Promise<ReachedSandbox> {
+  let transport: Transport | undefined;
+  try {
+    const target = await ssh.target(row, signal);
+    const connection = await connectSsh(
+      {
+        ...target,
+        algorithms: sshAlgorithms,
+        // What comes with the end of the sign-in must not be ssh2's to answer: the relay takes it.
+        prepare: (client) => {
+          transport = new Transport(client);
+          transport.intercept(() => true);
+        },
+      },
+      signal,
+    );
+    if (!transport) throw new Error("the connection was not prepared");
+    return { connection, transport };
+  } catch (error) {
+    if (error instanceof HostKeyMismatch) throw new Error(mismatch(row, error.seen), { cause: error });
+    if (error instanceof BerthError) throw error;
+    const reason = error instanceof Error ? error.message : "unknown error";
+    throw new Error(`The sandbox "${row.name}" does not let the gateway in: ${reason}.`, { cause: error });
+  }
+}
+
+function mismatch({ name, address }: SandboxRow, seen: string): string {
+  return [
+    `The SSH host key at ${address} is not the one that the sandbox "${name}" was given.`,
+    `It shows ${seen}. Something else may answer at this address, or somebody has replaced the key in the sandbox.`,
+    "Nothing was sent to it. Restart the sandbox if you trust what is in it, or destroy it.",
+  ].join("\n");
+}

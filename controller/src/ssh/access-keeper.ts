@@ -1,0 +1,179 @@
+import { after, backoffMs, type Clock, Gate } from "@berth/base";
+import type { FastifyBaseLogger } from "fastify";
+import type { Kysely } from "kysely";
+import { connectSsh } from "../bootstrap/connect.ts";
+import type { FleetKeys } from "../fleet/keys.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import type { Database } from "../store/tables.ts";
+import { type WantedAccess, wantedAccess } from "./access-wanted.ts";
+import { deliverAccess } from "./deliver-access.ts";
+
+/** What a row says while a bootstrap may be writing the same files. */
+export const bootstrapUnderWay = "bootstrap";
+
+export interface AccessKeeperDependencies {
+  readonly db: Kysely<Database>;
+  readonly keys: FleetKeys;
+  readonly clock: Clock;
+  readonly log: FastifyBaseLogger;
+  /** Puts it into a sandbox; unset: over SSH. */
+  readonly deliver?: (row: SandboxRow, wanted: WantedAccess) => Promise<void>;
+}
+
+const limits = {
+  atOnce: 4,
+  retry: { firstMs: 2_000, maxMs: 300_000 },
+  /** A bootstrap takes 30 seconds at most. */
+  bootstrapPollMs: 1_000,
+  bootstrapPolls: 40,
+} as const;
+
+/** A sandbox that is looked at, or is to be again. */
+interface Work {
+  running: boolean;
+  /** Something changed since the look that runs began. */
+  again: boolean;
+  failures: number;
+  polls: number;
+  callOff: () => void;
+}
+
+/**
+ * Sees to it that each sandbox knows the keys of its user as they are now, and has a host certificate that is good. What
+ * it is to have follows from the database alone, and what it is known to have stands in its row: so nothing is
+ * forgotten, whatever is killed, and whoever removes a key may rely on it. A sandbox that is off gets it when its agent
+ * says hello.
+ */
+export class AccessKeeper {
+  readonly #deps: AccessKeeperDependencies;
+  readonly #gate = new Gate(limits.atOnce);
+  readonly #works = new Map<string, Work>();
+  #stopped = false;
+
+  constructor(dependencies: AccessKeeperDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** A user has added or removed a key, and it is committed. Never rejects. */
+  async keysChanged(userId: string): Promise<void> {
+    try {
+      const rows = await this.#deps.db
+        .selectFrom("sandboxes")
+        .select("id")
+        .where("owner_id", "=", userId)
+        .where("desired", "=", "running")
+        .execute();
+      for (const { id } of rows) this.look(id);
+    } catch (err) {
+      this.#deps.log.warn({ userId, err }, "the sandboxes of who changed a key could not be read");
+    }
+  }
+
+  /** Something about a sandbox may have changed: its agent has come, or it has another name. */
+  look(sandboxId: string): void {
+    if (this.#stopped) return;
+    const work = this.#works.get(sandboxId) ?? {
+      running: false,
+      again: false,
+      failures: 0,
+      polls: 0,
+      callOff: () => {},
+    };
+    this.#works.set(sandboxId, work);
+    work.callOff();
+    work.again = true;
+    if (work.running) return;
+    work.running = true;
+    void this.#gate.run(() => this.#run(sandboxId, work));
+  }
+
+  /** Looks at all that may run, for certificates that are to be renewed; answers 0, since it removes nothing. */
+  async lookAtAll(): Promise<number> {
+    const rows = await this.#deps.db.selectFrom("sandboxes").select("id").where("desired", "=", "running").execute();
+    for (const { id } of rows) this.look(id);
+    return 0;
+  }
+
+  /** Begins nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    for (const { callOff } of this.#works.values()) callOff();
+    this.#works.clear();
+  }
+
+  /** Never rejects. */
+  async #run(sandboxId: string, work: Work): Promise<void> {
+    try {
+      while (work.again && !this.#stopped) {
+        work.again = false;
+        const done = await this.#bringUpToDate(sandboxId);
+        if (done === "later" && work.polls < limits.bootstrapPolls) {
+          work.polls += 1;
+          this.#again(sandboxId, work, limits.bootstrapPollMs);
+          break;
+        }
+        if (done === "later") await this.#write(sandboxId, null);
+        work.again ||= done !== "done";
+        work.failures = 0;
+        work.polls = 0;
+      }
+    } catch (err) {
+      const waitMs = backoffMs(work.failures, limits.retry);
+      work.failures += 1;
+      this.#deps.log.warn({ sandboxId, err, waitMs }, "a sandbox does not have its user's keys yet");
+      this.#again(sandboxId, work, waitMs);
+    }
+    work.running = false;
+    if (!work.again && work.failures === 0 && work.polls === 0) this.#works.delete(sandboxId);
+  }
+
+  #again(sandboxId: string, work: Work, waitMs: number): void {
+    if (!this.#stopped) work.callOff = after(this.#deps.clock, waitMs, () => this.look(sandboxId));
+  }
+
+  /** `again`: what was delivered may be out of date by now. */
+  async #bringUpToDate(sandboxId: string): Promise<"done" | "again" | "later"> {
+    const { db, keys, clock, log } = this.#deps;
+    const row = await db.selectFrom("sandboxes").selectAll().where("id", "=", sandboxId).executeTakeFirst();
+    // One that is off, or is being made, comes with a hello.
+    if (row?.desired !== "running" || row.bootstrapped_at === null || row.address === null) return "done";
+    if (row.access_delivered === bootstrapUnderWay) return "later";
+    const people = await db.selectFrom("ssh_keys").select("public_key").where("user_id", "=", row.owner_id).execute();
+    const lines = people.map(({ public_key }) => public_key);
+    const wanted = wantedAccess(keys, row, lines, clock.now());
+    if (row.access_delivered === wanted.hash) return "done";
+    // While it is under way nobody knows what the sandbox has.
+    await this.#write(sandboxId, null);
+    await (this.#deps.deliver ?? this.#deliver)(row, wanted);
+    await this.#write(sandboxId, wanted.hash, null);
+    log.info({ sandboxId, keys: lines.length }, "the sandbox has its user's SSH keys");
+    return "again";
+  }
+
+  async #write(sandboxId: string, value: string | null, instead?: null): Promise<void> {
+    await this.#deps.db
+      .updateTable("sandboxes")
+      .set({ access_delivered: value })
+      .where("id", "=", sandboxId)
+      // A bootstrap that began meanwhile has the last word.
+      .$if(instead === null, (update) => update.where("access_delivered", "is", null))
+      .execute();
+  }
+
+  readonly #deliver = async (row: SandboxRow, wanted: WantedAccess): Promise<void> => {
+    const { keys } = this.#deps;
+    const connection = await connectSsh({
+      host: row.address ?? "",
+      port: row.ssh_port ?? 22,
+      // The files are root's; where containers are processes, of whoever runs them.
+      username: row.ssh_user ?? "root",
+      hostKeyFingerprints: [keys.hostKey(row.id).fingerprint],
+      privateKeys: [keys.sshClient.privateKey],
+    });
+    try {
+      await deliverAccess(connection, wanted);
+    } finally {
+      connection.close();
+    }
+  };
+}

@@ -1,0 +1,105 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  createKey,
+  deleteKey,
+  guestPaths,
+  type Sandbox,
+  type SandboxSsh,
+  sandboxSsh,
+  startSandbox,
+  stopSandbox,
+  updateSandbox,
+} from "@berth/protocol";
+import { eventually } from "@berth/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Berth, startBerth } from "./berth.ts";
+import { type SshUser, sshUser } from "./ssh-user.ts";
+
+describe("a sandbox's own SSH server", () => {
+  let berth: Berth;
+  let sandbox: Sandbox;
+  let owner: SshUser;
+  let keysFile: string;
+
+  beforeAll(async () => {
+    berth = await startBerth();
+    owner = await sshUser(berth);
+    sandbox = await berth.readySandbox({ name: "direct" });
+    keysFile = join(await berth.rootOf(sandbox), guestPaths.authorizedKeys);
+  });
+  afterAll(async () => {
+    await owner?.dispose();
+    await berth?.dispose();
+  });
+
+  const told = (): Promise<SandboxSsh> => berth.client.call(sandboxSsh, { params: { id: sandbox.id } });
+  const directly = async (user: SshUser, host = sandbox.address ?? "") => {
+    const { port, user: name } = await told();
+    const options = ["-o", `HostName=${sandbox.address}`, "-o", `HostKeyAlias=${host}`, "-p", String(port)];
+    return user.run("ssh", [...user.options, ...options, `${name}@${host}`, "echo direct"]);
+  };
+  const keysInside = () => readFile(keysFile, "utf8");
+  const knows = async (user: SshUser) => (await keysInside()).includes(user.publicKey.split(" ")[1] ?? "");
+
+  it("is trusted by the fleet's authority under its names, and under no other", async () => {
+    const { certAuthority, gatewayKnownHosts } = owner.gateway;
+    await writeFile(join(owner.folder, "known_hosts"), `${gatewayKnownHosts}\n@cert-authority * ${certAuthority}\n`);
+    for (const name of ["direct", sandbox.id, sandbox.address ?? ""]) {
+      const ran = await eventually(async () => {
+        const end = await directly(owner, name);
+        return end.code === 0 ? end : undefined;
+      });
+      expect(ran.stdout.toString()).toBe("direct\n");
+    }
+    const other = await directly(owner, "other");
+    expect(other).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining("Certificate invalid: name is not a listed"),
+    });
+    await berth.client.call(updateSandbox, { params: { id: sandbox.id }, body: { name: "renamed" } });
+    await eventually(async () => (await directly(owner, "renamed")).code === 0);
+    expect((await directly(owner, "direct")).code).toBe(255);
+    await berth.client.call(updateSandbox, { params: { id: sandbox.id }, body: { name: "direct" } });
+  });
+
+  it("takes a key as soon as its user adds it, and no more once it is removed", async () => {
+    const { path } = { path: join(owner.folder, "known_hosts") };
+    const late = await sshUser(berth, { registered: false });
+    try {
+      await writeFile(join(late.folder, "known_hosts"), await readFile(path));
+      expect((await directly(late)).code).toBe(255);
+      const key = await berth.client.call(createKey, { body: { publicKey: late.publicKey } });
+      await eventually(() => knows(late));
+      expect((await directly(late)).code).toBe(0);
+      await berth.client.call(deleteKey, { params: { id: key.id } });
+      await eventually(async () => !(await knows(late)));
+      expect((await directly(late)).code).toBe(255);
+      expect((await directly(owner)).code).toBe(0);
+    } finally {
+      await late.dispose();
+    }
+  });
+
+  it("learns what has changed while it was off, also from a controller that was killed meanwhile", async () => {
+    const removed = await sshUser(berth);
+    const added = await sshUser(berth, { registered: false });
+    try {
+      await eventually(() => knows(removed));
+      const stopping = await berth.client.call(stopSandbox, { params: { id: sandbox.id } });
+      await berth.ended(stopping.operation.id);
+      await berth.client.call(deleteKey, { params: { id: removed.key?.id ?? "" } });
+      await berth.client.call(createKey, { body: { publicKey: added.publicKey } });
+      expect(await knows(removed)).toBe(true);
+      await berth.crash();
+      await berth.start();
+      const starting = await berth.client.call(startSandbox, { params: { id: sandbox.id } });
+      await berth.ended(starting.operation.id);
+      await eventually(() => knows(added));
+      expect(await knows(removed)).toBe(false);
+    } finally {
+      await removed.dispose();
+      await added.dispose();
+    }
+  });
+});
