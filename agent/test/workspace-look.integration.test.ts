@@ -1,27 +1,19 @@
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Workspace } from "../src/agent/workspace/workspace.ts";
-import { createLog } from "../src/log.ts";
-import { loopback } from "./support/loopback.ts";
-import { temporaryRoot } from "./support/pty-host.ts";
+import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
 import { asInput, done, linkPath, recordsIn, refused } from "./support/workspace-call.ts";
 
-let root: ReturnType<typeof temporaryRoot>;
+let served: ServedWorkspace;
 let workspace: string;
-let link: ReturnType<typeof loopback>;
+let link: ServedWorkspace["link"];
 
 beforeEach(() => {
-  root = temporaryRoot();
-  workspace = join(root.path, "workspace");
-  mkdirSync(workspace);
-  const served = new Workspace({ path: workspace, log: createLog("test", () => {}) });
-  link = loopback((channel, _kind, params) => served.open(channel, params));
+  served = serveWorkspace();
+  workspace = served.path;
+  link = served.link;
 });
-afterEach(() => {
-  link.close();
-  root.remove();
-});
+afterEach(() => served.dispose());
 
 /** Names that programs trip over. */
 const oddNames = [" ", "a\nb", "-rf", "--", "'\"$(x)`", "\u202e", "é", "x".repeat(255), "%2e%2e", "..."].map((name) =>

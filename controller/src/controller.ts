@@ -15,8 +15,8 @@ import { clusterRoutes } from "./cluster/routes.ts";
 import { takeDataDir } from "./data-dir.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
-import { fileRoutes } from "./files/routes.ts";
 import { WorkspaceAccess } from "./files/workspace-access.ts";
+import { workspaceRoutes } from "./files/workspace-routes.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import { makeSshModule, type SshModule } from "./gateway/module.ts";
@@ -283,7 +283,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           recording: settings.recording,
         }),
       (api) => terminalFileRoutes(api, { terminals, keeper }),
-      (api) => fileRoutes(api, new WorkspaceAccess({ lookup: fleet.lookup, registry, closing: api.closing })),
+      (api) => workspaceRoutes(api, new WorkspaceAccess({ lookup: fleet.lookup, registry, closing: api.closing })),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { client }),
       (api) => templateRoutes(api, templates),

@@ -38,6 +38,15 @@ export function loginShell(): string {
   return shell && !/\/(?:nologin|false)$/.test(shell) ? shell : "/bin/bash";
 }
 
+/** Who commits, as the sandbox's owner may have set it. */
+const whoCommits = /^GIT_(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL)$/;
+
+/** The environment of the programs by which people look at a workspace: no secret of the sandbox's goes in. */
+export function reviewEnvironment(root: Root, sandbox: Environment): Record<string, string> {
+  const who = Object.entries(sandbox).filter(([name]) => whoCommits.test(name));
+  return { HOME: root.home, PATH: searchPath(root), LC_ALL: "C.UTF-8", ...Object.fromEntries(who) };
+}
+
 function searchPath(root: Root): string {
   const system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const own = join(root.home, ".local/bin");

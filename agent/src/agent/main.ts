@@ -22,6 +22,7 @@ import { agentVersion } from "../version.ts";
 import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { isControllerThere } from "./controller-socket.ts";
+import { reviewEnvironment } from "./environment.ts";
 import { FileWrites } from "./files/file-writes.ts";
 import { AgentPrograms } from "./programs/programs.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
@@ -104,7 +105,11 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
   const recordingSwitch = new RecordingSwitch(ptyHost, log);
   const terminals = new Terminals({ root, ptyHost, registry, log, config: () => current });
   const fileWrites = new FileWrites({ workspace: guestPath(root, "workspace"), log });
-  const workspace = new Workspace({ path: guestPath(root, "workspace"), log });
+  const workspace = new Workspace({
+    path: guestPath(root, "workspace"),
+    environment: () => reviewEnvironment(root, current.env),
+    log,
+  });
   const controller = new ControllerLink({
     config: () => current,
     clock: systemClock,

@@ -31,6 +31,13 @@ export function pathBytesOf({ path, pathBytes }: NamedPath, field = "path"): Buf
   return bytes;
 }
 
+/** The same, of a thing in the workspace: not the workspace itself. */
+export function entryPathOf(named: NamedPath, field = "path"): Buffer {
+  const bytes = pathBytesOf(named, field);
+  if (bytes.length === 0) throw bad(field, "is required");
+  return bytes;
+}
+
 /** A path as it goes over the link. */
 export function linkPath(bytes: Buffer): string {
   return bytes.toString("base64url");

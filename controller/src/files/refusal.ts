@@ -21,6 +21,7 @@ export function workspaceRefusal({ code, detail = "it said no reason" }: CloseRe
     case "exists":
       return new BerthError("conflict", said, { hint: "Choose another name, or ask to overwrite it." });
     case "not_a_folder":
+    case "not_a_file":
       return new BerthError("conflict", said, { hint: "Links are not followed: name what they lead to." });
     case "changed":
       return new BerthError("conflict", said, { hint: "Read it again, and decide what to keep." });

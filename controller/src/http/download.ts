@@ -7,6 +7,13 @@ import { inputValidator } from "./validation.ts";
 /** A file that is made as it is read. */
 export interface Download {
   readonly fileName: string;
+  /** To be shown by a browser, rather than kept. */
+  readonly inline?: boolean;
+  /** Unset: the route's. */
+  readonly status?: 200 | 206 | 304;
+  /** Unset: the route's. */
+  readonly mediaType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Ends with the file; a failure cuts the answer, which the client sees. Returned when nobody reads it any more. */
   readonly body: AsyncIterable<Buffer>;
 }
@@ -33,10 +40,13 @@ export function mountDownload<R extends Route>(
     const gone = new AbortController();
     reply.raw.once("close", () => gone.abort());
     const signal = AbortSignal.any([gone.signal, api.closing]);
-    const { fileName, body } = await open({ ...inputOf(route, validate, request, reply), signal });
-    reply.code(route.status).type(route.mediaType ?? "application/octet-stream");
-    reply.header("content-disposition", `attachment; filename="${fileName.replace(/[^A-Za-z0-9._-]/g, "_")}"`);
+    const download = await open({ ...inputOf(route, validate, request, reply), signal });
+    const { body, status = route.status, mediaType = route.mediaType ?? "application/octet-stream" } = download;
+    reply.code(status).type(mediaType);
+    reply.header("content-disposition", dispositionOf(download));
     reply.header("cache-control", "no-store");
+    reply.headers(download.headers ?? {});
+    if (status === 304) return reply.send();
     return reply.send(
       Readable.from(
         whileTaken(body, () => reply.raw.destroy()),
@@ -44,6 +54,18 @@ export function mountDownload<R extends Route>(
       ),
     );
   });
+}
+
+/** A name of plain letters for all clients, and the whole one for those that know of others (RFC 6266). */
+function dispositionOf({ fileName, inline = false }: Download): string {
+  const plain = fileName.replace(/[^A-Za-z0-9._-]/g, "_");
+  const kind = inline ? "inline" : "attachment";
+  if (plain === fileName) return `${kind}; filename="${plain}"`;
+  const whole = encodeURIComponent(fileName.toWellFormed()).replace(
+    /['()*]/g,
+    (letter) => `%${letter.charCodeAt(0).toString(16)}`,
+  );
+  return `${kind}; filename="${plain}"; filename*=UTF-8''${whole}`;
 }
 
 /** The same, but for a reader that takes nothing for `stalledMs`. */

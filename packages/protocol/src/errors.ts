@@ -12,6 +12,7 @@ export const errorRegistry = {
   invalid_request: { status: 400, title: "The request is not valid" },
   payload_too_large: { status: 413, title: "The request is too large" },
   unsupported_media_type: { status: 415, title: "The content type is not supported" },
+  range_not_satisfiable: { status: 416, title: "The file has no such part" },
   misdirected_request: { status: 421, title: "This server does not answer for that host name" },
   idempotency_key_reused: { status: 422, title: "The idempotency key was used for another request" },
   name_taken: { status: 409, title: "The name is taken" },

@@ -50,6 +50,25 @@ export class Folder {
     }
   }
 
+  /** Opens a folder in this one, and makes it if needed; otherwise as `step`. */
+  async stepOrMake(name: Buffer): Promise<Folder> {
+    try {
+      await mkdir(this.entryOf(name));
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+    return this.step(name);
+  }
+
+  /**
+   * Opens a file for reading. Rejects with ELOOP where there is a link; whatever else is there must be looked at, since
+   * a pipe or a device can be opened, too, without waiting.
+   */
+  read(name: Buffer): Promise<FileHandle> {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+    return open(this.entryOf(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  }
+
   /** Facts of an entry; of a link, not of where it leads. */
   facts(name: Buffer): Promise<BigIntStats> {
     return lstat(this.entryOf(name), { bigint: true });

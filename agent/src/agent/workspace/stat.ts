@@ -1,9 +1,9 @@
-import { isErrno } from "@berth/base/node";
 import { CallFailure, type EntryFacts, workspaceLimits } from "@berth/protocol/link";
-import { type Folder, NotAFolder } from "../files/folder.ts";
+import type { Folder } from "../files/folder.ts";
 import type { Job } from "./job.ts";
+import { LastFolder } from "./last-folder.ts";
 import { namesOf, pathOf } from "./path.ts";
-import { factsAt, factsOf, type WorkspaceTree } from "./tree.ts";
+import { factsAt, factsOf, folderIfThere, type WorkspaceTree } from "./tree.ts";
 
 /** Entries of one folder that are asked for together. */
 const atOnce = 64;
@@ -11,7 +11,7 @@ const atOnce = 64;
 /** `stat`: the facts of every path of the input, in their order. */
 export async function statPaths(job: Job, tree: WorkspaceTree): Promise<void> {
   const places = (await readPaths(job)).map(namesOf);
-  const parents = new LastFolder(tree);
+  const parents = new LastFolder((names) => folderIfThere(tree, names));
   try {
     job.answer(null);
     for (let at = 0; at < places.length; ) {
@@ -57,36 +57,4 @@ function neighboursEnd(places: readonly (readonly Buffer[])[], start: number): n
 
 async function facts(folder: Folder, name: Buffer | undefined): Promise<EntryFacts | undefined> {
   return name ? factsAt({ folder, name }) : factsOf(await folder.ownFacts());
-}
-
-/** The folder that was looked into last stays open: paths that lie together come together. */
-class LastFolder {
-  readonly #tree: WorkspaceTree;
-  #path: Buffer | undefined;
-  #folder: Folder | undefined;
-
-  constructor(tree: WorkspaceTree) {
-    this.#tree = tree;
-  }
-
-  /** The folder of these names, until the next call; undefined where there is none, or a link on the way. */
-  async open(names: readonly Buffer[]): Promise<Folder | undefined> {
-    const path = pathOf(names);
-    if (this.#path?.equals(path)) return this.#folder;
-    await this.close();
-    try {
-      this.#folder = await this.#tree.folder(names);
-    } catch (error) {
-      if (!isErrno(error, "ENOENT") && !(error instanceof NotAFolder)) throw error;
-    }
-    this.#path = path;
-    return this.#folder;
-  }
-
-  async close(): Promise<void> {
-    const folder = this.#folder;
-    this.#folder = undefined;
-    this.#path = undefined;
-    await folder?.close();
-  }
 }

@@ -2,7 +2,7 @@ import type { BigIntStats } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { isErrno } from "@berth/base/node";
 import { CallFailure, type EntryFacts } from "@berth/protocol/link";
-import { Folder } from "../files/folder.ts";
+import { Folder, NotAFolder } from "../files/folder.ts";
 
 /** A place in the workspace: a name in a folder that is held open. Close it. */
 export interface Place {
@@ -33,6 +33,20 @@ export class WorkspaceTree {
     return folder;
   }
 
+  /** Opens the folder of these names, and makes what is missing on the way; the caller closes it. */
+  async madeFolder(names: readonly Buffer[]): Promise<Folder> {
+    let folder = await Folder.open(this.path);
+    for (const name of names) {
+      const outer = folder;
+      try {
+        folder = await outer.stepOrMake(name);
+      } finally {
+        await outer.close();
+      }
+    }
+    return folder;
+  }
+
   /** Does something with the folder of these names, which is closed afterwards. */
   async within<T>(names: readonly Buffer[], work: (folder: Folder) => Promise<T>): Promise<T> {
     const folder = await this.folder(names);
@@ -48,6 +62,16 @@ export class WorkspaceTree {
     const name = names.at(-1);
     if (!name) throw new CallFailure("invalid_request", "the workspace itself cannot be meant here");
     return this.within(names.slice(0, -1), (folder) => work({ folder, name }));
+  }
+}
+
+/** The folder of these names; undefined where there is none, or a link on the way. Close it. */
+export async function folderIfThere(tree: WorkspaceTree, names: readonly Buffer[]): Promise<Folder | undefined> {
+  try {
+    return await tree.folder(names);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || error instanceof NotAFolder) return undefined;
+    throw error;
   }
 }
 

@@ -4,6 +4,7 @@ export * from "./cluster.ts";
 export { everyPage } from "./every-page.ts";
 export * from "./files.ts";
 export * from "./git-source.ts";
+export * from "./git.ts";
 export * from "./operations.ts";
 export * from "./projects.ts";
 export * from "./route.ts";

@@ -1,0 +1,236 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { WorkspaceAnswer } from "@berth/protocol/link";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { keptMs, pruneDiscarded } from "../src/agent/git/discarded.ts";
+import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
+import { asInput, done, linkPath, refused } from "./support/workspace-call.ts";
+
+let served: ServedWorkspace;
+let workspace: string;
+let link: ServedWorkspace["link"]["dialler"];
+
+beforeEach(() => {
+  served = serveWorkspace();
+  workspace = served.path;
+  link = served.link.dialler;
+});
+afterEach(() => served.dispose());
+
+const at = (path: string) => join(workspace, path);
+const who = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
+/** The user's own git. */
+const git = (...argv: string[]) =>
+  execFileSync("git", [...who, ...argv], {
+    cwd: workspace,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: "/usr/bin:/bin", HOME: served.environment.HOME },
+  });
+const commitAll = (message: string) => {
+  git("add", "-A");
+  git("commit", "-q", "-m", message);
+};
+const status = async (path = "", untracked: "no" | "normal" | "all" = "all") =>
+  (await done(link, "gitStatus", { path: linkPath(path), untracked })).body.toString();
+const diff = async (more: { staged?: boolean; base?: string; path?: string } = {}) => {
+  const { path = "", staged = false, ...rest } = more;
+  return (await done(link, "gitDiff", { path: linkPath(path), staged, context: 3, ...rest })).body.toString();
+};
+const text = (path: string | null) => (path === null ? null : Buffer.from(path, "base64url").toString());
+const discard = async (paths: (string | Buffer)[], path = "") => {
+  const answer = (await done(link, "gitDiscard", { path: linkPath(path) }, asInput(paths))).answer;
+  const { files, kept } = answer as WorkspaceAnswer<"gitDiscard">;
+  return { files, kept: text(kept) };
+};
+
+describe("a repository of the workspace", () => {
+  it("tells what has changed, as git does, with any names", async () => {
+    git("init", "-q", "-b", "main");
+    for (const name of ["a", "b", "sp ace"]) writeFileSync(at(name), `${name}\n`.repeat(20));
+    commitAll("first");
+    writeFileSync(at("a"), "changed\n");
+    git("mv", "b", "moved");
+    writeFileSync(at("new\nline"), "");
+    writeFileSync(Buffer.concat([Buffer.from(`${workspace}/`), Buffer.from([0xff])]), "");
+    const own = git("status", "--porcelain=v2", "-z", "--branch", "-uall");
+    expect(await status()).toBe(own);
+    expect(await status("moved"), "of one path").toContain("moved\0b\0".slice(0, 5));
+    expect(await diff()).toContain("+changed");
+    expect(await diff({ staged: true })).toContain("rename to moved");
+    expect(await diff({ path: "moved" })).toBe("");
+    git("checkout", "-q", "-b", "topic");
+    commitAll("second");
+    writeFileSync(at("later"), "later\n");
+    git("add", "later");
+    const against = await diff({ base: "main" });
+    expect(against).toContain("+changed");
+    expect(against).toContain("+later");
+    expect(await refused(link, "gitDiff", { path: "", staged: false, context: 3, base: "no-such" })).toBe("not_found");
+  });
+
+  it("is the one that a path lies in, and none above the workspace", async () => {
+    execFileSync("git", ["init", "-q", served.outside]);
+    expect(await refused(link, "gitStatus", { path: "", untracked: "all" })).toBe("not_found");
+    mkdirSync(at("sub/deep"), { recursive: true });
+    git("init", "-q", "sub");
+    writeFileSync(at("sub/deep/f"), "");
+    expect(await status("sub/deep")).toContain("? deep/f");
+    const { answer } = await done(link, "gitStatus", { path: linkPath("sub/deep/gone/f"), untracked: "all" });
+    expect(text((answer as WorkspaceAnswer<"gitStatus">).root)).toBe("sub");
+    expect(await refused(link, "gitStage", { path: linkPath("sub") }, asInput(["other"]))).toBe("invalid_request");
+  });
+
+  it("that lies outside of the workspace, or would lead there, is not looked at", async () => {
+    const outside = join(served.outside, "other");
+    execFileSync("git", ["init", "-q", outside]);
+    writeFileSync(join(outside, "secret"), "secret");
+    const looks = async () => refused(link, "gitStatus", { path: "", untracked: "all" });
+    writeFileSync(at(".git"), `gitdir: ${outside}/.git\n`);
+    expect(await looks()).toBe("conflict");
+    rmSync(at(".git"));
+    symlinkSync(join(outside, ".git"), at(".git"));
+    expect(await looks()).toBe("not_found");
+    rmSync(at(".git"));
+    git("init", "-q");
+    writeFileSync(at(".git/commondir"), join(outside, ".git"));
+    expect(await looks()).toBe("conflict");
+    rmSync(at(".git/commondir"));
+    git("config", "core.worktree", outside);
+    expect(await status()).not.toContain("secret");
+  });
+
+  it("starts nothing that its configuration names when it is looked at", async () => {
+    git("init", "-q", "-b", "main");
+    writeFileSync(at("f"), "f\n");
+    writeFileSync(at(".gitattributes"), "* filter=evil diff=evil\n");
+    commitAll("first");
+    const evil = (name: string) => `touch ${at(`evil-${name}`)}; cat`;
+    for (const key of [
+      "core.fsmonitor",
+      "diff.external",
+      "core.pager",
+      "core.editor",
+      "gpg.program",
+      "core.sshCommand",
+    ])
+      git("config", key, evil(key));
+    for (const key of ["filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "diff.evil.textconv"])
+      git("config", key, evil(key));
+    for (const [key, value] of [
+      ["filter.evil.required", "true"],
+      ["diff.evil.command", evil("command")],
+      ["log.showSignature", "true"],
+    ])
+      git("config", String(key), String(value));
+    mkdirSync(at("hooks"));
+    for (const hook of ["post-index-change", "pre-commit", "post-commit", "prepare-commit-msg", "fsmonitor-watchman"]) {
+      writeFileSync(at(`hooks/${hook}`), `#!/bin/sh\n${evil(hook)}\n`);
+      chmodSync(at(`hooks/${hook}`), 0o755);
+    }
+    git("config", "core.hooksPath", at("hooks"));
+    git("config", "include.path", "more");
+    writeFileSync(at(".git/more"), `[filter "also"]\n\tclean = ${evil("included")}\n`);
+    writeFileSync(at("f"), "another\n");
+    expect(await status()).toContain("f");
+    expect(await diff()).toContain("+another");
+    await diff({ base: "main" });
+    await done(link, "gitLog", { path: "", skip: 0, limit: 10 });
+    expect(readdirSync(workspace).filter((name) => name.startsWith("evil"))).toEqual([]);
+    git("config", "--remove-section", "filter.evil");
+    const commit = { path: "", message: "m", all: true, amend: false, author: { name: "A", email: "a@example.org" } };
+    await done(link, "gitCommit", commit);
+    expect(readdirSync(workspace).filter((name) => name.startsWith("evil"))).toEqual([]);
+    expect(git("--no-pager", "-c", "log.showSignature=false", "log", "-1", "--format=%an %cn %s")).toBe("A A m\n");
+  });
+
+  it("is not written to when it is looked at", async () => {
+    git("init", "-q");
+    writeFileSync(at("f"), "f\n");
+    commitAll("first");
+    const index = statSync(at(".git/index"), { bigint: true });
+    writeFileSync(at("f"), "f\n");
+    await status();
+    await diff();
+    expect(statSync(at(".git/index"), { bigint: true }).ctimeNs).toBe(index.ctimeNs);
+    writeFileSync(at(".git/index.lock"), "");
+    expect(await status()).toContain("branch.head");
+    expect(await refused(link, "gitStage", { path: "" }, asInput(["f"]))).toBe("conflict");
+  });
+
+  it("takes changes in and out of the index, before the first commit, too, by names that are no patterns", async () => {
+    git("init", "-q");
+    for (const name of ["*", "a", ":(top)", "-A"]) writeFileSync(at(name), "x");
+    const names = () =>
+      git("-c", "core.quotePath=false", "diff", "--cached", "--name-only").trim().split("\n").filter(Boolean);
+    await done(link, "gitStage", { path: "" }, asInput(["*", ":(top)", "-A"]));
+    expect(names()).toEqual(["*", "-A", ":(top)"]);
+    await done(link, "gitUnstage", { path: "" }, asInput(["*", "-A"]));
+    expect(names()).toEqual([":(top)"]);
+    expect(await refused(link, "gitStage", { path: "" }, asInput([]))).toBe("invalid_request");
+    expect(await refused(link, "gitStage", { path: "" }, asInput(["../x"]))).toBe("invalid_request");
+    await done(link, "gitStage", { path: "" }, asInput([""]));
+    expect(names()).toHaveLength(4);
+    const author = { name: "A", email: "a@example.org" };
+    await done(link, "gitCommit", { path: "", message: "first\n\nbody", all: false, amend: false, author });
+    rmSync(at("a"));
+    await done(link, "gitStage", { path: "" }, asInput(["a"]));
+    await done(link, "gitUnstage", { path: "" }, asInput(["a"]));
+    expect(names()).toEqual([]);
+    const nothing = { path: "", message: "m", all: false, amend: false, author };
+    expect(await refused(link, "gitCommit", nothing)).toBe("conflict");
+    const { answer } = await done(link, "gitCommit", { path: "", message: "again", all: true, amend: true, author });
+    expect((answer as WorkspaceAnswer<"gitCommit">).commit).toBe(git("rev-parse", "HEAD").trim());
+    expect(git("log", "--format=%s")).toBe("again\n");
+  });
+
+  it("keeps what is discarded", async () => {
+    git("init", "-q");
+    mkdirSync(at("d"));
+    for (const name of ["d/tracked", "d/gone", "staged"]) writeFileSync(at(name), "committed\n");
+    commitAll("first");
+    writeFileSync(at("d/tracked"), "mine\n");
+    rmSync(at("d/gone"));
+    writeFileSync(at("d/-new"), "new\n");
+    writeFileSync(at("staged"), "staged\n");
+    git("add", "staged");
+    writeFileSync(at("staged"), "later\n");
+    const first = await discard(["d", "staged"]);
+    expect(first).toEqual({ files: 4, kept: expect.stringMatching(/^\.berth\/discarded\/\d{4}-/) });
+    expect(readFileSync(at("d/tracked"), "utf8")).toBe("committed\n");
+    expect(readFileSync(at("d/gone"), "utf8")).toBe("committed\n");
+    expect(existsSync(at("d/-new"))).toBe(false);
+    expect(readFileSync(at("staged"), "utf8")).toBe("staged\n");
+    const kept = (name: string) => readFileSync(at(`${first.kept}/${name}`), "utf8");
+    expect([kept("d/tracked"), kept("d/-new"), kept("staged")]).toEqual(["mine\n", "new\n", "later\n"]);
+    expect(await discard(["d"])).toEqual({ files: 0, kept: null });
+    expect(await status()).not.toContain(".berth");
+    await pruneDiscarded(workspace, Date.now() + keptMs / 2, new AbortController().signal);
+    expect(existsSync(at(first.kept ?? ""))).toBe(true);
+    await pruneDiscarded(workspace, Date.now() + keptMs + 60_000, new AbortController().signal);
+    expect(existsSync(at(first.kept ?? ""))).toBe(false);
+  });
+
+  it("gives back what it has taken away if git does not go on", async () => {
+    git("init", "-q");
+    writeFileSync(at("f"), "committed\n");
+    commitAll("first");
+    writeFileSync(at("f"), "mine\n");
+    writeFileSync(at("new"), "new\n");
+    writeFileSync(at(".git/index.lock"), "");
+    expect(await refused(link, "gitDiscard", { path: "" }, asInput(["f", "new"]))).toBe("conflict");
+    expect(readFileSync(at("f"), "utf8")).toBe("mine\n");
+    expect(readFileSync(at("new"), "utf8")).toBe("new\n");
+  });
+});
