@@ -162,6 +162,14 @@ describe("what git says", () => {
     expect(of("fatal: Authentication failed for 'https://x/'")?.failure.hint).toMatch(/credential/);
     expect(of("Host key verification failed.\nfatal: Could not read")?.failure.hint).toMatch(/known_hosts/);
     expect(of("fatal: unable to access 'https://x/': Could not resolve host: x")).toMatchObject({ transient: true });
+    expect(
+      of("fatal: unable to access 'https://x/': Failed to connect to x port 1: Couldn't connect to server"),
+    ).toMatchObject({
+      transient: true,
+    });
+    expect(of("fatal: unable to access 'https://x/': server certificate verification failed.")?.failure.hint).toMatch(
+      /trust/,
+    );
     expect(remoteFailure(new Error("a bug"))).toBeUndefined();
   });
 });

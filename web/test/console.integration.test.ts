@@ -255,6 +255,25 @@ describe("the fleet", () => {
     await page.getByText("No sandboxes yet").waitFor();
   });
 
+  it("deletes a sandbox with unsaved work once it was said what would be lost, and said again", async () => {
+    const sandbox = controller.fleet.add("alpha", "ready");
+    controller.fleet.unsaved.add(sandbox.id);
+    await signIn();
+    const row = page.locator('[data-sandbox="alpha"]');
+    const ask = async () => {
+      await row.getByRole("button", { name: "Actions for alpha" }).click();
+      await page.getByRole("menuitem", { name: "Delete…" }).click();
+      await page.getByRole("button", { name: "Delete alpha" }).click();
+      await page.getByText("2 unpushed commits").waitFor();
+    };
+    await ask();
+    await page.getByRole("button", { name: "Keep it" }).click();
+    // It is asked anew each time.
+    await ask();
+    await page.getByRole("button", { name: "Delete it anyway" }).click();
+    await row.getByText("Deleting").waitFor();
+  });
+
   it("shows an agent’s update while it runs, and one that was rolled back", async () => {
     const sandbox = controller.fleet.add("alpha", "ready");
     await signIn();

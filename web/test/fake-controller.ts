@@ -191,7 +191,10 @@ export class FakeController {
     this.#mount(protocol.me, () => ({ status: 200, body: user }));
     this.#mount(protocol.listSandboxes, () => page([...fleet.sandboxes.values()]));
     this.#mount(protocol.createSandbox, ({ body }) => ({ status: 202, body: fleet.create(body) }));
-    this.#mount(protocol.deleteSandbox, ({ params }) => ({ status: 202, body: fleet.destroy(params.id ?? "") }));
+    this.#mount(protocol.deleteSandbox, ({ params, query }) => ({
+      status: 202,
+      body: fleet.destroy(params.id ?? "", query.get("discard") === "true"),
+    }));
     for (const verb of ["start", "stop", "restart"] as const) {
       const route = { start: protocol.startSandbox, stop: protocol.stopSandbox, restart: protocol.restartSandbox }[
         verb

@@ -28,6 +28,8 @@ interface Told {
 export class FakeFleet {
   readonly sandboxes = new Map<string, Sandbox>();
   readonly ptys = new Map<string, FakePty>();
+  /** Sandboxes, by id, with work that is nowhere else. */
+  readonly unsaved = new Set<string>();
   /** As a Proxmox of one's own has it once it was built. */
   template: Template = {
     vmid: 150,
@@ -102,8 +104,12 @@ export class FakeFleet {
     return { sandbox: this.#sandbox(sandbox.id), operation };
   }
 
-  destroy(id: string): { operation: Operation } {
+  destroy(id: string, discard = false): { operation: Operation } {
     const sandbox = this.#sandbox(id);
+    if (this.unsaved.has(sandbox.id) && !discard) {
+      const hint = "Push it, or delete the sandbox with discard=true; a copy is kept for a while.";
+      throw new BerthError("unsaved_work", `The sandbox "${sandbox.name}" has 2 unpushed commits.`, { hint });
+    }
     const operation = this.#begin(sandbox, "destroy");
     this.change(sandbox, { state: "destroying" });
     return { operation };

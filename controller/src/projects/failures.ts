@@ -33,7 +33,13 @@ const causes: readonly { pattern: RegExp; hint: string; transient: boolean }[] =
     transient: false,
   },
   {
-    pattern: /Could not resolve|timed out|Connection (refused|reset|closed)|unreachable|early EOF|hung up|\b50[0-9]\b/,
+    pattern: /certificate|SSL/,
+    hint: "Have the controller's machine trust the authority that signed the remote's certificate, then try again.",
+    transient: false,
+  },
+  {
+    pattern:
+      /Could not resolve|(Failed to|Couldn't|Could not) connect|timed out|Connection (refused|reset|closed)|unreachable|early EOF|hung up|\b50[0-9]\b/,
     hint: "Look whether the controller's machine reaches the remote, then try again.",
     transient: true,
   },

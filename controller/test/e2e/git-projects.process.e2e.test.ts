@@ -3,8 +3,10 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
+  cancelOperation,
   deleteSandbox,
   downloadKeptWork,
+  getOperation,
   getSandbox,
   getSandboxProject,
   gitFetch,
@@ -158,6 +160,25 @@ describe("a sandbox of a git project", () => {
     const destroy = (query = {}) => berth.client.call(deleteSandbox, { params: { id: off.id }, query });
     await expect(destroy()).rejects.toMatchObject({ code: "unsaved_work", message: /does not run/ });
     await berth.ended((await destroy({ discard: true })).operation.id);
+  });
+
+  it("says why it cannot be filled, and can be given up meanwhile", async () => {
+    const wrong = await berth.create({ workspace: { type: "git", url: origin, branch: "no-such-branch" } });
+    await expect(berth.ended(wrong.operation.id)).rejects.toThrow(/has no branch no-such-branch/);
+    const { id } = wrong.sandbox;
+    expect(await berth.client.call(getSandbox, { params: { id } })).toMatchObject({ state: "failed" });
+    await berth.ended((await berth.client.call(deleteSandbox, { params: { id } })).operation.id);
+
+    // Nobody listens there: it is tried again and again.
+    const away = await berth.create({ workspace: { type: "git", url: "https://127.0.0.1:1/a.git" } });
+    const workspaceStep = async () => {
+      const { steps } = await berth.client.call(getOperation, { params: { id: away.operation.id } });
+      return steps.find(({ name }) => name === "workspace")?.detail ?? "";
+    };
+    await eventually(async () => /Trying again/.test(await workspaceStep()), { timeoutMs: 60_000 });
+    expect(await workspaceStep()).toMatch(/The git remote cannot be used: .*127\.0\.0\.1/);
+    await berth.client.call(cancelOperation, { params: { id: away.operation.id } });
+    await gone(away.sandbox.id);
   });
 
   it("is filled after the controller was killed meanwhile", async () => {
