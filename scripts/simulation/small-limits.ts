@@ -15,6 +15,8 @@ Object.assign(limits, {
   floodBytes: 128,
   parseBatchBytes: 1024,
   parseTailBytes: 4 * 1024,
+  restAfterMs: 200,
+  restedBytes: 1024,
   scrollbackLines: 200,
   checkpointLines: 40,
   checkpointBytes: 4 * 1024,

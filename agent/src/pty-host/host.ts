@@ -36,6 +36,8 @@ export interface PtyHostOptions {
   succession?: Succession;
   /** The file that keeps what `configure` told; without it that is forgotten. */
   settingsFile?: string;
+  /** A screen model was given up, which took about so many bytes. */
+  onRest?: (garbageBytes: number) => void;
 }
 
 /** How another version of the host takes over. */
@@ -200,12 +202,12 @@ export class PtyHost {
   }
 
   #terminalOptions(id: string): TerminalOptions {
-    const { spawn, succession, log, folder, bootId } = this.#options;
+    const { spawn, succession, log, folder, bootId, onRest } = this.#options;
     const onChange = (status: TerminalStatus) => {
       for (const listener of this.#listeners) listener(status);
     };
     const { shelf } = this.#recordings;
     const store = new TerminalStore(join(folder, id));
-    return { store, shelf, spawn, adopt: succession?.adopt, log, bootId, typists: this.#typists, onChange };
+    return { store, shelf, spawn, adopt: succession?.adopt, log, bootId, typists: this.#typists, onRest, onChange };
   }
 }

@@ -2,8 +2,8 @@
 export const limits = {
   /** What a viewer may miss and still resume exactly: a reload of the page, a restart of the controller, in a busy build. */
   ringBytes: 1024 * 1024,
-  /** A ring starts small: most terminals (a shell with a few commands) never need more. */
-  firstRingBytes: 64 * 1024,
+  /** A ring starts small: a terminal that was only opened has a prompt. */
+  firstRingBytes: 4 * 1024,
 
   /** One frame of live output. Longer frames gain nothing and delay what shares the link. */
   frameBytes: 64 * 1024,
@@ -34,6 +34,10 @@ export const limits = {
   /** A flood that outran the model is over when less output than this came between two looks, at so many milliseconds. */
   calmBytes: 64 * 1024,
   calmLookMs: 100,
+  /** Silence after which the screen model is put to rest, in milliseconds: it takes ten megabytes, and a moment to make. */
+  restAfterMs: 2000,
+  /** Output with which a model that rests is woken: so much is parsed in two milliseconds when somebody asks. */
+  restedBytes: 64 * 1024,
   /** What the model keeps: the most that a viewer may ask for. */
   scrollbackLines: 10_000,
 

@@ -6,6 +6,7 @@ import { bootId, ptyHostIdentityName } from "../machine.ts";
 import { guestPath, nameProcess, rootOf } from "../root.ts";
 import { becomeProgram, checkProgram, occupyLowDescriptors, takeOver } from "./handover.ts";
 import { PtyHost } from "./host.ts";
+import { MemoryReturn } from "./memory-return.ts";
 import { adoptPty, spawnPty } from "./pty.ts";
 import { HostAlreadyRuns, inheritedSocket, lockFolder, serve } from "./server.ts";
 
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
   await lockFolder(run);
   // Soon, since from then on the agent can tell a host that is stuck.
   await writeFileAtomic(join(run, ptyHostIdentityName), JSON.stringify(identifyProcess(process.pid)));
+  const memory = new MemoryReturn();
   const host = new PtyHost({
     folder: guestPath(root, "terminals"),
     spawn: spawnPty,
@@ -39,6 +41,7 @@ async function main(): Promise<void> {
         setTimeout(() => void handOver(program), answerMs);
       },
     },
+    onRest: (bytes) => memory.gaveUp(bytes),
     settingsFile: guestPath(root, "ptyHostSettings"),
   });
   await host.load(await takeOver(run));

@@ -94,6 +94,8 @@ export class Persistence {
   async beginEpoch(meta: TerminalMeta, former: TerminalContent | undefined, begin: () => void): Promise<void> {
     await this.#writes.run(async () => {
       if (former) await this.#writeFirstScreen(meta.epoch, former);
+      // Whoever finds no screen on disk begins with an empty one of the terminal's size.
+      else this.#screen = { ...this.#screen, offset: 0, cols: meta.cols, rows: meta.rows };
       // What a failure leaves half written is to be written again.
       this.#writtenMeta = "";
       await this.#store.writeMeta(meta);
@@ -149,9 +151,10 @@ export class Persistence {
   }
 
   /** Writes the screen when it is due. The ring on disk is what stands in for one that is late. */
-  async #checkpoint({ feed, model, ring }: TerminalContent): Promise<void> {
+  async #checkpoint({ feed, ring }: TerminalContent): Promise<void> {
     const isOld = ring.endOffset - this.#screen.offset >= limits.checkpointBytes;
-    if (!isOld && model.cols === this.#screen.cols && model.rows === this.#screen.rows) return;
+    const { cols, rows } = feed.size;
+    if (!isOld && cols === this.#screen.cols && rows === this.#screen.rows) return;
     const calm = ring.endOffset === this.#lookedOffset;
     this.#lookedOffset = ring.endOffset;
     const everyMs = calm ? limits.checkpointMs : limits.busyCheckpointMs;
@@ -162,25 +165,17 @@ export class Persistence {
   async #writeScreen(scrollbackLines: number): Promise<void> {
     const content = this.#source.content();
     if (!content) return;
-    const { feed, model } = content;
-    await feed.caughtUp();
     const { epoch } = this.#source.meta();
-    const { cols, rows } = model;
-    const offset = feed.parsedOffset;
+    const { bytes, offset, cols, rows, approximate } = await content.feed.snapshot(scrollbackLines);
     this.#screen = { offset, cols, rows, atMs: performance.now() };
-    const bytes = model.snapshot(scrollbackLines);
-    const approximate = model.snapshotApproximate;
     // The screen must not be ahead of the ring on disk.
     await this.#store.appendRing(epoch, content.ring, this.#source.times());
     await this.#store.writeScreen({ epoch, offset, cols, rows, approximate, bytes });
   }
 
-  async #writeFirstScreen(epoch: number, { feed, model }: TerminalContent): Promise<void> {
-    await feed.caughtUp();
-    const { cols, rows } = model;
+  async #writeFirstScreen(epoch: number, { feed }: TerminalContent): Promise<void> {
+    const { bytes, cols, rows, approximate } = await feed.snapshot(limits.scrollbackLines);
     this.#screen = { offset: 0, cols, rows, atMs: performance.now() };
-    const bytes = model.snapshot(limits.scrollbackLines);
-    const approximate = model.snapshotApproximate;
     await this.#store.writeScreen({ epoch, offset: 0, cols, rows, approximate, bytes });
   }
 

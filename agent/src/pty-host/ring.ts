@@ -4,14 +4,14 @@
  */
 export class OutputRing {
   readonly #maxBytes: number;
-  #bytes: Buffer;
+  #bytes: Buffer<ArrayBuffer>;
   #startOffset: number;
   #endOffset: number;
 
   /** A ring that begins at `startOffset`. Sizes in bytes. */
   constructor(maxBytes: number, firstBytes: number, startOffset = 0) {
     this.#maxBytes = maxBytes;
-    this.#bytes = Buffer.allocUnsafe(Math.min(firstBytes, maxBytes));
+    this.#bytes = Buffer.allocUnsafeSlow(Math.min(firstBytes, maxBytes));
     this.#startOffset = startOffset;
     this.#endOffset = startOffset;
   }
@@ -70,11 +70,15 @@ export class OutputRing {
     if (neededBytes <= capacity || capacity >= this.#maxBytes) return;
     let larger = capacity;
     while (larger < neededBytes && larger < this.#maxBytes) larger = Math.min(larger * 2, this.#maxBytes);
-    const held = this.copy(this.#startOffset, this.#endOffset);
-    this.#bytes = Buffer.allocUnsafe(larger);
-    const at = this.#startOffset % larger;
-    const head = Math.min(held.byteLength, larger - at);
-    this.#bytes.set(held.subarray(0, head), at);
-    this.#bytes.set(held.subarray(head), 0);
+    const held = this.#bytes;
+    const next = Buffer.allocUnsafeSlow(larger);
+    for (let offset = this.#startOffset; offset < this.#endOffset; ) {
+      const part = this.read(offset, Math.min(this.#endOffset - offset, larger - (offset % larger)));
+      next.set(part, offset % larger);
+      offset += part.byteLength;
+    }
+    this.#bytes = next;
+    // At once, not with the next collection: views of it are not valid any more.
+    held.buffer.transfer(0);
   }
 }

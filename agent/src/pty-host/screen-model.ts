@@ -2,10 +2,11 @@ import { mendParser } from "@berth/protocol/screen";
 import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import headless from "@xterm/headless";
 import { limits } from "./limits.ts";
+import { LineMemory } from "./line-memory.ts";
 import { Palette } from "./palette.ts";
-import { snapshot } from "./snapshot.ts";
+import { type SnapshotExtras, snapshot } from "./snapshot.ts";
 import { UnfinishedOutput } from "./unfinished.ts";
-import { forgetLostWraps, isInSequence } from "./xterm-internals.ts";
+import { forgetLostWraps, isInSequence, surroundParser } from "./xterm-internals.ts";
 
 /** The screen as text. */
 export interface ScreenText {
@@ -21,6 +22,7 @@ export class ScreenModel {
   /** For those who look at cells: searches, and tests that compare two screens. */
   readonly terminal: headless.Terminal;
   readonly #palette: Palette;
+  readonly #lines: LineMemory;
   readonly #unfinished = new UnfinishedOutput();
   #title = "";
   #approximate = false;
@@ -43,6 +45,8 @@ export class ScreenModel {
     mendParser(this.terminal, () => {
       this.#approximate = true;
     });
+    this.#lines = new LineMemory(this.terminal);
+    surroundParser(this.terminal, (parse) => this.#lines.during(parse));
     this.#watchRepaints();
     this.#palette = new Palette(this.terminal);
   }
@@ -101,6 +105,7 @@ export class ScreenModel {
     return new Promise((resolve) => {
       const bounded = this.#unfinished.bounded(bytes);
       this.terminal.write(bounded, () => {
+        this.#lines.tidy();
         this.#unfinished.wrote(bounded, isInSequence(this.terminal));
         resolve();
       });
@@ -108,7 +113,7 @@ export class ScreenModel {
   }
 
   resize(cols: number, rows: number): void {
-    this.terminal.resize(cols, rows);
+    this.#lines.during(() => this.terminal.resize(cols, rows));
   }
 
   /** Begins anew behind a gap in the output. */
@@ -121,12 +126,7 @@ export class ScreenModel {
 
   snapshot(scrollbackLines: number): Buffer {
     forgetLostWraps(this.terminal);
-    const extras = {
-      title: this.#title,
-      palette: this.palette,
-      unfinished: this.#unfinished.bytes,
-    };
-    const { bytes, reduced } = snapshot(this.terminal, extras, scrollbackLines);
+    const { bytes, reduced } = snapshot(this.terminal, this.extras, scrollbackLines);
     this.#reduced = reduced;
     return bytes;
   }
@@ -134,6 +134,22 @@ export class ScreenModel {
   /** Whether the last snapshot lacks some of the screen itself, as one of an approximate screen does. */
   get snapshotApproximate(): boolean {
     return this.#approximate || this.#reduced;
+  }
+
+  /** What a snapshot has beside the terminal. */
+  get extras(): SnapshotExtras {
+    return { title: this.#title, palette: this.palette, unfinished: this.#unfinished.bytes };
+  }
+
+  /** Whether a snapshot with all its scrollback says all that there is. */
+  get isRestorable(): boolean {
+    return !this.#unfinished.isCut;
+  }
+
+  /** After a snapshot of another model was written: what that does not say. */
+  restore({ title, approximate }: { readonly title: string; readonly approximate: boolean }): void {
+    this.#title = title;
+    this.#approximate = approximate;
   }
 
   text(): ScreenText {
@@ -149,6 +165,7 @@ export class ScreenModel {
 
   dispose(): void {
     this.terminal.dispose();
+    this.#lines.free();
   }
 
   #watchRepaints(): void {

@@ -1,6 +1,7 @@
 import { BerthError, type Screen, type ScreenWaitParams } from "@berth/protocol";
 import type { Channel, CloseReason } from "@berth/protocol/link";
 import type { TerminalContent } from "./content.ts";
+import type { ScreenModel } from "./screen-model.ts";
 import { ScreenSearch } from "./screen-search.ts";
 import type { TerminalMeta } from "./store.ts";
 
@@ -18,7 +19,7 @@ interface Look {
 }
 
 /** The screen as text, as the model has it at this moment. */
-export function screenOf({ model, feed }: TerminalContent, { epoch }: TerminalMeta): Screen {
+export function screenOf(model: ScreenModel, { feed }: TerminalContent, { epoch }: TerminalMeta): Screen {
   return { ...model.text(), title: model.title, epoch, offset: feed.parsedOffset };
 }
 
@@ -31,7 +32,8 @@ export class ScreenWait {
   readonly #channel: Channel;
   readonly #params: ScreenWaitParams;
   readonly #timers = new Set<NodeJS.Timeout>();
-  #content: TerminalContent | undefined;
+  #content: (TerminalContent & { readonly model: ScreenModel }) | undefined;
+  #letGo: (() => void) | undefined;
   #look: Look | undefined;
   /** The look that is under way. */
   #looking: Promise<void> | undefined;
@@ -50,8 +52,10 @@ export class ScreenWait {
 
   /** Looks at once, and then after each batch of output. Rejects with what the caller is to be told. */
   async begin(): Promise<void> {
-    const content = await this.#terminal.content();
-    await content.feed.caughtUp();
+    const terminal = await this.#terminal.content();
+    if (this.#over) return;
+    this.#letGo = terminal.feed.hold();
+    const content = { ...terminal, model: await terminal.feed.caughtUp() };
     const { condition } = this.#params;
     if (!this.#over && "text" in condition) this.#look = await this.#lookFor(content, condition.text);
     if (this.#over) {
@@ -89,7 +93,10 @@ export class ScreenWait {
     this.#end();
   }
 
-  async #lookFor({ ring, model, feed }: TerminalContent, text: string): Promise<Look> {
+  async #lookFor(
+    { ring, model, feed }: TerminalContent & { readonly model: ScreenModel },
+    text: string,
+  ): Promise<Look> {
     const { since } = this.#params;
     if (!since) {
       const search = new ScreenSearch(model, text);
@@ -155,7 +162,7 @@ export class ScreenWait {
     const meta = this.#terminal.meta();
     try {
       const state = meta.exit ? "exited" : "running";
-      this.#channel.sendMessage({ ...screenOf(content, meta), matched, state });
+      this.#channel.sendMessage({ ...screenOf(content.model, content, meta), matched, state });
       this.close({});
     } catch (error) {
       // The largest screens are longer than a message may be.
@@ -177,7 +184,10 @@ export class ScreenWait {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#unfollow?.();
     // A look that is under way still uses what it looks with.
-    void Promise.resolve(this.#looking).then(() => this.#look?.stop());
+    void Promise.resolve(this.#looking).then(() => {
+      this.#look?.stop();
+      this.#letGo?.();
+    });
     this.#terminal.left(this);
   }
 }

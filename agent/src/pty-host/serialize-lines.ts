@@ -37,7 +37,8 @@ export function serializeLines(
     if (index > from) writer.nextLine(line.isWrapped);
     writer.line(line);
   }
-  return writer.finish();
+  writer.finish();
+  return writer.taken();
 }
 
 /** Text that joins what was printed before it into one cell, were it printed right behind. */
@@ -45,7 +46,8 @@ const joining =
   /^(?:\p{M}|\p{Regional_Indicator}|\p{Emoji_Modifier}|\u200d|[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff])/u;
 const invites = /\u200d$/;
 
-class LineWriter {
+/** Writes lines one after the other; whoever begins with a later one needs what it writes from there on, and its link. */
+export class LineWriter {
   readonly #cell: IBufferCell;
   readonly #cols: number;
   readonly #links: Hyperlinks;
@@ -99,10 +101,19 @@ class LineWriter {
     this.#lastChars = "";
   }
 
-  finish(): string {
+  /** What was written since this was asked last. */
+  taken(): string {
+    return this.#parts.splice(0).join("");
+  }
+
+  /** What opens the link that is open now; empty if none is. */
+  get openLink(): string {
+    return this.#urlId === 0 ? "" : hyperlink(this.#links, this.#urlId);
+  }
+
+  finish(): void {
     this.#setStyle(plainStyle);
     this.#setLink(0);
-    return this.#parts.join("");
   }
 
   #look(cell: IBufferCell): CellStyle {

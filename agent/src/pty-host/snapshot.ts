@@ -3,10 +3,18 @@ import type { IBuffer, Terminal } from "@xterm/headless";
 import { backgroundOf, type CellStyle, copyStyle, plainStyle, sameStyle, sgr, urlIdOf } from "./cell-style.ts";
 import { designations, plainCharset } from "./charsets.ts";
 import { type Detail, hyperlink, serializeLines, styleOf } from "./serialize-lines.ts";
+import type { Size } from "./size.ts";
 import { type HiddenState, type Hyperlinks, hiddenState, type SavedCursor } from "./xterm-internals.ts";
 
 /** RIS, then what RIS leaves: scrollback in some terminals, a hidden cursor in xterm.js. */
 const fullReset = "\x1bc\x1b[3J\x1b[?25h";
+
+/** A screen to begin from: live bytes follow from `offset`. */
+export interface Snapshot extends Size {
+  bytes: Uint8Array;
+  offset: number;
+  approximate: boolean;
+}
 
 /** What a snapshot has beside the terminal itself. */
 export interface SnapshotExtras {
@@ -39,44 +47,63 @@ interface Extent {
  * fewer colours, or in none, or without its upper rows.
  */
 export function snapshot(terminal: Terminal, extras: SnapshotExtras, scrollbackLines: number): DrawnSnapshot {
-  const draw = (extent: Extent) =>
-    fitting(Buffer.concat([Buffer.from(serialize(terminal, extras, extent)), extras.unfinished]));
+  const draw = (extent: Extent) => Buffer.concat([Buffer.from(serialize(terminal, extras, extent)), extras.unfinished]);
   const { rows, buffer } = terminal;
   const available = Math.min(scrollbackLines, buffer.normal.length - rows);
-  const whole = draw({ scrollbackLines: available, rows, detail: "all" });
+  const whole = withScrollback(available, (lines) => draw({ scrollbackLines: lines, rows, detail: "all" }));
   if (whole) return { bytes: whole, reduced: false };
-  const screen = available > 0 ? draw({ scrollbackLines: 0, rows, detail: "all" }) : undefined;
-  for (let lines = available >> 1; screen && lines > 0; lines >>= 1) {
-    const some = draw({ scrollbackLines: lines, rows, detail: "all" });
-    if (some) return { bytes: some, reduced: false };
-  }
-  if (screen) return { bytes: screen, reduced: false };
-  const basic = draw({ scrollbackLines: 0, rows, detail: "basic" });
+  const basic = fitting(draw({ scrollbackLines: 0, rows, detail: "basic" }));
   if (basic) return { bytes: basic, reduced: true };
   for (let kept = rows; kept > 0; kept >>= 1) {
-    const text = draw({ scrollbackLines: 0, rows: kept, detail: "text" });
+    const text = fitting(draw({ scrollbackLines: 0, rows: kept, detail: "text" }));
     if (text) return { bytes: text, reduced: true };
   }
   return { bytes: Buffer.concat([Buffer.from(fullReset), extras.unfinished]), reduced: true };
+}
+
+/** What fits into a frame: all lines of scrollback, or half of them, and so on; undefined if the screen alone does not. */
+export function withScrollback(available: number, draw: (lines: number) => Buffer): Buffer | undefined {
+  const whole = fitting(draw(available));
+  if (whole) return whole;
+  const screen = available > 0 ? fitting(draw(0)) : undefined;
+  for (let lines = available >> 1; screen && lines > 0; lines >>= 1) {
+    const some = fitting(draw(lines));
+    if (some) return some;
+  }
+  return screen;
 }
 
 function fitting(bytes: Buffer): Buffer | undefined {
   return bytes.byteLength <= linkLimits.maxFrameBytes ? bytes : undefined;
 }
 
-function serialize(terminal: Terminal, { title, palette }: SnapshotExtras, extent: Extent): string {
+function serialize(terminal: Terminal, extras: SnapshotExtras, extent: Extent): string {
+  const { links } = hiddenState(terminal);
+  const lines = drawn(terminal, terminal.buffer.normal, extent.scrollbackLines, { links, extent });
+  return [snapshotHead(extras), lines, snapshotTail(terminal, extras, extent)].join("");
+}
+
+/** What a snapshot begins with, before the lines of the normal screen. */
+export function snapshotHead({ palette }: SnapshotExtras): string {
+  return `${fullReset}${palette}`;
+}
+
+/** What follows on those lines, up to what is unfinished. */
+export function snapshotTail(
+  terminal: Terminal,
+  { title }: SnapshotExtras,
+  extent: Extent = { scrollbackLines: 0, rows: terminal.rows, detail: "all" },
+): string {
   const { normal, active, alternate } = terminal.buffer;
   const { cols } = terminal;
   const hidden = hiddenState(terminal);
-  const draw = (buffer: IBuffer, lines: number) => drawn(terminal, buffer, lines, { links: hidden.links, extent });
-  const parts = [fullReset, palette];
-  parts.push(draw(normal, extent.scrollbackLines), tabStops(hidden.normalTabs, cols));
+  const parts = [tabStops(hidden.normalTabs, cols)];
   if (active.type === "alternate") {
     // Leaving restores what the normal screen saved; entering fills the screen with the background that is set.
     // The region is the normal screen's own in xterm.js, and of both screens elsewhere.
     parts.push(scrollRegion(terminal, hidden.normalScrollTop, hidden.normalScrollBottom));
     parts.push(saveCursor(normal, hidden.normalSaved), "\x1b[?1047h\x1b[r\x1b[H");
-    parts.push(draw(alternate, 0), tabStops(hidden.alternateTabs, cols));
+    parts.push(drawn(terminal, alternate, 0, { links: hidden.links, extent }), tabStops(hidden.alternateTabs, cols));
   }
   const saved = active.type === "alternate" ? hidden.alternateSaved : hidden.normalSaved;
   parts.push(saveCursor(active, saved));

@@ -45,6 +45,8 @@ export interface TerminalOptions {
   bootId: string;
   /** Of all terminals of this host. */
   typists: Typists;
+  /** A screen model was given up, which took about so many bytes. */
+  onRest?: ((garbageBytes: number) => void) | undefined;
   /** State, size or title changed. */
   onChange(status: TerminalStatus): void;
 }
@@ -109,7 +111,7 @@ export class Terminal {
     const { cols, rows } = program;
     const meta: TerminalMeta = { version: 1, id, epoch, exit: null, lost: false, cols, rows, title: "" };
     await options.store.open();
-    const terminal = new Terminal(options, meta, await emptyContent(cols, rows));
+    const terminal = new Terminal(options, meta, emptyContent({ cols, rows }, options.onRest));
     try {
       await terminal.#persistence.beginEpoch(meta, undefined, () => {});
       terminal.#run(program);
@@ -130,7 +132,7 @@ export class Terminal {
     if (!meta) return undefined;
     const running = meta.exit === null;
     if (running && options.adopt && handed?.epoch === meta.epoch) {
-      const terminal = new Terminal(options, meta, await loadContent(options.store, meta));
+      const terminal = new Terminal(options, meta, await loadContent(options.store, meta, options.onRest));
       terminal.#goOn(handed, options.adopt);
       return terminal;
     }
@@ -159,19 +161,23 @@ export class Terminal {
     if (!this.#meta.exit) throw new BerthError("conflict", "the terminal's program still runs");
     const former = await this.#loaded();
     await this.#persistence.flushOutput();
+    const letGo = former.feed.hold();
+    const model = await former.feed.caughtUp();
     const { cols, rows } = program;
     const meta = { ...this.#meta, epoch, exit: null, lost: false, cols, rows };
     // Nobody sees an epoch that is not on disk: after a failure, or a kill meanwhile, it can begin once more.
-    await this.#persistence.beginEpoch(meta, former, () => {
-      const restarted = { code: "restarted", detail: "the terminal was started anew" };
-      this.#viewers.closeAll(restarted);
-      this.waits.closeAll(restarted);
-      this.#meta = meta;
-      this.#times = undefined;
-      this.#content = nextContent(former);
-      this.#content.feed.resize(cols, rows);
-    });
-    this.#run(program, epochBreak(former.model.lastTextRow));
+    await this.#persistence
+      .beginEpoch(meta, former, () => {
+        const restarted = { code: "restarted", detail: "the terminal was started anew" };
+        this.#viewers.closeAll(restarted);
+        this.waits.closeAll(restarted);
+        this.#meta = meta;
+        this.#times = undefined;
+        this.#content = nextContent(former);
+        this.#content.feed.resize(cols, rows);
+      })
+      .finally(letGo);
+    this.#run(program, epochBreak(model.lastTextRow));
   }
 
   /** Takes a viewer in. */
@@ -182,8 +188,8 @@ export class Terminal {
   /** Types for a caller; resolves when the program's terminal has it, to where the output had come to before. */
   async type(typing: Typing): Promise<OutputPosition> {
     if (!this.#pty) throw new BerthError("conflict", "the terminal's program has ended");
-    const { ring, model, feed } = await this.#loaded();
-    await feed.caughtUp();
+    const { ring, feed } = await this.#loaded();
+    const model = await feed.caughtUp();
     const position = { epoch: this.#meta.epoch, offset: ring.endOffset };
     const keys = [...(typing.keys ?? []), ...(typing.submit ? ["Enter"] : [])];
     const pressed = keys.map((key) => keyBytes(key, model.applicationCursor)).join("");
@@ -198,8 +204,7 @@ export class Terminal {
 
   async screen(): Promise<Screen> {
     const content = await this.#loaded();
-    await content.feed.caughtUp();
-    return screenOf(content, this.#meta);
+    return screenOf(await content.feed.caughtUp(), content, this.#meta);
   }
 
   /** What was recorded up to now, in one epoch or all that are kept. Undefined while the terminal is not recorded. */
@@ -258,8 +263,7 @@ export class Terminal {
     this.waits.closeAll({ code: "not_found", detail: "the terminal was removed" });
     await this.#pty?.end();
     await this.#persistence.remove();
-    this.#content?.feed.stop();
-    this.#content?.model.dispose();
+    this.#content?.feed.dispose();
   }
 
   /** Starts the program of an epoch that is on disk: were this host killed now, it would read as lost. */
@@ -362,7 +366,7 @@ export class Terminal {
 
   /** A title may change many times a second: it is looked at after a flush. */
   #refreshTitle(): void {
-    const title = this.#content?.model.title;
+    const title = this.#content?.feed.title;
     if (title === undefined || title === this.#meta.title) return;
     this.#meta = { ...this.#meta, title };
     this.#tellChange();
@@ -379,7 +383,7 @@ export class Terminal {
 
   async #loaded(): Promise<TerminalContent> {
     if (this.#content) return this.#content;
-    this.#loading ??= loadContent(this.#options.store, this.#meta);
+    this.#loading ??= loadContent(this.#options.store, this.#meta, this.#options.onRest);
     this.#content = await this.#loading;
     return this.#content;
   }

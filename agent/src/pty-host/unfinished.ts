@@ -21,6 +21,11 @@ export class UnfinishedOutput {
     return this.#bytes;
   }
 
+  /** It is longer than what is kept of it. */
+  get isCut(): boolean {
+    return this.#sequenceBytes > maxBytes;
+  }
+
   /** What is to be parsed of the next bytes: of a string that has grown past all use, its end alone. */
   bounded(bytes: Uint8Array): Uint8Array {
     const isString = stringStarts.includes(this.#bytes[1] ?? 0) && this.#bytes[0] === escapeByte;

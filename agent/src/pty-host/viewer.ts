@@ -9,13 +9,7 @@ import type { Channel, CloseReason } from "@berth/protocol/link";
 import { limits } from "./limits.ts";
 import type { OutputRing } from "./ring.ts";
 import type { Size } from "./size.ts";
-
-/** A screen to begin from: live bytes follow from `offset`. */
-export interface Snapshot extends Size {
-  bytes: Uint8Array;
-  offset: number;
-  approximate: boolean;
-}
+import type { Snapshot } from "./snapshot.ts";
 
 /** What a viewer needs of its terminal. */
 export interface ViewedTerminal {

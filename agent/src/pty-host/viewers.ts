@@ -8,7 +8,7 @@ import { isReport, type Size, SizeOwnership } from "./size.ts";
 import type { TerminalMeta } from "./store.ts";
 import type { TerminalInput } from "./terminal-input.ts";
 import type { Typists } from "./typists.ts";
-import { type Snapshot, type ViewedTerminal, Viewer } from "./viewer.ts";
+import { type ViewedTerminal, Viewer } from "./viewer.ts";
 
 /** What the viewers need of their terminal. */
 export interface ViewersOptions {
@@ -98,7 +98,7 @@ export class Viewers {
       get windowBytes() {
         return typists.isElsewhere(input) ? Math.min(limits.sharedWindowBytes, windowBytes) : windowBytes;
       },
-      snapshot: (scrollbackLines) => takeSnapshot(content(), scrollbackLines),
+      snapshot: (scrollbackLines) => content().feed.snapshot(scrollbackLines),
       madeRoom: () => this.#pacing.look(),
       typed: (viewer, bytes) => {
         if (!isReport(bytes)) {
@@ -126,11 +126,4 @@ export class Viewers {
     const { wanted } = this.#sizes;
     if (wanted && this.#options.meta().exit === null) this.#options.resize(wanted);
   }
-}
-
-async function takeSnapshot({ feed, model }: TerminalContent, scrollbackLines: number): Promise<Snapshot> {
-  await feed.caughtUp();
-  const { cols, rows } = model;
-  const bytes = model.snapshot(scrollbackLines);
-  return { bytes, offset: feed.parsedOffset, cols, rows, approximate: model.snapshotApproximate };
 }

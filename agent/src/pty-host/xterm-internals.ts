@@ -53,8 +53,8 @@ const buffer = Type.Object({
   savedCurAttrData: attributes,
   savedCharset: Type.Optional(Type.Unknown()),
   tabs: Type.Unsafe<Record<string, boolean>>(Type.Object({})),
-  lines: Type.Unsafe<{ get(index: number): unknown }>(
-    Type.Object({ get: Type.Function([Type.Integer()], Type.Unknown()) }),
+  lines: Type.Unsafe<{ readonly length: number; get(index: number): unknown }>(
+    Type.Object({ length: Type.Integer(), get: Type.Function([Type.Integer()], Type.Unknown()) }),
   ),
 });
 const charsets = Type.Object({
@@ -79,6 +79,7 @@ const coreSchema = Type.Object({
   _inputHandler: Type.Object({
     _curAttrData: attributes,
     _parser: Type.Object({ currentState: Type.Integer(), precedingJoinState: Type.Integer() }),
+    parse: Type.Unsafe<(...args: unknown[]) => unknown>(Type.Function([], Type.Unknown())),
   }),
 });
 /** Compiled with the first terminal, not at the program's start. */
@@ -155,4 +156,53 @@ function savedCursor(from: Static<typeof buffer>): SavedCursor {
 /** What a level prints by; of the one in use that may differ from what was designated, after a restored cursor. */
 function inUse(from: Static<typeof charsets>, level: number): unknown {
   return from.glevel === level ? from.charset : from._charsets[level];
+}
+
+/** A line of xterm's buffer, as far as its memory goes. */
+export interface BufferLine {
+  /** Its cells, three words each. */
+  _data: Uint32Array<ArrayBuffer>;
+  length: number;
+  readonly constructor: new (cols: number) => BufferLine;
+  setCell(column: number, cell: unknown): void;
+  /** Takes over all of a line of the same length. */
+  copyFrom(line: BufferLine): void;
+  clone(): BufferLine;
+  /** Answers whether `cleanupMemory` would free anything. */
+  resize(cols: number, fill: unknown): boolean;
+  cleanupMemory(): number;
+}
+
+/** All lines of both buffers. Throws if this xterm is built differently. */
+export function* bufferLines(terminal: object): Generator<BufferLine> {
+  const inside: unknown = "_core" in terminal ? terminal._core : undefined;
+  if (!isCore(inside)) throw new Error("this version of xterm keeps its state elsewhere");
+  const { _normal, _alt } = inside._bufferService.buffers;
+  for (const { lines } of [_normal, _alt]) {
+    for (let index = 0; index < lines.length; index += 1) {
+      const line = lines.get(index);
+      if (!isBufferLine(line)) throw new Error("this version of xterm keeps its lines elsewhere");
+      yield line;
+    }
+  }
+}
+
+function isBufferLine(value: unknown): value is BufferLine {
+  return (
+    isLine(value) &&
+    "_data" in value &&
+    value._data instanceof Uint32Array &&
+    ["clone", "copyFrom", "resize", "cleanupMemory", "setCell"].every(
+      (name) => name in value && typeof value[name as keyof typeof value] === "function",
+    )
+  );
+}
+
+/** Has everything that the parser does be done by `around`. */
+export function surroundParser(terminal: object, around: <T>(parse: () => T) => T): void {
+  const inside: unknown = "_core" in terminal ? terminal._core : undefined;
+  if (!isCore(inside)) throw new Error("this version of xterm keeps its parser elsewhere");
+  const handler = inside._inputHandler;
+  const parse = handler.parse.bind(handler);
+  handler.parse = (...args) => around(() => parse(...args));
 }

@@ -3,7 +3,7 @@ import type { Pty, PtyOptions, SpawnPty } from "../../src/pty-host/pty.ts";
 /** A PTY without a kernel: the test writes its output and reads its input. */
 export class FakePty implements Pty {
   readonly pid = 0;
-  readonly slave = "";
+  readonly slave: string = "";
   readonly options: PtyOptions;
   readonly written: Buffer[] = [];
   readonly sizes: { cols: number; rows: number }[] = [];
