@@ -23,6 +23,10 @@ function recordAt(epoch: number, number: number): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what it is about.
 const sequences = /\x1b(?:\][^\x1b\x07]*(?:\x07|\x1b\\)|\[[\d;?<=>:]*[ -/]*[@-~]|[()][0B]|[^[\]()])/g;
 
+/** What is before the cursor, printed once more at the very end for a combining mark to join. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for.
+const reprinted = /\x1b\[\d+;\d+H(?:\x1b\[1P)?[^\x1b]$/u;
+
 /** What one life of a terminal has put out: what the PTY host says first in a later life, then the program's bytes. */
 export class EpochTruth {
   readonly epoch: number;
@@ -63,7 +67,7 @@ export class EpochTruth {
   faultOfSnapshot(snapshot: string, offset: number, mayBeEmpty: boolean): string | undefined {
     const programOffset = offset - this.prefaceBytes;
     if (programOffset < 0) return undefined;
-    const lines = snapshot.replace(sequences, "").split(/\r?\n/);
+    const lines = snapshot.replace(reprinted, "").replace(sequences, "").split(/\r?\n/);
     const own = lines.filter((line) => line.startsWith(`r${this.epoch}.`)).map((line) => line.trimEnd());
     if (mayBeEmpty && own.length === 0) return undefined;
     const whole = Math.floor(programOffset / recordBytes);
