@@ -14,9 +14,16 @@ const roots = [
 ];
 const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
 
-const onProcesses = ["lifecycle", "claude-resume", "agent-update", "console", "terminals", "many", "*.process"].flatMap(
-  (name) => named("e2e.test").map((path) => path.replace("*.e2e", `${name}.e2e`)),
-);
+const onProcesses = [
+  "lifecycle",
+  "claude-resume",
+  "agent-update",
+  "console",
+  "terminals",
+  "many",
+  "workspace-sync",
+  "*.process",
+].flatMap((name) => named("e2e.test").map((path) => path.replace("*.e2e", `${name}.e2e`)));
 
 /** Files at once. Even on two cores two: each waits now and then, for the other's benefit. */
 const cores = availableParallelism();

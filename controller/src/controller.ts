@@ -52,6 +52,9 @@ import { TerminalKeeper } from "./terminals/keeper.ts";
 import { Terminals } from "./terminals/repository.ts";
 import { terminalRoutes } from "./terminals/routes.ts";
 import { version } from "./version.ts";
+import { makeWorkspaceModule, type WorkspaceModule } from "./workspaces/module.ts";
+import { syncRoutes } from "./workspaces/routes.ts";
+import { workspaceSources } from "./workspaces/sources.ts";
 
 /** How long the log of an operation can be read. */
 const keepEventsDays = 14;
@@ -79,6 +82,7 @@ interface Parts extends Foundation {
   readonly keeper: TerminalKeeper;
   readonly shares: Shares;
   readonly projects: ProjectModule;
+  readonly workspaces: WorkspaceModule;
   readonly ssh: SshModule;
   readonly metrics: Registry;
   /** The port of the agents' listener, once it listens. */
@@ -152,7 +156,8 @@ function assemble(foundation: Foundation): Parts {
   const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
-  const sandboxSsh = new SandboxSsh({ dataDir: settings.dataDir, keys });
+  const { dataDir, workspaceRoots: folders } = settings;
+  const sandboxSsh = new SandboxSsh({ dataDir, keys });
   const projects = makeProjectModule({ ...{ db: store.db, settings, clock, log }, ssh: sandboxSsh });
   const fleet = makeSandboxModule({
     ...common,
@@ -163,11 +168,12 @@ function assemble(foundation: Foundation): Parts {
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
     environment: (row) => ({ ...claudeEnvironment(foundation), ...row.env }),
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
-    workspaces: projects.workspaces,
+    workspaces: workspaceSources(projects.workspaces, () => workspaces),
   });
+  const { lookup, sandboxes } = fleet;
+  const workspaces = makeWorkspaceModule({ ...common, ssh: sandboxSsh, sandboxes, dataDir, folders });
   const keeper = new TerminalKeeper({ terminals, registry, log });
   const metrics = new Registry();
-  const { lookup } = fleet;
   const ssh = makeSshModule({ ...common, settings, lookup, ssh: sandboxSsh, keeper, registry, metrics });
   return {
     ...foundation,
@@ -178,6 +184,7 @@ function assemble(foundation: Foundation): Parts {
     agents,
     fleet,
     projects,
+    workspaces,
     metrics,
     identity: new Identity({ db: store.db, clock, onKeysChanged: ssh.keysChanged }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
@@ -205,6 +212,8 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
     start();
   }
   await parts.ssh.start(scope);
+  scope.add(() => parts.workspaces.stop());
+  await parts.workspaces.start();
   readiness.active = true;
   keepHouseWhile(parts, scope);
   const setupPath = await identity.setup.issueLink();
@@ -224,7 +233,8 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */
-function keepHouseWhile({ store, events, identity, shares, projects, ssh, log }: Parts, scope: Scope): void {
+function keepHouseWhile(parts: Parts, scope: Scope): void {
+  const { store, events, identity, shares, projects, workspaces, ssh, log } = parts;
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
@@ -232,6 +242,7 @@ function keepHouseWhile({ store, events, identity, shares, projects, ssh, log }:
     sessions: () => identity.sessions.prune(),
     shares: () => shares.prune(),
     "kept work": () => projects.kept.prune(),
+    syncs: () => workspaces.prune(),
     "SSH sessions": () => ssh.sessions.prune(),
     "host certificates": () => ssh.access.lookAtAll(),
   };
@@ -253,6 +264,7 @@ async function serveConsole(parts: Parts): Promise<string> {
   const guests = new Guests(systemClock);
   const made = (terminalId: string) => keeper.made(terminalId);
   const cancelBuild = (work: UnitOfWork, operation: OperationRow) => templates.service.cancel(work, operation);
+  const cancelSync = (work: UnitOfWork, operation: OperationRow) => parts.workspaces.service.cancel(work, operation);
   const server = await buildServer({
     settings,
     db: store.db,
@@ -271,7 +283,8 @@ async function serveConsole(parts: Parts): Promise<string> {
           onRenamed: (id) => parts.ssh.access.look(id),
         }),
       (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
-      (api) => operationRoutes(api, { events, ...fleet, cancelBuild }),
+      (api) => operationRoutes(api, { events, ...fleet, cancelBuild, cancelSync }),
+      (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup }),
       (api) =>
         terminalRoutes(api, {
           terminals,

@@ -11,9 +11,11 @@ import { reconnect } from "./reconnect.ts";
 import { scale } from "./scale.ts";
 import { stall } from "./stall.ts";
 import { start } from "./start.ts";
+import { syncBenchmark } from "./sync.ts";
 
 /** Every benchmark, in the order in which they run. */
 export const catalogue: readonly Benchmark[] = [
   ...[start, create, fleet, reconcile],
   ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale],
+  syncBenchmark,
 ];

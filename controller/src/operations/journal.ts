@@ -33,12 +33,13 @@ export class OperationJournal {
     this.#clock = dependencies.clock;
   }
 
-  /** The operation on this sandbox that has not ended. */
+  /** The operation on this sandbox that has not ended; a sync is none of these. */
   current(sandboxId: string, db: Kysely<Database> = this.#db): Promise<OperationRow | undefined> {
     return db
       .selectFrom("operations")
       .selectAll()
       .where("sandbox_id", "=", sandboxId)
+      .where("kind", "<>", "sync")
       .where("state", "in", ["queued", "running"])
       .executeTakeFirst();
   }

@@ -16,10 +16,12 @@ export interface OperationRouteDependencies {
   lookup: SandboxLookup;
   /** Gives the build of a template up, which then takes away what it has made. */
   cancelBuild(work: UnitOfWork, operation: OperationRow): Promise<void>;
+  /** Gives a sync up. */
+  cancelSync(work: UnitOfWork, operation: OperationRow): Promise<void>;
 }
 
 export function operationRoutes(api: Api, deps: OperationRouteDependencies): void {
-  const { events, service, lookup, cancelBuild } = deps;
+  const { events, service, lookup, cancelBuild, cancelSync } = deps;
   const own = async (id: string, userId: string, db: Kysely<Database> = api.db): Promise<OperationRow> => {
     const row = await db
       .selectFrom("operations")
@@ -36,7 +38,8 @@ export function operationRoutes(api: Api, deps: OperationRouteDependencies): voi
   mountTransactional(api, cancelOperation, async ({ params, caller }, work) => {
     const operation = await own(params.id, caller.user.id, work.trx);
     if (operation.finished_at) throw new BerthError("conflict", `The operation has ended already: ${operation.state}.`);
-    if (operation.sandbox_id === null) await cancelBuild(work, operation);
+    if (operation.kind === "sync") await cancelSync(work, operation);
+    else if (operation.sandbox_id === null) await cancelBuild(work, operation);
     else await service.cancel(work, await lookup.own(operation.sandbox_id, caller.user.id, work.trx), operation);
     return presentOperation(await own(params.id, caller.user.id, work.trx));
   });

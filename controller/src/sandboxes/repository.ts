@@ -114,6 +114,7 @@ export class Sandboxes {
       .selectFrom("operations")
       .select("id")
       .where("sandbox_id", "=", row.id)
+      .where("kind", "<>", "sync")
       .where("state", "in", ["queued", "running"])
       .executeTakeFirst();
     return presentSandbox(row, { agentConnected: this.#isConnected(row.id), operationId: operation?.id ?? null });

@@ -23,6 +23,7 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
       held.created_at as claim_created_at, held.asked as claim_asked
     from sandboxes
     left join operations on operations.sandbox_id = sandboxes.id and operations.state in ('queued', 'running')
+      and operations.kind <> 'sync'
     left join claims as held on held.sandbox_id = sandboxes.id and held.state = 'held' and not sandboxes.configured
     where sandboxes.id = ${sandboxId}`.execute(db);
   const [read] = rows;

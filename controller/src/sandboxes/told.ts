@@ -19,7 +19,7 @@ function textOf(row: string): string {
     'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'workspace', ${row}.workspace,
     'envNames', (select coalesce(jsonb_agg(key order by key collate "C"), '[]') from jsonb_object_keys(${row}.env) as key),
     'operationId', (select operations.id from operations
-      where operations.sandbox_id = ${row}.id and operations.state in ('queued', 'running')),
+      where operations.sandbox_id = ${row}.id and operations.kind <> 'sync' and operations.state in ('queued', 'running')),
     'createdAt', ${instant(`${row}.created_at`)}, 'updatedAt', ${instant(`${row}.updated_at`)})`;
 }
 

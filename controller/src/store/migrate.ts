@@ -5,6 +5,7 @@ import * as templates from "./migrations/0002-templates.ts";
 import * as formerAgentSecrets from "./migrations/0003-former-agent-secrets.ts";
 import * as shares from "./migrations/0004-shares.ts";
 import * as sshGateway from "./migrations/0005-ssh-gateway.ts";
+import * as workspaceSync from "./migrations/0006-workspace-sync.ts";
 import * as projects from "./migrations/0007-projects.ts";
 import type { Database } from "./tables.ts";
 
@@ -15,6 +16,7 @@ const migrations: Record<string, Migration> = {
   "0003-former-agent-secrets": formerAgentSecrets,
   "0004-shares": shares,
   "0005-ssh-gateway": sshGateway,
+  "0006-workspace-sync": workspaceSync,
   "0007-projects": projects,
 };
 

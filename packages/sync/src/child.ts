@@ -63,7 +63,14 @@ export async function runChild({ argv, input, onOutput, signal }: ChildOrder): P
   child.stdin.end(input ?? Buffer.alloc(0));
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
-      child.once("error", (cause) => reject(new SyncFailure("failed", `${argv[0]} cannot be run.`, { cause })));
+      child.once("error", (cause) =>
+        reject(
+          new SyncFailure("failed", `${argv[0]} cannot be run.`, {
+            hint: "Install rsync and the OpenSSH client on this machine.",
+            cause,
+          }),
+        ),
+      );
       child.once("close", resolve);
     });
     if (timer) throw failure;

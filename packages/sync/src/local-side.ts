@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type BigIntStats, constants, createReadStream, lstatSync, readlinkSync } from "node:fs";
-import { copyFile, lstat, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { copyFile, cp, lstat, mkdir, open, readdir, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isErrno } from "@berth/base/node";
@@ -120,11 +120,11 @@ export class LocalSide implements Side {
     }
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, ".gitignore"), "*\n");
   }
 
   async tidy(retention: BackupRetention): Promise<void> {
-    await rm(join(this.#root, temporaryFolder), { recursive: true, force: true });
-    await rmdir(join(this.#root, ownFolder)).catch(ignoreNotEmpty);
+    await this.#removeTemporary();
     for (const id of surplusBackups(await this.backups(), retention, Date.now())) {
       await rm(this.backupFolder(id), { recursive: true, force: true });
     }
@@ -152,7 +152,13 @@ export class LocalSide implements Side {
     await copyFile(from, draft, constants.COPYFILE_EXCL);
     await this.setAside([path], aside);
     await rename(draft, below(this.#root, path));
+    await this.#removeTemporary();
     return true;
+  }
+
+  async #removeTemporary(): Promise<void> {
+    await rm(join(this.#root, temporaryFolder), { recursive: true, force: true });
+    await rmdir(join(this.#root, ownFolder)).catch(ignoreNotEmpty);
   }
 
   /** Whether a path is a folder, and so is all on the way to it: no link is passed. */
@@ -190,7 +196,6 @@ async function move(from: Buffer, to: Buffer): Promise<void> {
     await rename(from, to);
   } catch (error) {
     if (!isErrno(error, "EXDEV")) throw error;
-    const { cp } = await import("node:fs/promises");
     const [source, target] = [from.toString("latin1"), to.toString("latin1")];
     if (Buffer.from(source, "utf8").equals(from) && Buffer.from(target, "utf8").equals(to)) {
       await cp(source, target, { verbatimSymlinks: true, preserveTimestamps: true });

@@ -1,4 +1,4 @@
-import { type ConflictReason, type Decision, decide, type Known } from "./decide.ts";
+import { type Decision, decide, type Known } from "./decide.ts";
 import type { EntryState } from "./entry-state.ts";
 import type { ListingReader } from "./listing.ts";
 import type { Memory } from "./memory.ts";
@@ -89,9 +89,4 @@ function resolve(changes: readonly PlannedChange[], { resolutions }: PlanningOpt
     if (!source) return destination?.type === "folder" ? change : { ...change, decision: { kind: "delete" } };
     return { ...change, decision: { kind: "go", as: destination ? "update" : "create" } };
   });
-}
-
-/** Whether a decision is one that somebody has to make. */
-export function conflictOf({ decision }: PlannedChange): ConflictReason | undefined {
-  return decision.kind === "conflict" ? decision.why : undefined;
 }

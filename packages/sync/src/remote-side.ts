@@ -23,6 +23,7 @@ const maxAnswerBytes = 256 * 1024 * 1024;
 export class RemoteSide implements Side {
   readonly #folder: RemoteFolder;
   readonly #signal: AbortSignal | undefined;
+  #prepared = false;
 
   constructor(folder: RemoteFolder, signal?: AbortSignal) {
     this.#folder = folder;
@@ -74,10 +75,13 @@ export class RemoteSide implements Side {
   }
 
   async prepare(): Promise<void> {
+    this.#prepared = true;
     await this.#ask("prepare", []);
   }
 
   async tidy(retention: BackupRetention): Promise<void> {
+    // Nothing was written: what is old can wait for the next time.
+    if (!this.#prepared) return;
     await this.#ask("tidy", surplusBackups(await this.backups(), retention, Date.now()));
   }
 

@@ -38,10 +38,24 @@ export async function sync(order: SyncOrder): Promise<SyncReport> {
     const [source, destination] = direction === "push" ? [host, guest] : [guest, host];
     const owner = order.owner ? { owner: order.owner } : {};
     const places = { direction, hostFolder, sandbox, filterFile, ...owner };
-    return await work({ ...order, sandbox, workFolder, places, host, source, destination });
+    const run = { ...order, sandbox, workFolder, places, host, source, destination };
+    try {
+      return await work(run);
+    } finally {
+      if (!order.dryRun) await tidy(run);
+    }
   } finally {
     await (await connection)?.close();
     await rm(workFolder, { recursive: true, force: true });
+  }
+}
+
+/** What is left over is no reason to call a sync failed: the next one takes it away. */
+async function tidy({ destination, retention, signal, onNote }: Run): Promise<void> {
+  try {
+    await destination.tidy(retention);
+  } catch (error) {
+    if (!signal.aborted) onNote?.(`Old backups could not be removed: ${error instanceof Error ? error.message : ""}`);
   }
 }
 

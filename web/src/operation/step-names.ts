@@ -11,6 +11,8 @@ const stepWords: Record<StepName, string> = {
   agent: "Wait for its agent to report",
   workspace: "Fill its workspace",
   ready: "Ready for terminals",
+  compare: "Compare both sides",
+  transfer: "Transfer what has changed",
   keep: "Copy its unsaved work",
   stop: "Shut the container down",
   delete: "Delete the container and its disk",
@@ -36,6 +38,7 @@ const kindWords: Record<OperationKind, string> = {
   restart: "Restarting",
   destroy: "Deleting",
   template_build: "Building",
+  sync: "Syncing",
 };
 
 export function operationTitle(kind: OperationKind): string {

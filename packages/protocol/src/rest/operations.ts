@@ -3,10 +3,18 @@ import { failureSchema } from "../errors.ts";
 import { idSchema } from "../names.ts";
 import { instantSchema, nullable, route, strictObject } from "./route.ts";
 
-export const operationKindSchema = Type.Enum(["create", "start", "stop", "restart", "destroy", "template_build"]);
+export const operationKindSchema = Type.Enum([
+  "create",
+  "start",
+  "stop",
+  "restart",
+  "destroy",
+  "template_build",
+  "sync",
+]);
 /** Work on one sandbox. */
 export type SandboxOperationKind = "create" | "start" | "stop" | "restart" | "destroy";
-export type OperationKind = SandboxOperationKind | "template_build";
+export type OperationKind = SandboxOperationKind | "template_build" | "sync";
 
 /** The named steps of each kind of operation, in order. */
 export const operationSteps = {
@@ -15,6 +23,7 @@ export const operationSteps = {
   stop: ["stop"],
   restart: ["stop", "start", "address", "bootstrap", "agent", "workspace", "ready"],
   destroy: ["keep", "stop", "delete", "forget"],
+  sync: ["compare", "transfer"],
   template_build: [
     "debian",
     "reserve",

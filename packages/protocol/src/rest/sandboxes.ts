@@ -3,6 +3,7 @@ import { failureSchema } from "../errors.ts";
 import { environmentSchema } from "../guest.ts";
 import { idSchema, nameSchema, referenceSchema } from "../names.ts";
 import { gitWorkspaceSchema } from "./git-source.ts";
+import { hostFolderSchema } from "./host-folder.ts";
 import { operationSchema } from "./operations.ts";
 import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 
@@ -19,7 +20,12 @@ export const sandboxStates = [
 export type SandboxState = (typeof sandboxStates)[number];
 
 /** What is in the workspace at first. */
-export const workspaceSchema = Type.Union([strictObject({ type: Type.Literal("empty") }), gitWorkspaceSchema]);
+export const workspaceSchema = Type.Union([
+  strictObject({ type: Type.Literal("empty") }),
+  gitWorkspaceSchema,
+  /** A folder on the controller's host, below one of the folders that its settings name. */
+  strictObject({ type: Type.Literal("folder"), path: hostFolderSchema }),
+]);
 export type Workspace = Static<typeof workspaceSchema>;
 
 const sizeFields = {

@@ -1,15 +1,13 @@
 import Type, { type Static } from "typebox";
 import { failureSchema } from "../errors.ts";
 import { idSchema, referenceSchema } from "../names.ts";
+import { hostFolderSchema } from "./host-folder.ts";
 import { operationSchema } from "./operations.ts";
 import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 
 /** `push`: from the folder on the controller's host into the sandbox's workspace; `pull`: back. */
 export const syncDirectionSchema = Type.Enum(["push", "pull"]);
 export type SyncDirection = Static<typeof syncDirectionSchema>;
-
-/** An absolute path of a folder on the controller's host, below one of the roots that its settings allow. */
-export const hostFolderSchema = Type.String({ minLength: 2, maxLength: 4096, pattern: "^/[^\\u0000]*$" });
 
 const path = Type.String({ maxLength: 4096 });
 /** The bytes of a path that is no UTF-8, base64url; what shows it as text has replacement characters then. */
@@ -27,6 +25,8 @@ const syncOptions = {
   gitignore: Type.Optional(Type.Boolean()),
   /** Leave out what can be made again, such as `node_modules`; true by default. */
   defaultExcludes: Type.Optional(Type.Boolean()),
+  /** Push repositories (`.git`) too. They are never pulled: what a sandbox puts into one may run on the host. */
+  git: Type.Optional(Type.Boolean()),
   /** In KiB a second. */
   bwlimitKiB: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
 };
@@ -98,7 +98,8 @@ export const syncStatusSchema = Type.Object({
   folder: nullable(Type.String()),
   last: nullable(
     Type.Object({
-      operationId: idSchema,
+      /** Null: no operation of its own, such as in continuous mode. */
+      operationId: nullable(idSchema),
       direction: syncDirectionSchema,
       dryRun: Type.Boolean(),
       /** Null while it runs, and where it failed. */

@@ -1,0 +1,183 @@
+import type { Clock } from "@berth/base";
+import { BerthError, type Operation, type SyncRequest } from "@berth/protocol";
+import type { TransferProgress } from "@berth/sync";
+import type { FastifyBaseLogger } from "fastify";
+import type { Kysely } from "kysely";
+import type { UnitOfWork } from "../http/context.ts";
+import type { OperationJournal } from "../operations/journal.ts";
+import { newOperation, type OperationRow, presentOperation } from "../operations/record.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import type { Sandboxes } from "../sandboxes/repository.ts";
+import type { Database, SyncRunRequest } from "../store/tables.ts";
+import type { HostFolders } from "./host-folders.ts";
+import { failureOf } from "./present.ts";
+import { progressText } from "./progress-text.ts";
+import type { WorkspaceRows } from "./repository.ts";
+import type { RunHooks, SyncRunner } from "./sync-runner.ts";
+
+export interface SyncServiceDependencies {
+  readonly db: Kysely<Database>;
+  readonly rows: WorkspaceRows;
+  readonly runner: SyncRunner;
+  readonly folders: HostFolders;
+  readonly sandboxes: Sandboxes;
+  readonly journal: OperationJournal;
+  readonly clock: Clock;
+  readonly log: FastifyBaseLogger;
+}
+
+/** How often progress is told of, in milliseconds. */
+const tellEveryMs = 500;
+
+/** A sync was given up by whoever asked for it. */
+class Cancelled extends Error {
+  override readonly name = "Cancelled";
+}
+
+/** The syncs that people ask for: each is an operation, which a controller that was restarted goes on with. */
+export class SyncService {
+  readonly #deps: SyncServiceDependencies;
+  readonly #running = new Map<string, { over: AbortController; done: Promise<void> }>();
+  #stopped = false;
+
+  constructor(dependencies: SyncServiceDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** Writes a sync down, and begins it after the commit. Throws `sandbox_not_ready`, `conflict`, `forbidden`, … */
+  async start(work: UnitOfWork, row: SandboxRow, request: SyncRunRequest): Promise<Operation> {
+    const folder = await this.folderFor(row, request);
+    requireReady(row);
+    if (request.git && request.direction === "pull") {
+      throw new BerthError(
+        "invalid_request",
+        "A repository is not pulled by a sync: its hooks would run on the host.",
+        {
+          hint: "Fetch it with git.",
+        },
+      );
+    }
+    const { trx } = work;
+    const operation = await trx
+      .insertInto("operations")
+      .values({ ...newOperation(row.owner_id, "sync"), sandbox_id: row.id, sandbox_name: row.name })
+      // The index of the one sync that may be under way.
+      .onConflict((conflict) => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (!operation) {
+      throw new BerthError("conflict", `The workspace of "${row.name}" is being synced already.`, {
+        hint: "Wait for its end, or cancel it.",
+      });
+    }
+    await this.#deps.rows.beginRun(trx, operation.id, row.id, { ...request, folder });
+    await this.#deps.rows.noteFolder(trx, row.id, folder);
+    work.afterCommit(() => this.#begin(operation));
+    return presentOperation(operation);
+  }
+
+  /** The folder on the host that a sync is about, as it really is. */
+  async folderFor(row: SandboxRow, { folder }: Pick<SyncRequest, "folder">): Promise<string> {
+    const made = row.workspace.type === "folder" ? row.workspace.path : undefined;
+    const named = folder ?? (await this.#deps.rows.find(row.id))?.folder ?? made;
+    if (named === undefined) {
+      throw new BerthError("invalid_request", "This workspace has no folder on the controller's host yet.", {
+        hint: "Name one as `folder`.",
+      });
+    }
+    return this.#deps.folders.allowed(named);
+  }
+
+  /** Gives a sync up. Its operation ends when rsync has. */
+  async cancel({ afterCommit }: UnitOfWork, operation: OperationRow): Promise<void> {
+    afterCommit(() => {
+      const running = this.#running.get(operation.id);
+      if (running) running.over.abort(new Cancelled("cancelled"));
+      else void this.#deps.journal.cancel(operation).catch(() => {});
+    });
+  }
+
+  /** Goes on with what a controller that is gone has left. */
+  async resume(): Promise<void> {
+    const open = await this.#deps.db
+      .selectFrom("operations")
+      .selectAll()
+      .where("kind", "=", "sync")
+      .where("state", "in", ["queued", "running"])
+      .execute();
+    for (const operation of open) this.#begin(operation);
+  }
+
+  /** Ends what runs; the operations stay open, for the next controller. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const running = [...this.#running.values()];
+    for (const { over } of running) over.abort(new Error("the controller stops"));
+    await Promise.all(running.map(({ done }) => done));
+  }
+
+  #begin(operation: OperationRow): void {
+    if (this.#stopped) return;
+    const over = new AbortController();
+    const done = this.#perform(operation, over.signal)
+      .catch((error: unknown) =>
+        this.#deps.log.error({ operationId: operation.id, err: error }, "the end of a sync could not be written down"),
+      )
+      .finally(() => this.#running.delete(operation.id));
+    this.#running.set(operation.id, { over, done });
+  }
+
+  async #perform(operation: OperationRow, signal: AbortSignal): Promise<void> {
+    const { rows, runner, journal, sandboxes, log } = this.#deps;
+    const run = await rows.run(operation.id);
+    const row = operation.sandbox_id === null ? undefined : await sandboxes.find(operation.sandbox_id);
+    if (!run || !row) return journal.fail(operation, undefined, failureOf(new Error("The sandbox is gone.")));
+    try {
+      const resumed = operation.state === "running";
+      await journal.step(operation, "compare");
+      if (resumed) await journal.log(operation, "compare", "berth", "Berth was restarted: the sync begins again");
+      const hooks = this.#hooksFor(operation);
+      const report = await runner.run(row, run.request, run.request.folder ?? "", signal, hooks);
+      const result = await rows.endRun(run, report);
+      await journal.log(
+        operation,
+        "transfer",
+        "berth",
+        `${result.created} new, ${result.updated} changed, ${result.deleted} deleted, ${result.stayed} left alone, ${result.conflicts} in conflict, ${result.skipped} skipped`,
+      );
+      await journal.succeed(operation);
+    } catch (error) {
+      if (signal.reason instanceof Cancelled) return journal.cancel(operation);
+      if (signal.aborted) return;
+      log.warn({ sandboxId: row.id, operationId: operation.id, err: error }, "a sync failed");
+      await journal.fail(operation, undefined, failureOf(error));
+    }
+  }
+
+  /** Writes a run's course into its operation. */
+  #hooksFor(operation: OperationRow): RunHooks {
+    const { journal, clock } = this.#deps;
+    let told = 0;
+    let writing = Promise.resolve();
+    // One after the other, and before whoever ends the operation is done writing: a late one changes nothing.
+    const write = (what: () => Promise<void>) => {
+      writing = writing.then(what).catch(() => {});
+    };
+    return {
+      onPhase: (phase) => write(() => journal.step(operation, phase)),
+      onProgress: (progress: TransferProgress) => {
+        if (clock.now() - told < tellEveryMs) return;
+        told = clock.now();
+        const share = progress.percent === null ? null : Math.min(1, progress.percent / 100);
+        write(() => journal.step(operation, "transfer", progressText(progress), share));
+      },
+      onNote: (text) => write(() => journal.log(operation, "transfer", "berth", text)),
+    };
+  }
+}
+
+/** Where sandboxes that are asleep will be woken. Throws `sandbox_not_ready`. */
+export function requireReady(row: Pick<SandboxRow, "name" | "state">): void {
+  if (row.state === "ready") return;
+  throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" is ${row.state}.`, { hint: "Start it first." });
+}
