@@ -1,8 +1,9 @@
 import { type AttachParams, attachLimits } from "@berth/protocol";
 import type { Channel } from "@berth/protocol/link";
 import { OutputRing } from "../../../agent/src/pty-host/ring.ts";
+import type { Snapshot } from "../../../agent/src/pty-host/snapshot.ts";
 import { TerminalInput } from "../../../agent/src/pty-host/terminal-input.ts";
-import { type Snapshot, type ViewedTerminal, Viewer } from "../../../agent/src/pty-host/viewer.ts";
+import { type ViewedTerminal, Viewer } from "../../../agent/src/pty-host/viewer.ts";
 import { readyWord } from "../terminals/programs.ts";
 
 const size = { cols: 80, rows: 24 } as const;
