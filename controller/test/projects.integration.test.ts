@@ -14,7 +14,8 @@ import { SandboxRepository } from "../src/projects/sandbox-repository.ts";
 import { checkOutScript, prepareScript } from "../src/projects/sandbox-scripts.ts";
 import { giveCommits, pushToRemote, sandboxRef, takeCommits } from "../src/projects/transfers.ts";
 import { askUnsaved } from "../src/projects/unsaved.ts";
-import { bringWorktree, removeWorktree } from "../src/projects/worktree.ts";
+import { bringWorktree, isSpent, removeWorktree } from "../src/projects/worktree.ts";
+import { bringWorktreeFiles } from "../src/projects/worktree-files.ts";
 import { SandboxSsh } from "../src/ssh/sandbox-ssh.ts";
 
 const run = promisify(execFile);
@@ -130,6 +131,9 @@ describe("a git project", () => {
     expect((await git(origin, "rev-parse", `refs/heads/${branch}`)).trim()).toBe(commit);
     expect(await readFile(join(place().path, "new file.txt"), "utf8")).toBe("new\n");
     expect(await askUnsaved(repository)).toMatchObject({ commits: 0 });
+    expect(await mirror.turn((turn) => isSpent(turn, place(), commit))).toBe(true);
+    await writeFile(join(place().path, "mine"), "on the host alone");
+    expect(await mirror.turn((turn) => isSpent(turn, place(), commit))).toBe(false);
     await mirror.turn((turn) => removeWorktree(turn, place()));
     await expect(lstat(place().path)).rejects.toThrow("ENOENT");
   });
@@ -171,6 +175,39 @@ describe("a git project", () => {
     await git(place().path, "add", "c");
     await git(place().path, "commit", "-qm", "on the host");
     expect(await bring(third)).toMatchObject({ state: "diverged" });
+  });
+
+  it("brings uncommitted files along when asked, and never what somebody has changed on the host as well", async () => {
+    await mirror.turn(fill);
+    const commit = await commitFile(workspace, "a", "a\n");
+    const bring = (at: string) =>
+      mirror.turn(async (turn) => {
+        await takeCommits(turn, repository, from);
+        const order = { sandbox: repository.folder, memory: join(folder, "memory/one") };
+        return bringWorktreeFiles(turn, place(), at, { ...order, signal: new AbortController().signal, now: Date.now });
+      });
+    const onHost = (name: string) => readFile(join(place().path, name), "utf8");
+    await writeFile(join(workspace, "readme.md"), "not committed\n");
+    await writeFile(join(workspace, "-untracked"), "u\n");
+    expect(await bring(commit)).toMatchObject({ worktree: { state: "current", commit }, files: { conflicts: [] } });
+    expect([await onHost("readme.md"), await onHost("-untracked"), await onHost("a")]).toEqual([
+      "not committed\n",
+      "u\n",
+      "a\n",
+    ]);
+
+    const next = await commitFile(workspace, "a", "committed\n");
+    await writeFile(join(workspace, "-untracked"), "changed in the sandbox\n");
+    await writeFile(join(place().path, "-untracked"), "changed on the host\n");
+    await rm(join(workspace, "readme.md"));
+    const result = await bring(next);
+    expect(result).toMatchObject({
+      worktree: { state: "current", commit: next },
+      files: { conflicts: ["-untracked"] },
+    });
+    expect([await onHost("a"), await onHost("-untracked")]).toEqual(["committed\n", "changed on the host\n"]);
+    await expect(onHost("readme.md")).rejects.toThrow("ENOENT");
+    expect(await mirror.turn((turn) => isSpent(turn, place(), next))).toBe(false);
   });
 
   it("runs nothing that a sandbox has put into its repository, and shows its links as text", async () => {

@@ -1,4 +1,5 @@
 import { BerthError, type Failure } from "@berth/protocol";
+import { SyncFailure } from "@berth/sync";
 import { StepFailure } from "../sandboxes/failures.ts";
 import { ProcessOutOfBounds } from "./bounded-process.ts";
 import { GitFailed } from "./git.ts";
@@ -75,6 +76,6 @@ export function sandboxError(error: unknown, name: string): unknown {
 }
 
 function reasonOf(error: unknown): string | undefined {
-  const told = error instanceof GitFailed || error instanceof ScriptFailed || error instanceof ProcessOutOfBounds;
-  return told ? error.message.replace(/\.$/, "").slice(0, 500) : undefined;
+  const told = [GitFailed, ScriptFailed, ProcessOutOfBounds, SyncFailure].some((kind) => error instanceof kind);
+  return told && error instanceof Error ? error.message.replace(/\.$/, "").slice(0, 500) : undefined;
 }

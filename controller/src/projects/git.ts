@@ -16,6 +16,8 @@ export interface GitOrder {
   readonly timeoutMs?: number;
   readonly maxFileBytes?: number;
   readonly maxMemoryBytes?: number;
+  /** Of its output: latin1 keeps the bytes of names that are no UTF-8. */
+  readonly encoding?: "utf8" | "latin1";
   /** Exit codes that are answers, beside 0. */
   readonly alsoFine?: readonly number[];
   onProgress?(fraction: number | null, detail: string): void;
@@ -97,7 +99,7 @@ export class Git {
       ...(onProgress ? { onComplaint: (line) => tellProgress(line, onProgress) } : {}),
     };
     const { exitCode, output, complaints } = await runProcess(full);
-    const text = output.toString("utf8");
+    const text = output.toString(order.encoding ?? "utf8");
     if (exitCode !== 0 && !(exitCode !== null && order.alsoFine?.includes(exitCode))) {
       throw new GitFailed(verbOf(order.args), complaints, text);
     }

@@ -49,7 +49,7 @@ export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModu
   const mirrors = new Mirrors({ git, places, projects, accesses, now });
   const repository = async (row: SandboxRow, signal?: AbortSignal) =>
     new SandboxRepository(await ssh.openSsh(row, signal));
-  const service = new GitProjects({ projects, mirrors, places, roots, log, repository });
+  const service = new GitProjects({ projects, mirrors, places, roots, log, now, repository });
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
   const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
   return {

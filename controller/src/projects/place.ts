@@ -33,6 +33,11 @@ export class ProjectPlaces {
     return join(this.project(projectId), "mirror.git");
   }
 
+  /** Where is remembered what was brought into a worktree. */
+  worktreeMemory({ projectId, id }: ProjectSandbox): string {
+    return join(this.project(projectId), "files", id);
+  }
+
   /** Called as the sandbox was when it got its branch. */
   worktree({ projectId, branch }: ProjectSandbox): WorktreePlace {
     return { path: join(this.project(projectId), "worktrees", branch.slice(branchPrefix.length)), branch };

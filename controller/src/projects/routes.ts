@@ -64,8 +64,8 @@ export function projectRoutes(api: Api, deps: ProjectRouteDependencies): void {
   mount(api, gitFetch, async ({ params, caller, reply }) =>
     git.fetch(await lookup.own(params.id, caller.user.id), whileAsked(api, reply)),
   );
-  mount(api, gitWorktree, async ({ params, caller, reply }) =>
-    git.worktree(await lookup.own(params.id, caller.user.id), whileAsked(api, reply)),
+  mount(api, gitWorktree, async ({ params, query, caller, reply }) =>
+    git.worktree(await lookup.own(params.id, caller.user.id), query.files === true, whileAsked(api, reply)),
   );
   keptWorkRoutes(api, deps);
 }

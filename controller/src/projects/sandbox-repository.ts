@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import type { RemoteFolder } from "@berth/sync";
 import type { OpenSshAccess } from "../ssh/sandbox-ssh.ts";
 import { type ProcessEnd, runProcess } from "./bounded-process.ts";
 import { shellWord } from "./shell-word.ts";
@@ -31,6 +32,12 @@ export class SandboxRepository {
   get url(): string {
     const { host, workspace } = this.#access;
     return `ssh://${host}${workspace.split("/").map(encodeURIComponent).join("/")}`;
+  }
+
+  /** For rsync. */
+  get folder(): RemoteFolder {
+    const { command, host, workspace } = this.#access;
+    return { ssh: command, host, path: workspace };
   }
 
   get env(): Readonly<Record<string, string>> {

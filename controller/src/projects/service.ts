@@ -7,6 +7,7 @@ import {
   type RouteInput,
   type SandboxProject,
   type Worktree,
+  type WorktreeFiles,
 } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { SandboxRow } from "../sandboxes/record.ts";
@@ -18,7 +19,8 @@ import { allowedPath, type RepositoryRoots, readRemote } from "./remote-url.ts";
 import { type ProjectRow, type Projects, presentProject } from "./repository.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
 import { giveCommits, pushToRemote, sandboxRef, takeCommits } from "./transfers.ts";
-import { bringWorktree, removeWorktree, worktreeHead } from "./worktree.ts";
+import { bringWorktree, isSpent, removeWorktree, worktreeHead } from "./worktree.ts";
+import { bringWorktreeFiles, forgetWorktreeFiles } from "./worktree-files.ts";
 
 type PushWish = RouteInput<typeof gitPush>["body"];
 
@@ -28,6 +30,7 @@ export interface GitProjectsDependencies {
   readonly places: ProjectPlaces;
   readonly roots: RepositoryRoots;
   readonly log: FastifyBaseLogger;
+  now(): number;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
 }
 
@@ -116,13 +119,23 @@ export class GitProjects {
     });
   }
 
-  /** Brings the host's worktree to the sandbox's last commit. */
-  async worktree(row: SandboxRow, signal: AbortSignal): Promise<Worktree> {
+  /** Brings the host's worktree to the sandbox's last commit or, with files, to what its files are now. */
+  async worktree(
+    row: SandboxRow,
+    withFiles: boolean,
+    signal: AbortSignal,
+  ): Promise<Worktree & { files: WorktreeFiles | null }> {
     const sandbox = required(row);
     const repository = await this.#deps.repository(row, signal);
-    return this.#deps.mirrors.turn(sandbox.projectId, async (turn) =>
-      this.#worktree(turn, sandbox, await this.#take(turn, sandbox, repository, signal)),
-    );
+    const { places, now } = this.#deps;
+    return this.#deps.mirrors.turn(sandbox.projectId, async (turn) => {
+      const commit = await this.#take(turn, sandbox, repository, signal);
+      if (commit === undefined || !withFiles) return { ...(await this.#worktree(turn, sandbox, commit)), files: null };
+      const order = { sandbox: repository.folder, memory: places.worktreeMemory(sandbox), signal, now };
+      const bring = () => bringWorktreeFiles(turn.mirror, places.worktree(sandbox), commit, order);
+      const { worktree, files } = await translated((error) => sandboxError(error, row.name), bring);
+      return { ...worktree, files };
+    });
   }
 
   /** Takes away what is on the host of a sandbox that is gone. A worktree with work of its own stays. Never rejects. */
@@ -133,8 +146,9 @@ export class GitProjects {
       await this.#deps.mirrors.turn(sandbox.projectId, async ({ mirror }) => {
         const place = this.#deps.places.worktree(sandbox);
         const last = await mirror.resolve(sandboxRef(row.id));
-        const spent = last === undefined || (await bringWorktree(mirror, place, last)).state === "current";
+        const spent = last === undefined || (await isSpent(mirror, place, last));
         if (spent) await removeWorktree(mirror, place);
+        await forgetWorktreeFiles(this.#deps.places.worktreeMemory(sandbox));
         if (last !== undefined) await mirror.deleteRef(sandboxRef(row.id));
       });
     } catch (error) {

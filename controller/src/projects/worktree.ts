@@ -47,6 +47,32 @@ export async function bringWorktree(mirror: MirrorTurn, place: WorktreePlace, co
   return { path, commit, state: "current" };
 }
 
+/**
+ * Moves a worktree's branch to a later commit and leaves its files as they are, for who brings them from elsewhere. Answers
+ * which were not as the commit before has them, by their bytes as latin1; undefined: there is no worktree.
+ */
+export async function moveWorktree(
+  mirror: MirrorTurn,
+  place: WorktreePlace,
+  commit: string,
+): Promise<{ worktree: Worktree; changed: ReadonlySet<string> } | undefined> {
+  const present = await openWorktree(mirror, place);
+  if (!present) return undefined;
+  const { path } = place;
+  await checkTree(mirror, commit);
+  const more = { env: present, cwd: path, timeoutMs: checkoutMs } as const;
+  const git = (args: readonly string[]) => mirror.git(args, more);
+  const status = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"];
+  const { output } = await mirror.git(status, { ...more, encoding: "latin1" });
+  const changed = new Set(output.split("\0").map((entry) => entry.slice(3)));
+  const head = await headOf(git);
+  if (head !== undefined && !(await mirror.isAncestor(head, commit))) {
+    return { worktree: { path, commit: head, state: "diverged" }, changed };
+  }
+  if (head !== commit) await git(["reset", "--quiet", "--mixed", commit]);
+  return { worktree: { path, commit, state: "current" }, changed };
+}
+
 /** What a checkout may write: files, and bytes in all. */
 const treeLimits = { files: 500_000, bytes: 32 * 1024 ** 3 } as const;
 
@@ -64,6 +90,18 @@ async function checkTree(mirror: MirrorTurn, commit: string): Promise<void> {
   }
   const bytes = sizes.reduce((sum, size) => sum + (Number(size) || 0), 0);
   if (sizes.length > treeLimits.files || bytes > treeLimits.bytes) throw tooLarge;
+}
+
+/** Whether a worktree has nothing that its sandbox's last commit has not: no commit, no change, no file of its own. */
+export async function isSpent(mirror: MirrorTurn, place: WorktreePlace, commit: string): Promise<boolean> {
+  const present = await openWorktree(mirror, place);
+  if (!present) return true;
+  const { path } = place;
+  const git = (args: readonly string[]) => mirror.git(args, { env: present, cwd: path, timeoutMs: checkoutMs });
+  const head = await headOf(git);
+  if (head !== undefined && !(await mirror.isAncestor(head, commit))) return false;
+  const { output } = await git(["status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal"]);
+  return output === "";
 }
 
 /** The last commit of the worktree's branch; undefined: there is no worktree. */

@@ -12,6 +12,7 @@ import {
   gitFetch,
   gitPush,
   gitUnsaved,
+  gitWorktree,
   type KeptPart,
   listKeptWork,
   listProjects,
@@ -79,11 +80,20 @@ describe("a sandbox of a git project", () => {
     await commitFile(worktreeOf(pushed), "on-the-host.txt", "host\n");
     expect(await berth.client.call(gitFetch, { params: params() })).toMatchObject({ worktree: { state: "diverged" } });
     expect(await here("git rev-parse origin/main")).toBe(theirs);
+    const withFiles = { params: params(), query: { files: true } };
+    expect(await berth.client.call(gitWorktree, withFiles)).toMatchObject({ state: "diverged", files: null });
     await here("git merge -q --no-edit host/berth/gitty origin/main && cat on-the-host.txt theirs.txt");
     expect(await push({ remoteBranch: "feature" })).toMatchObject({
       remoteBranch: "feature",
       worktree: { state: "current" },
     });
+    await here("echo draft > draft.txt");
+    const brought = await berth.client.call(gitWorktree, withFiles);
+    expect(brought).toMatchObject({ state: "current", files: { conflicts: [] } });
+    expect(await readFile(join(brought.path, "draft.txt"), "utf8")).toBe("draft\n");
+    await here("rm draft.txt");
+    await berth.client.call(gitWorktree, withFiles);
+    await expect(readFile(join(brought.path, "draft.txt"), "utf8")).rejects.toThrow("ENOENT");
   });
 
   it("says why a push is refused", async () => {

@@ -96,6 +96,15 @@ export const worktreeSchema = Type.Object({
 });
 export type Worktree = Static<typeof worktreeSchema>;
 
+/** What came of the files of a sandbox, committed or not, on the way into its worktree. */
+export const worktreeFilesSchema = Type.Object({
+  /** Written or deleted. */
+  brought: Type.Integer(),
+  /** Some of those that were changed on both sides: they are as the host has them. */
+  conflicts: Type.Array(Type.String()),
+});
+export type WorktreeFiles = Static<typeof worktreeFilesSchema>;
+
 export const sandboxProjectSchema = Type.Object({
   project: projectSchema,
   /** The sandbox's own branch. */
@@ -165,12 +174,20 @@ export const gitFetch = route({
 export const gitWorktree = route({
   method: "POST",
   path: "/sandboxes/:id/git/worktree",
-  summary: "Bring the worktree on the controller's host to the sandbox's last commit",
+  summary: "Bring the worktree on the controller's host to the sandbox's last commit, or to its files as they are",
   tag: "git",
   access: "user",
   params: sandboxReference,
+  query: strictObject({
+    /** True: uncommitted files, too, by rsync. */
+    files: Type.Optional(Type.Boolean()),
+  }),
   status: 200,
-  result: worktreeSchema,
+  result: Type.Object({
+    ...worktreeSchema.properties,
+    /** Null: they were not asked for, or nothing was brought along. */
+    files: nullable(worktreeFilesSchema),
+  }),
 });
 
 export const gitUnsaved = route({
