@@ -155,6 +155,27 @@ describe("a repository of the workspace", () => {
     expect(git("--no-pager", "-c", "log.showSignature=false", "log", "-1", "--format=%an %cn %s")).toBe("A A m\n");
   });
 
+  it("that lacks objects has nobody fetch them", async () => {
+    git("init", "-q", "-b", "main");
+    writeFileSync(at("f"), "f\n");
+    commitAll("first");
+    const object = git("rev-parse", "HEAD:f").trim();
+    rmSync(at(`.git/objects/${object.slice(0, 2)}/${object.slice(2)}`));
+    const settings = {
+      "core.repositoryFormatVersion": "1",
+      "extensions.partialClone": "origin",
+      "remote.origin.promisor": "true",
+      "remote.origin.url": `ext::sh -c touch% ${at("evil")}`,
+      "protocol.ext.allow": "always",
+    };
+    for (const [key, value] of Object.entries(settings)) git("config", key, value);
+    writeFileSync(at("f"), "another\n");
+    expect(await refused(link, "gitDiff", { path: "", staged: false, context: 3 })).toBe("conflict");
+    expect(existsSync(at("evil"))).toBe(false);
+    expect(() => git("diff", "--patch"), "the user's own git").toThrow();
+    expect(existsSync(at("evil"))).toBe(true);
+  });
+
   it("is not written to when it is looked at", async () => {
     git("init", "-q");
     writeFileSync(at("f"), "f\n");

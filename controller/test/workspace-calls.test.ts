@@ -1,6 +1,6 @@
 import { type Channel, Multiplexer, workspaceLimits } from "@berth/protocol/link";
 import fc from "fast-check";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { statPaths } from "../src/files/stat.ts";
 import { WorkspaceConnections } from "../src/files/workspace-calls.ts";
 
@@ -26,7 +26,10 @@ function agentThat(behave: (channel: Channel) => void) {
   return { link, near, channels };
 }
 
-const connections = new WorkspaceConnections();
+let connections = new WorkspaceConnections();
+beforeEach(() => {
+  connections = new WorkspaceConnections();
+});
 const answers = (value: unknown) => (channel: Channel) => channel.sendMessage({ type: "answer", value });
 const says = (channel: Channel, text: string) => channel.send(Buffer.from(text));
 const facts = { type: "file", size: 1, mtimeNs: "1", mode: 0o644 };
@@ -128,6 +131,15 @@ describe("a call about a workspace", () => {
     await vi.waitFor(() => expect(channels).toHaveLength(workspaceLimits.calls + 1));
     channels.at(-1)?.close({ code: "not_found" });
     await expect(more).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("begins at a pace that a link bears, however many there are", async () => {
+    const { link } = agentThat((channel) => channel.close({ code: "not_found" }));
+    const one = () => connections.ask(link, "makeFolder", { path: "YQ" }).catch(() => {});
+    const start = performance.now();
+    for (let turn = 0; turn < 40; turn += 1) await Promise.all(Array.from({ length: 10 }, one));
+    // 400 calls at 300 a second, of which 300 ms' worth are free.
+    expect(performance.now() - start).toBeGreaterThan(900);
   });
 
   it("never has more than half of a window under way, in frames that let keys pass", async () => {

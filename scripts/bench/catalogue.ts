@@ -5,6 +5,7 @@ import { ctrlC } from "./ctrl-c.ts";
 import { echo } from "./echo.ts";
 import { echoFlood } from "./echo-flood.ts";
 import { fleet } from "./fleet.ts";
+import { git } from "./git.ts";
 import { memory } from "./memory.ts";
 import { reconcile } from "./reconcile.ts";
 import { reconnect } from "./reconnect.ts";
@@ -17,5 +18,5 @@ import { syncBenchmark } from "./sync.ts";
 export const catalogue: readonly Benchmark[] = [
   ...[start, create, fleet, reconcile],
   ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale],
-  syncBenchmark,
+  ...[syncBenchmark, git],
 ];

@@ -121,7 +121,7 @@ export class AgentLink {
     if (this.#ended) return;
     try {
       if (!isBinary) throw new LinkViolation("a text frame");
-      if (data.length < linkLimits.headerBytes + 1 || data[0] !== 2) this.#countControlFrame();
+      if (data.length < linkLimits.headerBytes + 1 || (data[0] !== 2 && !isBulkCredit(data))) this.#countControlFrame();
       this.#mux.receive(data);
     } catch (error) {
       if (!(error instanceof LinkViolation)) throw error;
@@ -149,4 +149,13 @@ export class AgentLink {
     this.#mux.close();
     this.#peer.close();
   }
+}
+
+/**
+ * Whether a frame gives much credit at a time, as agents do. There are no more of these than this side has sent bytes
+ * for, so a fast upload is no flood.
+ */
+function isBulkCredit(data: Buffer): boolean {
+  const { headerBytes, channelWindowBytes } = linkLimits;
+  return data[0] === 4 && data.length === headerBytes + 4 && data.readUInt32BE(headerBytes) >= channelWindowBytes / 8;
 }

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { BerthError } from "@berth/protocol";
 import {
   type WorkspaceAnswer,
@@ -43,12 +43,19 @@ export interface AnswerBody {
 }
 
 const defaultSilenceMs = 30_000;
+/**
+ * Calls of one sandbox begin at this pace, after a few at once: each has a handful of the agent's frames, of which a link
+ * takes so many a second.
+ */
+const pace = { everyMs: 1000 / 300, aheadMs: 300 } as const;
 /** No frame of input is longer: terminals' keys go between two. */
 const portionBytes = 64 * 1024;
 
 /** Calls agents about their workspaces, a bounded number of each at a time. */
 export class WorkspaceConnections {
   readonly #open = new Map<string, { calls: number; watches: number }>();
+  /** When the next call of a sandbox would begin if all kept the pace, by the clock of `performance`. */
+  readonly #nextAt = new Map<string, number>();
 
   /**
    * Calls a sandbox's agent. Rejects with `BerthError`. Until its body is closed or read to its end, or the signal
@@ -62,6 +69,7 @@ export class WorkspaceConnections {
   ): Promise<Answered<M>> {
     const leave = this.#enter(link.sandboxId, isWatch(call) ? "watches" : "calls");
     const { signal = new AbortController().signal, silenceMs = defaultSilenceMs, input } = options;
+    await this.#pace(link.sandboxId);
     const stream = new AnswerStream(link.openChannel(workspaceChannelKind, { call, params }), signal, leave);
     try {
       if (input) await sendInput(stream, input, silenceMs);
@@ -106,6 +114,14 @@ export class WorkspaceConnections {
     return { answer, records };
   }
 
+  async #pace(sandboxId: string): Promise<void> {
+    const now = performance.now();
+    const nextAt = Math.max(now, this.#nextAt.get(sandboxId) ?? now);
+    this.#nextAt.set(sandboxId, nextAt + pace.everyMs);
+    const waitMs = nextAt - now - pace.aheadMs;
+    if (waitMs > 0) await setTimeout(waitMs);
+  }
+
   #enter(sandboxId: string, kind: "calls" | "watches"): () => void {
     const open = this.#open.get(sandboxId) ?? { calls: 0, watches: 0 };
     if (open[kind] >= workspaceLimits[kind]) {
@@ -117,7 +133,9 @@ export class WorkspaceConnections {
     this.#open.set(sandboxId, open);
     return () => {
       open[kind] -= 1;
-      if (open.calls + open.watches === 0) this.#open.delete(sandboxId);
+      if (open.calls + open.watches > 0) return;
+      this.#open.delete(sandboxId);
+      if ((this.#nextAt.get(sandboxId) ?? 0) <= performance.now()) this.#nextAt.delete(sandboxId);
     };
   }
 }

@@ -25,7 +25,6 @@ const overridden: Readonly<Record<string, string>> = {
   "gpg.x509.program": "false",
   "gc.auto": "0",
   "maintenance.auto": "false",
-  "protocol.allow": "never",
   "submodule.recurse": "false",
   "i18n.logOutputEncoding": "UTF-8",
 };
@@ -71,6 +70,8 @@ export function gitEnvironment(
     GIT_WORK_TREE: ".",
     GIT_LITERAL_PATHSPECS: "1",
     GIT_TERMINAL_PROMPT: "0",
+    // Above all settings of single protocols: a repository that lacks objects could name a program that fetches them.
+    GIT_ALLOW_PROTOCOL: "none",
     GIT_NO_LAZY_FETCH: "1",
     GIT_CONFIG_COUNT: String(settings.length),
     ...Object.fromEntries(numbered),
