@@ -9,6 +9,8 @@ import { statusText } from "./status-text.ts";
 
 /** A cut that is shorter is not worth a word. */
 const quietMs = 1_000;
+/** A question is not answered sooner, in milliseconds. */
+const readingMs = 700;
 /** A timer that comes so much too late has slept with the machine. */
 const sleptMs = 15_000;
 
@@ -30,6 +32,8 @@ export class TerminalFront implements Front {
   #detach = () => {};
   #state: AttachState = { phase: "suspended" };
   #wasConnected = false;
+  /** When the question of what becomes of held input appeared. */
+  #askedAt = 0;
   /** Calls the status line off, or the wait for it. */
   #endStatus: (() => void) | undefined;
 
@@ -66,8 +70,10 @@ export class TerminalFront implements Front {
       // Whoever attaches from a terminal is about to use it: it takes the size that fits here.
       if (!this.#wasConnected) this.#connection?.claimSize();
       this.#wasConnected = true;
-    } else if (state.phase === "holding") this.#showStatus();
-    else if (state.phase === "waiting" || state.phase === "connecting") this.#soonStatus();
+    } else if (state.phase === "holding") {
+      this.#askedAt = this.#clock.now();
+      this.#showStatus();
+    } else if (state.phase === "waiting" || state.phase === "connecting") this.#soonStatus();
     else this.#clearStatus();
   }
 
@@ -78,15 +84,18 @@ export class TerminalFront implements Front {
 
   #typed(chunk: Buffer): void {
     const { tokens, detach } = this.#keys.take(chunk);
-    if (this.#state.phase === "holding") for (const token of tokens) this.#answer(token);
+    if (this.#state.phase === "holding") this.#answer(tokens);
     else this.#send(tokens);
     if (detach) this.#detach();
   }
 
-  #answer(token: string): void {
-    if (/^y$/i.test(token)) this.#connection?.sendHeld();
-    else if (/^n$/i.test(token)) this.#connection?.discardHeld();
-    else this.screen.bell();
+  /** One key, pressed after the question could be read: what is typed or pasted on in passing answers nothing. */
+  #answer(tokens: readonly string[]): void {
+    const [key = "", ...more] = tokens;
+    const soon = this.#clock.now() - this.#askedAt < readingMs;
+    if (more.length > 0 || soon || !/^[yn]$/i.test(key)) this.screen.bell();
+    else if (/y/i.test(key)) this.#connection?.sendHeld();
+    else this.#connection?.discardHeld();
   }
 
   /** What the terminal says by itself is told apart from what was typed: it is of no use after a cut. */
