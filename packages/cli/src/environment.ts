@@ -5,6 +5,8 @@ import { join } from "node:path";
 export interface Environment {
   /** Berth's own folder of settings: `$XDG_CONFIG_HOME/berth`. */
   readonly configDir: string;
+  /** What it remembers of syncs: `$XDG_STATE_HOME/berth`. */
+  readonly stateDir: string;
   readonly home: string;
   readonly hostname: string;
   /** `BERTH_URL` and `BERTH_TOKEN`: a controller without a profile. */
@@ -29,6 +31,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv, platform: NodeJS.P
   const home = value("HOME") ?? homedir();
   return {
     configDir: join(value("XDG_CONFIG_HOME") ?? join(home, ".config"), "berth"),
+    stateDir: join(value("XDG_STATE_HOME") ?? join(home, ".local", "state"), "berth"),
     home,
     hostname: hostname(),
     url: value("BERTH_URL"),

@@ -1,12 +1,14 @@
 import { Command, CommanderError } from "commander";
 import { keysCommand, profileCommand, tokensCommand, whoamiCommand } from "./commands/account.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { lsCommand, openCommand, powerCommand, rmCommand } from "./commands/fleet.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { newCommand } from "./commands/new.ts";
 import type { Run } from "./commands/register.ts";
 import { cpCommand, forwardCommand, sshCommand, sshConfigCommand } from "./commands/ssh.ts";
+import { syncCommand } from "./commands/sync.ts";
 import { templateCommand } from "./commands/template.ts";
 import { attachCommand, claudeCommand, execCommand, shellCommand } from "./commands/terminals.ts";
 import { exitCodeHelp, exitCodes } from "./exit-codes.ts";
@@ -37,6 +39,8 @@ function commands(run: Run, root: () => Command): Command[] {
     execCommand(run),
     sshCommand(run),
     cpCommand(run),
+    diffCommand(run),
+    syncCommand(run),
     forwardCommand(run),
     sshConfigCommand(run),
     loginCommand(run),

@@ -1,7 +1,9 @@
 import { BerthError, type ErrorCode, errorRegistry } from "@berth/protocol";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
+import { shown as line } from "../src/commands/diff.ts";
 import { wishOf } from "../src/commands/new.ts";
+import { wishOf as syncWishOf } from "../src/commands/sync.ts";
 import { candidates, type NameSource } from "../src/completion/candidates.ts";
 import { readEnvironment } from "../src/environment.ts";
 import { tell, wrongUsage } from "../src/failure.ts";
@@ -35,6 +37,11 @@ describe("what is shown", () => {
 
   it("can do no harm to the terminal", () => {
     expect(harmless("a\x1b]0;owned\x07b\x1b[2Jc\r\nd\u009b5n")).not.toMatch(/\p{Cc}/u);
+  });
+
+  it("shows a patch without the sequences that its files hold", () => {
+    expect(line("+\x1b]0;owned\x07\ttext", (_look, text) => text)).toBe("+\ufffd]0;owned\ufffd\ttext");
+    expect(line("-gone", (look, text) => `${look}:${text}`)).toBe("red:-gone");
   });
 
   it("says how long ago something was in one unit", () => {
@@ -81,6 +88,29 @@ describe("the command line", () => {
       expect(help, command.name()).toContain(`berth ${command.name()}`);
       expect(help, command.name()).toContain("Examples:");
     }
+  });
+
+  it("reads what a sync is to do", async () => {
+    const wanted = async (...args: string[]) => {
+      let found: ReturnType<typeof syncWishOf> | undefined;
+      await program(async (command: Command) => {
+        found = syncWishOf(command);
+      }).parseAsync(["sync", "web", ...args], { from: "user" });
+      return found;
+    };
+    const filter = { excludes: [], gitignore: true, defaultExcludes: true, git: false };
+    expect(await wanted("/src")).toEqual({ direction: "push", folder: "/src", dryRun: false, deletes: false, filter });
+    expect(await wanted("/src", "--pull", "-n", "--delete", "--exclude", "*.log", "--no-gitignore")).toMatchObject({
+      ...{ direction: "pull", dryRun: true, deletes: true },
+      filter: { excludes: ["*.log"], gitignore: false },
+    });
+    // The version of one side comes from there, whatever the direction was.
+    expect(await wanted("/src", "--take", "sandbox", "--file", "a")).toMatchObject({
+      direction: "pull",
+      resolve: { files: ["a"], as: "source" },
+    });
+    await expect(wanted("--file", "a")).rejects.toThrow(/go together/);
+    await expect(wanted("--path", "relative")).rejects.toThrow(/--path/);
   });
 
   const wish = (...args: string[]) => {

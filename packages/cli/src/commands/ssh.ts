@@ -57,7 +57,7 @@ export function cpCommand(run: Run): Command {
     examples: [
       "berth cp notes.md web:/workspace/",
       "berth cp web:/workspace/dist ./dist -r",
-      "berth cp ./-odd:name web:/tmp/",
+      "berth cp -- -odd-name web:/tmp/",
     ],
     group: groups.files,
   })

@@ -1,0 +1,98 @@
+import { resolve } from "node:path";
+import { getSandbox } from "@berth/protocol";
+import type { SyncReport } from "@berth/sync";
+import { type Command, Option } from "commander";
+import { exitCodes } from "../exit-codes.ts";
+import { wrongUsage } from "../failure.ts";
+import { argument, countOption, flag, textOption, textsOption } from "../options.ts";
+import { harmless } from "../output/style.ts";
+import type { Session } from "../session.ts";
+import { presentChange, presentResult } from "../sync/present.ts";
+import { syncFromHere } from "../sync/run.ts";
+import type { SyncWish } from "../sync/wish.ts";
+import { collect, describe, does, groups, type Run, sandboxArgument } from "./register.ts";
+
+/** `berth sync`: a folder of this machine and a workspace, by rsync through the gateway. */
+export function syncCommand(run: Run): Command {
+  const command = describe("sync", {
+    summary: "Bring a folder of this machine and a sandbox's workspace together, by rsync",
+    more: `From here to there, or back with --pull. Nothing is overwritten that has changed there since the last sync: what
+changed on both sides is a conflict, is left as it is on both, and ends with exit code 5 until you decide it by
+--take. What is replaced or deleted goes to a dated backup. What .gitignore and .berthignore name stays out.`,
+    examples: [
+      "berth sync web                      # this folder into its workspace",
+      "berth sync web ./app --pull --dry-run",
+      "berth sync web --take here --file src/main.ts",
+    ],
+    group: groups.files,
+  })
+    .addArgument(sandboxArgument())
+    .argument("[folder]", "the folder here; the present one by default")
+    .option("--pull", "from the sandbox to here")
+    .option("-n, --dry-run", "say what would happen, and change nothing")
+    .option("--delete", "delete at the destination what is gone at the source and unchanged there")
+    .option("--exclude <pattern>", "leave out, as a line of .gitignore; may be repeated", collect, [])
+    .option("--no-gitignore", "take along what .gitignore names")
+    .option("--no-default-excludes", "take along node_modules and the like")
+    .option("--git", "take repositories' .git folders along")
+    .option("--bwlimit <KiB>", "in KiB a second")
+    .addOption(new Option("--take <side>", "decide conflicts of --file so").choices(["here", "sandbox", "both"]))
+    .option("--file <path>", "a file in conflict, below the folder; may be repeated", collect, [])
+    .option("--path <folder>", "the folder there; its workspace by default");
+  return does(command, run, doSync);
+}
+
+async function doSync(session: Session, command: Command): Promise<number | undefined> {
+  const wish = wishOf(command);
+  const id = argument(command, 0);
+  const sandbox = await (await session.client()).call(getSandbox, { params: { id } }, { signal: session.signal });
+  const report = await syncFromHere(session, sandbox, wish);
+  tell(session, report, wish);
+  return report.counts.conflict > 0 ? exitCodes.conflict : undefined;
+}
+
+/** What the options ask for; throws `CommandFailed` where they do not fit each other. */
+export function wishOf(command: Command): SyncWish {
+  const take = textOption(command, "take");
+  const files = textsOption(command, "file");
+  if ((take === undefined) !== (files.length === 0)) throw wrongUsage("--take and --file go together.");
+  const bwlimitKiB = countOption(command, "bwlimit");
+  const path = textOption(command, "path");
+  if (path !== undefined && !path.startsWith("/")) throw wrongUsage("--path is a folder from / on.");
+  // Taking one side's version is a sync from there.
+  const pull = take === "here" ? false : take === "sandbox" ? true : flag(command, "pull");
+  return {
+    direction: pull ? "pull" : "push",
+    folder: resolve(command.args[1] ?? "."),
+    dryRun: flag(command, "dryRun"),
+    deletes: flag(command, "delete"),
+    filter: {
+      excludes: textsOption(command, "exclude"),
+      gitignore: flag(command, "gitignore"),
+      defaultExcludes: flag(command, "defaultExcludes"),
+      git: flag(command, "git"),
+    },
+    ...(bwlimitKiB === undefined ? {} : { bwlimitKiB }),
+    ...(take === undefined ? {} : { resolve: { files, as: take === "both" ? "both" : "source" } }),
+    ...(path === undefined ? {} : { path }),
+  };
+}
+
+const signs: Partial<Record<string, string>> = { create: "+", update: "~", delete: "-", conflict: "!", skipped: "?" };
+
+function tell({ output }: Session, report: SyncReport, { direction, dryRun }: SyncWish): void {
+  const changes = report.changes.map((change) => presentChange(change, direction));
+  const result = presentResult(report);
+  output.result({ result, changes }, () => {
+    const lines = changes.flatMap(({ path, action, reason }) => {
+      const sign = signs[action];
+      return sign === undefined ? [] : [`${sign} ${harmless(path)}${reason === undefined ? "" : `  (${reason})`}\n`];
+    });
+    return output.quiet ? "" : lines.join("");
+  });
+  const done = dryRun ? "would be" : "were";
+  const { created, updated, deleted, conflicts } = result;
+  output.note(`${created} ${done} created, ${updated} updated, ${deleted} deleted.`);
+  if (result.backup !== null) output.note(`What was replaced is in the backup ${result.backup}.`);
+  if (conflicts > 0) output.note(`${conflicts} in conflict: decide with --take here|sandbox|both --file PATH.`);
+}

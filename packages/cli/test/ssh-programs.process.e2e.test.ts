@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Scope } from "@berth/base";
+import { sshKeyPair } from "@berth/base/node";
+import { gitDiff, guestPaths, listKeys, parseJson, syncChangeSchema, syncResultSchema } from "@berth/protocol";
+import { type Berth, eventually, freePorts, spawnProcess, startBerth, temporaryDirectory } from "@berth/testkit";
+import Type from "typebox";
+import { Value } from "typebox/value";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sshFiles } from "../src/ssh/files.ts";
+import { environmentOf, program, runCommand } from "./command.ts";
+
+const controller = fileURLToPath(new URL("../../../controller/dist/main.mjs", import.meta.url));
+const sandbox = "web";
+
+describe("the command line over the real OpenSSH and the gateway", () => {
+  const scope = new Scope();
+  let berth: Berth;
+  let env: Record<string, string>;
+  let home: string;
+  /** The workspace, as this machine and the sandbox see it. */
+  let workspace: string;
+  let there: string;
+
+  beforeAll(async () => {
+    const folder = await temporaryDirectory("berth-cli-ssh-");
+    scope.add(() => folder.dispose());
+    home = folder.path;
+    berth = await startBerth({ command: [process.execPath, controller] });
+    scope.add(() => berth.dispose());
+    env = environmentOf(home);
+    expect((await runCommand(["login", berth.url], env, "correct horse battery staple\n")).code).toBe(0);
+    const made = await berth.readySandbox({ name: sandbox });
+    workspace = join(await berth.rootOf(made), guestPaths.workspace);
+    there = berth.pathInside(made, guestPaths.workspace);
+  });
+  afterAll(() => scope.dispose());
+
+  const run = (args: string[], stdin = "") => runCommand(args, env, stdin);
+
+  it("runs a command there with its input, its output and its exit code, and registers the key once", async () => {
+    expect(await run(["ssh", sandbox, "--", "cat; echo done; exit 9"], "in\n")).toMatchObject({
+      code: 9,
+      stdout: "in\ndone\n",
+    });
+    // An option of ssh's own would be answered here, with its version.
+    const option = await run(["ssh", sandbox, "--", "-V"]);
+    expect(option.code).not.toBe(0);
+    expect(option.stderr).not.toContain("OpenSSH");
+    const { items } = await berth.client.call(listKeys, { query: {} });
+    expect(items).toHaveLength(1);
+  });
+
+  it("copies files whatever they are called", async () => {
+    for (const name of ["-rf", "with space", "a:b"]) {
+      await writeFile(join(home, name), name);
+      const path = name === "a:b" ? `./${name}` : name;
+      const copied = await runIn(home, ["cp", "--", path, `${sandbox}:${there}/`]);
+      expect(copied, copied.stderr).toMatchObject({ code: 0 });
+      expect(await readFile(join(workspace, name), "utf8")).toBe(name);
+    }
+    expect(await runIn(home, ["cp", `${sandbox}:${there}/a:b`, "./back"])).toMatchObject({ code: 0 });
+    expect(await readFile(join(home, "back"), "utf8")).toBe("a:b");
+    expect(await run(["cp", "wbe:/x", "."])).toMatchObject({ code: 3 });
+  });
+
+  it("forwards a port until it is told to stop", async () => {
+    const target = createServer((_, response) => response.end("through"));
+    await listen(target);
+    scope.add(() => new Promise((resolve) => target.close(() => resolve())));
+    const [here = 0] = await freePorts(1);
+    const { port } = target.address() as AddressInfo;
+    const args = [program, "forward", sandbox, `${here}:${port}`];
+    const forwarding = spawnProcess({ command: process.execPath, args, env });
+    const body = () =>
+      fetch(`http://127.0.0.1:${here}`, { headers: { connection: "close" } }).then((answer) => answer.text());
+    expect(await eventually(() => body().catch(() => undefined), { what: "the forwarded port" })).toBe("through");
+    forwarding.kill("SIGINT");
+    expect(await forwarding.exited).toMatchObject({ code: 130 });
+    expect((await run(["forward", sandbox, "-R", "nonsense"])).code).toBe(2);
+  });
+
+  it("syncs a folder both ways, keeps conflicts until they are decided, and answers in the API's shapes", async () => {
+    const shape = Type.Object({ result: syncResultSchema, changes: Type.Array(syncChangeSchema) });
+    const folder = join(home, "project");
+    const remote = workspace;
+    await mkdir(folder);
+    await writeFile(join(folder, "a.txt"), "one");
+    const sync = async (...more: string[]) => {
+      const ran = await run(["sync", sandbox, folder, "--json", "--quiet", ...more]);
+      return { ...ran, report: ran.stdout === "" ? undefined : Value.Parse(shape, parseJson(ran.stdout)) };
+    };
+    const dry = await sync("--dry-run");
+    expect(dry.report?.result, dry.stderr).toMatchObject({ created: 1 });
+    expect((await sync()).code).toBe(0);
+    expect(await readFile(join(remote, "a.txt"), "utf8")).toBe("one");
+    await writeFile(join(folder, "a.txt"), "mine, longer");
+    await writeFile(join(remote, "a.txt"), "theirs");
+    const both = await sync();
+    expect(both).toMatchObject({ code: 5, report: { result: { conflicts: 1 } } });
+    expect(await readFile(join(remote, "a.txt"), "utf8")).toBe("theirs");
+    expect(await sync("--take", "sandbox", "--file", "a.txt")).toMatchObject({ code: 0 });
+    expect(await readFile(join(folder, "a.txt"), "utf8")).toBe("theirs");
+    expect((await sync("--take", "here")).code).toBe(2);
+  });
+
+  it("shows what has changed in a repository of the workspace", async () => {
+    const git = "git init -q repo && cd repo && git config user.email a@b && git config user.name n";
+    const script = `cd ${there} && ${git} && printf 'one\\n' > f && git add f && git commit -qm first && printf 'two\\n' > f`;
+    expect(await run(["ssh", sandbox, "--", script])).toMatchObject({ code: 0 });
+    const patch = await run(["diff", sandbox, "repo"]);
+    expect(patch).toMatchObject({ code: 0, stderr: "" });
+    expect(patch.stdout).toContain("\n-one\n+two\n");
+    const diff = Value.Parse(gitDiff.result, parseJson((await run(["diff", sandbox, "repo", "--json"])).stdout));
+    expect(diff.files).toMatchObject([{ path: "repo/f", additions: 1, deletions: 1 }]);
+    expect((await run(["diff", sandbox, "repo", "--staged"])).stdout).toBe("");
+  });
+
+  it("refuses a gateway whose key has changed, and says so", async () => {
+    const { config, knownHosts } = sshFiles(join(home, ".config/berth"), "default");
+    const impostor = sshKeyPair(randomBytes(32), "impostor").publicKey.split(" ").slice(0, 2).join(" ");
+    const text = await readFile(knownHosts, "utf8");
+    // The controller says it anew at each run, so what OpenSSH itself makes of another key is asked for here.
+    await writeFile(knownHosts, text.replace(/ssh-ed25519 \S+/, impostor));
+    const ssh = spawnProcess({ command: "ssh", args: ["-F", config, `${sandbox}.berth`, "true"], env });
+    expect(await ssh.exited).toMatchObject({ code: 255 });
+    expect(ssh.stderr).toContain("REMOTE HOST IDENTIFICATION HAS CHANGED");
+  });
+
+  const runIn = async (cwd: string, args: string[]) => {
+    const ran = spawnProcess({ command: process.execPath, args: [program, ...args], env, cwd });
+    const { code } = await ran.exited;
+    return { code, stderr: ran.stderr };
+  };
+});
+
+const listen = (server: Server) => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
