@@ -10,6 +10,7 @@ import { memory } from "./memory.ts";
 import { reconcile } from "./reconcile.ts";
 import { reconnect } from "./reconnect.ts";
 import { scale } from "./scale.ts";
+import { ssh } from "./ssh.ts";
 import { stall } from "./stall.ts";
 import { start } from "./start.ts";
 import { syncBenchmark } from "./sync.ts";
@@ -18,5 +19,5 @@ import { syncBenchmark } from "./sync.ts";
 export const catalogue: readonly Benchmark[] = [
   ...[start, create, fleet, reconcile],
   ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale],
-  ...[syncBenchmark, git],
+  ...[syncBenchmark, git, ssh],
 ];
