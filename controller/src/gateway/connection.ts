@@ -18,8 +18,8 @@ import type { Transport } from "./transport.ts";
 
 export interface ConnectionDependencies {
   readonly people: People;
-  readonly ssh: SandboxSsh;
-  readonly claude: ClaudeTerminals;
+  readonly ssh: Pick<SandboxSsh, "target">;
+  readonly claude: Pick<ClaudeTerminals, "running" | "open">;
   readonly agentForwarding: boolean;
   readonly log: FastifyBaseLogger;
 }
@@ -67,7 +67,7 @@ export class GatewayConnection {
     this.#sandbox = parts.sandbox;
     this.#client.once("close", () => this.#close());
     this.#hold = parts.hold;
-    void this.#hold.first.then(() => this.#begin(parts.refusal));
+    void this.#hold.first.then(() => this.#begin(parts.refusal)).catch(() => this.#transport.socket.destroy());
   }
 
   get sandbox(): { id: string; name: string } | undefined {
@@ -92,7 +92,6 @@ export class GatewayConnection {
     this.#transport.end(sentence);
   }
 
-  /** Never rejects. */
   async #begin(refusal: string | undefined): Promise<void> {
     try {
       if (refusal !== undefined) throw new Error(refusal);

@@ -25,8 +25,8 @@ import { Transport } from "./transport.ts";
 export interface GatewayDependencies {
   readonly db: Kysely<Database>;
   readonly keys: FleetKeys;
-  readonly ssh: SandboxSsh;
-  readonly claude: ClaudeTerminals;
+  readonly ssh: Pick<SandboxSsh, "target">;
+  readonly claude: Pick<ClaudeTerminals, "running" | "open">;
   readonly sessions: SshSessions;
   readonly metrics: GatewayMetrics;
   /** Whether clients may lend their agents to sandboxes. */
@@ -173,6 +173,8 @@ export class Gateway {
     try {
       const login = readLogin(who.username);
       const sandbox = login.kind === "sandbox" ? await this.#people.sandbox(login.reference, who.userIds) : undefined;
+      // It has left meanwhile, and nobody would be told of that any more.
+      if (transport.socket.destroyed) return;
       // Who may have the key in common with others is here the owner of what was asked for.
       const owner = sandbox?.owner_id ?? who.userIds[0] ?? "";
       const connection = new GatewayConnection(

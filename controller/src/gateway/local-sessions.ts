@@ -71,11 +71,12 @@ export function boundIncoming(channel: ServerChannel): void {
   };
 }
 
-/** Ends a program with these texts and this exit code. */
+/** Ends a program with these texts and this exit code. Never throws: the client may be gone. */
 export function finish(
   { channel, pty }: Pick<AskedProgram, "channel" | "pty">,
   { out = "", err = "", code }: { out?: string; err?: string; code: number },
 ): void {
+  if (!channel.writable) return;
   channel.resume();
   // Where a terminal was asked for, the client's own goes to the next line only.
   const lines = (text: string) => (pty ? text.replaceAll("\n", "\r\n") : text);

@@ -32,7 +32,11 @@ export async function awaitReady(row: SandboxRow): Promise<SandboxRow> {
 }
 
 /** Signs in to a sandbox. Rejects with a sentence for people as the error's message. */
-export async function reachSandbox(ssh: SandboxSsh, row: SandboxRow, signal: AbortSignal): Promise<ReachedSandbox> {
+export async function reachSandbox(
+  ssh: Pick<SandboxSsh, "target">,
+  row: SandboxRow,
+  signal: AbortSignal,
+): Promise<ReachedSandbox> {
   let transport: Transport | undefined;
   try {
     const target = await ssh.target(row, signal);

@@ -67,9 +67,14 @@ export class Transport {
     this.#take = take;
   }
 
-  /** Gives ssh2 a message as if it had just come. */
+  /** Gives ssh2 a message as if it had just come; one that it cannot take ends the connection. */
   deliver(payload: Buffer): void {
-    this.#original(payload);
+    if (this.#protocol._destruct === undefined) return;
+    try {
+      this.#original(payload);
+    } catch {
+      this.socket.destroy();
+    }
   }
 
   /** Sends a message; during a key exchange it waits. Does nothing once the connection has ended. */
