@@ -125,6 +125,7 @@ describe("the command line", () => {
     const ran = await berthCommand("exec", "web", "--", "bash", "-c", "stty raw; seq 5000; exit 7");
     expect(ran.code).toBe(7);
     expect(ran.stdout).toBe(Array.from({ length: 5000 }, (_, index) => `${index + 1}\n`).join(""));
+    expect((await berthCommand("exec", "web", "--", "bash", "-c", "kill -TERM $$")).code).toBe(143);
     const { items } = await berth.client.call(listTerminals, { params: { id: "web" }, query: {} });
     expect(items.filter(({ kind }) => kind === "exec")).toEqual([]);
   });

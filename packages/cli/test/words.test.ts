@@ -148,6 +148,8 @@ describe("the command line", () => {
     expect(await wish("--git", "https://git.lan/app.git", "--branch", "main")).toEqual({
       workspace: { type: "git", url: "https://git.lan/app.git", branch: "main" },
     });
+    expect(await wish("--folder", "/srv/app")).toEqual({ workspace: { type: "folder", path: "/srv/app" } });
+    await expect(wish("--folder", "/srv/app", "--git", "x")).rejects.toThrow(/--git or of --folder/);
     await expect(wish("--branch", "main")).rejects.toThrow(/--git/);
     await expect(wish("--memory", "lots")).rejects.toThrow(/--memory/);
     await expect(wish("--env", "NAME")).rejects.toThrow(/--env/);

@@ -28,6 +28,7 @@ export function newCommand(run: Run): Command {
     .option("--node <name>", "the Proxmox host it is to be on")
     .option("--git <url>", "clone this repository into its workspace, on a branch of its own")
     .option("--branch <name>", "with --git: where that branch begins; the remote's default by default")
+    .option("--folder <path>", "fill its workspace from this folder of the controller's host")
     .option("--env <NAME=value>", "a variable for its terminals; may be repeated", collect, [])
     .option("--no-start", "leave it stopped")
     .option("--no-wait", "do not wait until it is ready");
@@ -71,9 +72,10 @@ export function wishOf(command: Command): Wish {
 }
 
 function workspaceOf(command: Command): Wish["workspace"] {
-  const url = textOption(command, "git");
-  const branch = textOption(command, "branch");
+  const [url, branch, path] = ["git", "branch", "folder"].map((name) => textOption(command, name));
   if (url === undefined && branch !== undefined) throw wrongUsage("--branch goes with --git URL.");
+  if (url !== undefined && path !== undefined) throw wrongUsage("A workspace is made of --git or of --folder.");
+  if (path !== undefined) return { type: "folder", path };
   return url === undefined ? undefined : { type: "git", url, ...(branch === undefined ? {} : { branch }) };
 }
 

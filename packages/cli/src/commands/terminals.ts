@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import {
   createTerminal,
   deleteTerminal,
@@ -126,9 +127,10 @@ async function execute(session: Session, command: Command): Promise<number | und
   return exitCodeOf(end);
 }
 
-/** As shells have it: 128 and the signal's number is for a signal, here without its number, which Berth is not told. */
+/** As shells have it: 128 and the signal's number where one ended it; 128 where its sandbox stopped. */
 function exitCodeOf({ exit }: Extract<AttachEnd, { how: "exited" }>): number {
-  return exit.code ?? 128;
+  if (exit.code !== null) return exit.code;
+  return 128 + (Object.entries(constants.signals).find(([name]) => name === exit.signal)?.[1] ?? 0);
 }
 
 function detachKeys(command: Command): { detachKeys?: string } {
