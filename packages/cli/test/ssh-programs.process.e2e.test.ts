@@ -68,17 +68,28 @@ describe("the command line over the real OpenSSH and the gateway", () => {
     expect(await run(["cp", "wbe:/x", "."])).toMatchObject({ code: 3 });
   });
 
-  it("forwards a port until it is told to stop", async () => {
+  it("forwards ports both ways, makes a cut connection again, and ends when it is told to", async () => {
     const target = createServer((_, response) => response.end("through"));
     await listen(target);
     scope.add(() => new Promise((resolve) => target.close(() => resolve())));
-    const [here = 0] = await freePorts(1);
+    const [here = 0, away = 0] = await freePorts(2);
     const { port } = target.address() as AddressInfo;
-    const args = [program, "forward", sandbox, `${here}:${port}`];
+    const args = [program, "forward", sandbox, `${here}:${port}`, "-R", `${away}:${port}`];
+    const begunAt = performance.now();
     const forwarding = spawnProcess({ command: process.execPath, args, env });
-    const body = () =>
-      fetch(`http://127.0.0.1:${here}`, { headers: { connection: "close" } }).then((answer) => answer.text());
-    expect(await eventually(() => body().catch(() => undefined), { what: "the forwarded port" })).toBe("through");
+    const body = (at: number) =>
+      fetch(`http://127.0.0.1:${at}`, { headers: { connection: "close" } })
+        .then((answer) => answer.text())
+        .catch(() => undefined);
+    const through = (at: number) => eventually(() => body(at), { what: `port ${at}`, timeoutMs: 40_000 });
+    // With processes the sandbox's ports are this machine's, too.
+    expect([await through(here), await through(away)]).toEqual(["through", "through"]);
+    // What ends sooner counts as one that cannot be had.
+    await eventually(() => (performance.now() - begunAt > 6_000 ? true : undefined));
+    await berth.crash();
+    await berth.start();
+    expect([await through(here), await through(away)]).toEqual(["through", "through"]);
+    expect(forwarding.stderr).toContain("making it again");
     forwarding.kill("SIGINT");
     expect(await forwarding.exited).toMatchObject({ code: 130 });
     expect((await run(["forward", sandbox, "-R", "nonsense"])).code).toBe(2);
