@@ -37,7 +37,8 @@ export class DestroyGuard {
    * not said that it may be. A sandbox that is no project's and cannot be asked may go: most have never had a repository.
    */
   async permit(row: SandboxRow, discard: boolean): Promise<{ keep: boolean }> {
-    const isProject = row.project_id !== null && row.branch !== null;
+    // What was never filled was nobody's to work in.
+    const isProject = row.project_id !== null && row.workspace_filled;
     if (row.state === "destroying" || !(isReachable(row) || isProject)) return { keep: false };
     const work = await this.look(row);
     if (!work.known) {
@@ -60,9 +61,9 @@ export class DestroyGuard {
   }
 }
 
-/** Its container runs, as far as is known, and knows the controller's key. */
+/** Its container may run, as far as is known, and knows the controller's key. */
 function isReachable(row: SandboxRow): boolean {
-  return row.state === "ready" && row.address !== null && row.bootstrapped_at !== null;
+  return (row.state === "ready" || row.state === "failed") && row.address !== null && row.bootstrapped_at !== null;
 }
 
 function unknown(row: SandboxRow): BerthError {

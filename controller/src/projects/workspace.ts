@@ -50,15 +50,17 @@ export class GitWorkspaces {
     const { workspace, project_id: projectId } = row;
     if (workspace.type !== "git" || projectId === null) return;
     try {
-      await this.#deps.mirrors.turn(projectId, async (turn) => {
+      const bring = await this.#deps.mirrors.turn(projectId, async (turn) => {
         const onProgress = part(progress, shares.fetch);
         progress.onProgress(0, `fetching ${turn.project.url}`);
         const defaultBranch = await turn.fetch({ signal: progress.signal, onProgress });
         const base = await baseOf(turn, workspace.branch, defaultBranch);
         const branch = row.branch ?? (await this.#takeBranch(row, turn));
         await sandboxes.change(row, { branch, base_branch: base ?? null });
-        await this.#bring(row, turn, { branch, base, defaultBranch, author: workspace.author }, progress);
+        return () => this.#bring(row, turn, { branch, base, defaultBranch, author: workspace.author }, progress);
       });
+      // Only reads the mirror: nobody else's turn has to wait for this sandbox.
+      await bring();
     } catch (error) {
       progress.signal.throwIfAborted();
       throw stepFailure(error);

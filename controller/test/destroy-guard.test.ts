@@ -1,0 +1,63 @@
+import { newId } from "@berth/protocol";
+import pino from "pino";
+import { describe, expect, it } from "vitest";
+import { DestroyGuard } from "../src/projects/destroy-guard.ts";
+import type { SandboxRepository } from "../src/projects/sandbox-repository.ts";
+import type { SandboxRow } from "../src/sandboxes/record.ts";
+
+/** What the guard reads of a row. */
+type Seen = Pick<
+  SandboxRow,
+  "id" | "name" | "state" | "address" | "bootstrapped_at" | "project_id" | "workspace_filled"
+>;
+
+const ready: Seen = {
+  ...{ id: newId("sandbox"), name: "one", state: "ready", address: "10.0.0.2", bootstrapped_at: new Date(0) },
+  ...{ project_id: newId("project"), workspace_filled: true },
+};
+
+/** Asks a guard whose sandboxes answer this; an error: they do not answer. */
+async function permit(seen: Seen, answer: string | Error, discard = false) {
+  let asked = 0;
+  const guard = new DestroyGuard({
+    log: pino({ level: "silent" }),
+    repository: async () => {
+      asked += 1;
+      if (answer instanceof Error) throw answer;
+      const run: SandboxRepository["run"] = async () => ({ exitCode: 0, output: Buffer.from(answer), complaints: "" });
+      return { run } as SandboxRepository;
+    },
+  });
+  const outcome = await guard.permit(seen as SandboxRow, discard).catch((error: unknown) => error);
+  return { outcome, asked };
+}
+
+const clean = "repository\n0\n0\n0\n";
+const unsaved = "repository\n1\n0\n0\n";
+const silent = new Error("it does not answer");
+
+describe("the guard of unsaved work", () => {
+  it("lets go what has nothing unsaved, and keeps what has, once the caller was told", async () => {
+    expect(await permit(ready, clean)).toEqual({ outcome: { keep: false }, asked: 1 });
+    expect(await permit(ready, "none\n")).toMatchObject({ outcome: { keep: false } });
+    expect(await permit(ready, unsaved)).toMatchObject({ outcome: { code: "unsaved_work" } });
+    expect(await permit(ready, unsaved, true)).toMatchObject({ outcome: { keep: true } });
+    expect(await permit({ ...ready, project_id: null }, unsaved)).toMatchObject({ outcome: { code: "unsaved_work" } });
+  });
+
+  it("does not take silence for an answer where a project was worked on", async () => {
+    for (const seen of [ready, { ...ready, state: "failed" }, { ...ready, state: "stopped" }]) {
+      expect(await permit(seen, silent)).toMatchObject({ outcome: { code: "unsaved_work" } });
+      expect(await permit(seen, silent, true)).toMatchObject({ outcome: { keep: false } });
+    }
+    expect(await permit(ready, "nonsense")).toMatchObject({ outcome: { code: "unsaved_work" } });
+  });
+
+  it("is no obstacle where nobody can have worked", async () => {
+    expect(await permit({ ...ready, project_id: null }, silent)).toMatchObject({ outcome: { keep: false } });
+    expect(await permit({ ...ready, project_id: null, state: "stopped" }, silent)).toMatchObject({ asked: 0 });
+    const unfilled = { ...ready, workspace_filled: false, state: "provisioning" };
+    expect(await permit(unfilled, silent)).toEqual({ outcome: { keep: false }, asked: 0 });
+    expect(await permit({ ...ready, state: "destroying" }, silent)).toEqual({ outcome: { keep: false }, asked: 0 });
+  });
+});
