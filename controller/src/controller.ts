@@ -207,13 +207,13 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
   scope.add(() => leadership.release());
   scope.add(() => keeper.stop());
   await serveAgents(parts);
+  scope.add(() => parts.workspaces.stop());
+  await parts.workspaces.start();
   for (const { stop, start } of [parts.templates, fleet]) {
     scope.add(stop);
     start();
   }
   await parts.ssh.start(scope);
-  scope.add(() => parts.workspaces.stop());
-  await parts.workspaces.start();
   readiness.active = true;
   keepHouseWhile(parts, scope);
   const setupPath = await identity.setup.issueLink();

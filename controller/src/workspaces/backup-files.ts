@@ -1,5 +1,6 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { idPrefixes } from "@berth/protocol";
 import { backupId, isBackupId } from "@berth/sync";
 import { retention } from "./sync-runner.ts";
 
@@ -9,7 +10,8 @@ export async function pruneBackups(dataDir: string, isThere: (sandboxId: string)
   const oldest = backupId(Date.now() - retention.days * 86_400_000);
   let removed = 0;
   for (const sandboxId of await namesIn(folder)) {
-    if (await isThere(sandboxId)) continue;
+    // Beside the sandboxes' folders there is the one for what runs have at hand.
+    if (!sandboxId.startsWith(`${idPrefixes.sandbox}_`) || (await isThere(sandboxId))) continue;
     const own = join(folder, sandboxId);
     for (const name of await namesIn(own)) {
       for (const id of await namesIn(join(own, name))) {

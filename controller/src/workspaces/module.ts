@@ -84,6 +84,7 @@ export function makeWorkspaceModule(deps: WorkspaceModuleDependencies): Workspac
       return left + (await rows.prune(keepRunsDays, clock.now()));
     },
     start: async () => {
+      await runner.start();
       await service.resume();
       await followers.resume();
     },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, SerialQueue } from "@berth/base";
 import type { SyncRequest } from "@berth/protocol";
@@ -42,6 +42,12 @@ export class SyncRunner {
 
   constructor(dependencies: SyncRunnerDependencies) {
     this.#deps = dependencies;
+  }
+
+  /** Before the first run: removes what the runs of a controller that was killed have left. */
+  async start(): Promise<void> {
+    await rm(this.#scratch, { recursive: true, force: true });
+    await mkdir(this.#scratch, { recursive: true, mode: 0o700 });
   }
 
   /** Rejects with a `SyncFailure`, a `BerthError`, what connecting throws, or the signal's reason. */
@@ -97,6 +103,7 @@ export class SyncRunner {
       sandbox: { ssh: command, host, path: workspace },
       multiplex: true,
       memoryFile: join(this.#folderOf(row.id), `${nameOf(folder)}.memory`),
+      scratch: this.#scratch,
       backups: this.#backups(row.id, folder),
       dryRun: request.dryRun ?? false,
       deletes: request.delete ?? false,
@@ -110,6 +117,10 @@ export class SyncRunner {
       now: () => clock.now(),
       ...hooks,
     };
+  }
+
+  get #scratch(): string {
+    return join(this.#deps.dataDir, "workspaces", "scratch");
   }
 
   #folderOf(sandboxId: string): string {

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { limitOf } from "./first-run.ts";
+import { boundsOf, limitOf } from "./first-run.ts";
 import type { Memory } from "./memory.ts";
 import type { Run } from "./order.ts";
 import type { PlannedChange } from "./plan.ts";
@@ -73,7 +73,7 @@ async function transfer(run: Run, goes: readonly PlannedChange[], backup: string
   await writeFile(list, bytesOf(goes.map(({ path }) => `./${path}\0`).join("")), { mode: 0o600 });
   const toHost = run.direction === "pull";
   const backupFolder = toHost ? run.host.backupFolder(backup) : `${ownFolder}/backups/${backup}`;
-  const { code, complaints } = await runRsync(run.places, {
+  const { code, complaints } = await runRsync(await run.sharedPlaces(), {
     options: [
       "--no-recursive",
       "--dirs",
@@ -85,6 +85,7 @@ async function transfer(run: Run, goes: readonly PlannedChange[], backup: string
       ...limitOf(run),
     ],
     signal: run.signal,
+    ...boundsOf(run),
     ...(run.onProgress ? { onProgress: run.onProgress } : {}),
   });
   if (code !== 0) run.onNote?.(complaints.trim().slice(-2000));

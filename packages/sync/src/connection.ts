@@ -1,6 +1,4 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@berth/base";
 import { runChild } from "./child.ts";
@@ -18,16 +16,16 @@ const pollMs = 5;
 const patienceMs = 15_000;
 
 /**
- * Opens one, as OpenSSH's master. When that fails, nothing is lost: each program connects by itself, and says what is
+ * Opens one, as OpenSSH's master, with its socket in the run's own folder. When that fails, nothing is lost: each program connects by itself, and says what is
  * wrong.
  */
-export async function shareConnection(folder: RemoteFolder, signal: AbortSignal): Promise<SharedConnection> {
-  const place = await mkdtemp(join(tmpdir(), "berth-"));
-  const socket = join(place, "s");
-  if (socket.length > maxSocketPath) {
-    await rm(place, { recursive: true, force: true });
-    return { folder, close: async () => {} };
-  }
+export async function shareConnection(
+  folder: RemoteFolder,
+  workFolder: string,
+  signal: AbortSignal,
+): Promise<SharedConnection> {
+  const socket = join(workFolder, "s");
+  if (Buffer.byteLength(socket) > maxSocketPath) return { folder, close: async () => {} };
   const over = new AbortController();
   let ended = false;
   const master = runChild({
@@ -47,7 +45,6 @@ export async function shareConnection(folder: RemoteFolder, signal: AbortSignal)
     close: async () => {
       over.abort(new Error("the run is over"));
       await master;
-      await rm(place, { recursive: true, force: true });
     },
   };
 }

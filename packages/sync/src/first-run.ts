@@ -21,9 +21,10 @@ export async function firstRun(run: Run, memory: Memory): Promise<{ whole: boole
   await run.destination.prepare();
   const follower = new Follower(run, memory);
   try {
-    const { reader, code, complaints } = await runRsync(run.places, {
+    const { reader, code, complaints } = await runRsync(await run.sharedPlaces(), {
       options: ["--ignore-existing", "-ii", "--info=skip1", ...writingOptions, ...limitOf(run), ...sizeLimit(run)],
       signal: run.signal,
+      ...boundsOf(run),
       onItems: (items) => follower.follow(items),
       ...(run.onProgress ? { onProgress: run.onProgress } : {}),
     });
@@ -40,6 +41,11 @@ export async function firstRun(run: Run, memory: Memory): Promise<{ whole: boole
 /** Options for what a run may cost. */
 export function limitOf({ bwlimitKiB }: Run): string[] {
   return bwlimitKiB === undefined ? [] : [`--bwlimit=${bwlimitKiB}`];
+}
+
+/** Only what comes from a sandbox has to be bounded. */
+export function boundsOf({ direction, limits }: Run): { bounds?: Run["limits"] } {
+  return direction === "pull" ? { bounds: limits } : {};
 }
 
 /** No single file of a pull can be larger than all of it may be. */

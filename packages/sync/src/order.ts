@@ -17,6 +17,8 @@ export interface SyncOrder {
   readonly multiplex: boolean;
   /** Where is kept what both sides were; one file a pair of folders. */
   readonly memoryFile: string;
+  /** Where a run may have files of its own, which are gone at its end; the system's folder for such if absent. */
+  readonly scratch?: string;
   /** The folder for the host's backups; not below the folder that is synced. */
   readonly backups: string;
   readonly dryRun: boolean;
@@ -41,6 +43,8 @@ export interface SyncOrder {
 /** A run under way. */
 export interface Run extends SyncOrder {
   readonly places: RsyncPlaces;
+  /** The same by the connection that all programs of the run share. */
+  sharedPlaces(): Promise<RsyncPlaces>;
   readonly workFolder: string;
   readonly host: LocalSide;
   readonly source: Side;

@@ -1,6 +1,6 @@
 import { chmod, stat } from "node:fs/promises";
 import { runChild } from "./child.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, SyncFailure } from "./failure.ts";
 import { ListingReader, listingFormat } from "./listing.ts";
 import { parseProgress, type TransferProgress } from "./progress.ts";
 import type { RemoteFolder } from "./remote-side.ts";
@@ -25,6 +25,8 @@ export interface RsyncRun {
   /** Options beyond those that every run has. */
   readonly options: readonly string[];
   readonly signal: AbortSignal;
+  /** What a sandbox may send, whatever it has announced; beyond it the run ends with `too_much`. */
+  readonly bounds?: { readonly files: number; readonly bytes: number };
   onItems?(reader: ListingReader): void;
   onProgress?(progress: TransferProgress): void;
 }
@@ -77,7 +79,9 @@ export async function runRsync(places: RsyncPlaces, run: RsyncRun): Promise<Rsyn
   const { hostFolder, sandbox, direction } = places;
   const reader = new ListingReader((line) => {
     const progress = parseProgress(line);
-    if (progress) run.onProgress?.(progress);
+    if (!progress) return;
+    if (run.bounds && progress.bytes > run.bounds.bytes) throw tooMuch();
+    run.onProgress?.(progress);
   });
   const host = `${hostFolder}/`;
   const remote = `${sandbox.host}:${sandbox.path}/`;
@@ -93,6 +97,7 @@ export async function runRsync(places: RsyncPlaces, run: RsyncRun): Promise<Rsyn
       ],
       onOutput: (chunk) => {
         reader.push(chunk);
+        if (run.bounds && reader.differing.length > run.bounds.files) throw tooMuch();
         run.onItems?.(reader);
       },
       signal: run.signal,
@@ -102,6 +107,12 @@ export async function runRsync(places: RsyncPlaces, run: RsyncRun): Promise<Rsyn
   const failure = failureOf("rsync", code, complaints);
   if (failure.code !== "partial") throw failure;
   return { reader, code: code ?? 23, complaints };
+}
+
+function tooMuch(): SyncFailure {
+  return new SyncFailure("too_much", "The sandbox sends more than a pull may bring.", {
+    hint: "Name what is to be left out in a .berthignore, or with excludes.",
+  });
 }
 
 /** rsync splits the remote shell's words by itself, at spaces, and knows quotes but no escapes. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { carryOut } from "./carry-out.ts";
-import { shareConnection } from "./connection.ts";
+import { type SharedConnection, shareConnection } from "./connection.ts";
 import { SyncFailure } from "./failure.ts";
 import { writeFilterFile } from "./filter/filter-file.ts";
 import { firstRun } from "./first-run.ts";
@@ -27,18 +27,24 @@ export async function sync(order: SyncOrder): Promise<SyncReport> {
       hint: "Make it, or name another one.",
     });
   }
-  const workFolder = await mkdtemp(join(tmpdir(), "berth-sync-"));
-  const connection = order.multiplex ? shareConnection(order.sandbox, order.signal) : undefined;
+  const workFolder = await mkdtemp(join(order.scratch ?? tmpdir(), "berth-sync-"));
+  const { direction, hostFolder, filter: options, signal } = order;
+  let connection: Promise<SharedConnection> | undefined;
+  // Opened when there is more to do than one run of rsync, which is mostly all.
+  const shared = async () => {
+    if (!order.multiplex) return order.sandbox;
+    connection ??= shareConnection(order.sandbox, workFolder, signal);
+    return (await connection).folder;
+  };
   try {
-    const sandbox = (await connection)?.folder ?? order.sandbox;
-    const { direction, hostFolder, filter: options, signal } = order;
+    const sandbox = direction === "push" ? order.sandbox : await shared();
     const filterFile = await writeFilterFile({ direction, hostFolder, sandbox, workFolder, options, signal });
     const host = new LocalSide({ root: hostFolder, backups: order.backups });
-    const guest = new RemoteSide(sandbox, signal);
+    const guest = new RemoteSide(shared, signal);
     const [source, destination] = direction === "push" ? [host, guest] : [guest, host];
-    const owner = order.owner ? { owner: order.owner } : {};
-    const places = { direction, hostFolder, sandbox, filterFile, ...owner };
-    const run = { ...order, sandbox, workFolder, places, host, source, destination };
+    const places = { direction, hostFolder, sandbox, filterFile, ...(order.owner ? { owner: order.owner } : {}) };
+    const sharedPlaces = async () => ({ ...places, sandbox: await shared() });
+    const run = { ...order, workFolder, places, sharedPlaces, host, source, destination };
     try {
       return await work(run);
     } finally {

@@ -1,0 +1,88 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Scope } from "@berth/base";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { backedUp, Pair, treeOf } from "./support/pair.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+describe("a sync", () => {
+  let scope: Scope;
+  let pair: Pair;
+
+  beforeEach(async () => {
+    scope = new Scope();
+    pair = await Pair.make();
+    scope.add(() => pair.dispose());
+  });
+  afterEach(() => scope.dispose());
+
+  /** Puts a file system of a few MiB below a folder, until the end of the test. */
+  function makeSmall(folder: string): void {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]);
+    scope.add(() => void execFileSync("umount", [folder]));
+  }
+
+  it.runIf(isRoot).each(["push", "pull"] as const)(
+    "whose destination is full leaves nothing half-written, loses nothing, and goes on when there is room (%s)",
+    async (direction) => {
+      const [source, destination] = direction === "push" ? [pair.host, pair.guest] : [pair.guest, pair.host];
+      makeSmall(destination);
+      writeFileSync(join(source, "kept"), "first");
+      await pair[direction]();
+      writeFileSync(join(source, "kept"), "second, and longer");
+      writeFileSync(join(source, "large"), randomBytes(8 * 1024 * 1024));
+      await expect(pair[direction]()).rejects.toMatchObject({ code: "disk_full" });
+      expect(readdirSync(destination)).not.toContain("large");
+      const contents = [readFileSync(join(destination, "kept"), "utf8"), ...(await backedUp(pair))];
+      expect(contents).toContain("first");
+      execFileSync("mount", ["-o", "remount,size=64m", destination]);
+      await pair[direction]();
+      expect(await treeOf(destination)).toEqual(await treeOf(source));
+    },
+  );
+
+  it("brings nothing to the host but what is in the sandbox's folder, whatever links are in the way", async () => {
+    const outside = join(pair.state, "outside");
+    mkdirSync(outside);
+    writeFileSync(join(outside, "secret"), "of the host");
+    mkdirSync(join(pair.host, "folder"));
+    // What an earlier pull might have brought, had it been less careful.
+    symlinkSync(outside, join(pair.host, "trap"));
+    mkdirSync(join(pair.guest, "trap"));
+    writeFileSync(join(pair.guest, "trap/secret"), "of the sandbox");
+    symlinkSync("../../state/outside/secret", join(pair.guest, "climbs"));
+    symlinkSync("/etc/passwd", join(pair.guest, "absolute"));
+    mkdirSync(join(pair.guest, ".berth"));
+    symlinkSync(outside, join(pair.guest, ".berth/sync"));
+    chmodSync(pair.guest, 0o777);
+    mkdirSync(join(pair.guest, "sub/.git/hooks"), { recursive: true });
+    writeFileSync(join(pair.guest, "sub/.git/hooks/post-checkout"), "#!/bin/sh\n");
+    const mode = statSync(pair.host).mode;
+    for (const deletes of [false, true]) await pair.pull({ deletes });
+    expect(readdirSync(outside)).toEqual(["secret"]);
+    expect(readFileSync(join(outside, "secret"), "utf8")).toBe("of the host");
+    expect(readdirSync(pair.host)).not.toContain("climbs");
+    expect(readdirSync(pair.host)).not.toContain("absolute");
+    expect(readdirSync(join(pair.host, "sub"))).toEqual([]);
+    expect(statSync(pair.host).mode).toBe(mode);
+  });
+
+  it("takes no more from a sandbox than it may", async () => {
+    writeFileSync(join(pair.guest, "a"), "1");
+    for (const name of ["1", "2", "3"]) writeFileSync(join(pair.guest, name), name);
+    await expect(pair.pull({ limits: { files: 2, bytes: 1e6 } })).rejects.toMatchObject({ code: "too_much" });
+    for (const name of ["1", "2", "3"]) rmSync(join(pair.guest, name));
+    for (const name of ["1", "2", "3"]) rmSync(join(pair.host, name), { force: true });
+    await pair.pull();
+    for (const name of ["b", "c", "d"]) writeFileSync(join(pair.guest, name), "12345");
+    const small = { limits: { files: 2, bytes: 1e6 } };
+    await expect(pair.pull(small)).rejects.toMatchObject({ code: "too_much" });
+    await expect(pair.pull({ limits: { files: 10, bytes: 14 } })).rejects.toMatchObject({ code: "too_much" });
+    expect(readdirSync(pair.host)).toEqual(["a"]);
+    rmSync(join(pair.guest, "d"));
+    await pair.pull(small);
+  });
+});
