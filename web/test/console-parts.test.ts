@@ -25,7 +25,11 @@ describe("a set-up link", () => {
 describe("addresses", () => {
   it("name pages, sandboxes and their terminals", () => {
     expect(placeOf("/")).toEqual({ page: "fleet" });
-    expect(placeOf(sandboxPath("web", "trm_1"))).toEqual({ page: "sandbox", name: "web", terminalId: "trm_1" });
+    expect(placeOf(sandboxPath("web", "trm_1"))).toEqual({
+      page: "sandbox",
+      name: "web",
+      view: { view: "terminals", terminalId: "trm_1" },
+    });
     expect(placeOf("/settings")).toEqual({ page: "settings" });
     expect(placeOf("/nothing/here")).toEqual({ page: "unknown" });
   });

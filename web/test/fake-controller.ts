@@ -7,6 +7,7 @@ import { apiPrefix, BerthError, parseJson, type Route } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { WebSocketServer } from "ws";
 import { FakeFleet } from "./fake-fleet.ts";
+import { FakeWorkspace } from "./fake-workspace.ts";
 
 const password = "correct horse battery";
 /** What signs in to a fake controller. */
@@ -35,9 +36,25 @@ type Handler = (call: Call) => Answer | Promise<Answer>;
 /** The controller's API in memory, with the console that was built: enough for every page, and for faults on demand. */
 export class FakeController {
   readonly fleet = new FakeFleet();
+  /** The workspace of every sandbox. */
+  readonly workspace = new FakeWorkspace();
   /** Of every terminal; empty: there is none. */
   recording = "";
   setupRequired = false;
+  /** What is in every sandbox's repository and nowhere else. */
+  unsaved: protocol.UnsavedWork = { known: true, commits: 0, files: 0, stashes: 0, paths: [] };
+  readonly keptWork: readonly protocol.KeptWork[] = [
+    {
+      id: protocol.newId("keptWork"),
+      sandboxId: protocol.newId("sandbox"),
+      sandboxName: "gone",
+      url: null,
+      parts: [{ part: "bundle", bytes: 12_345 }],
+      missing: null,
+      createdAt: "2026-11-01T10:00:00.000Z",
+      expiresAt: "2026-12-01T10:00:00.000Z",
+    },
+  ];
   /** What `/readyz` complains of. */
   trouble: { message: string; hint: string } | undefined;
   /** Uploads are answered when this has come. */
@@ -78,6 +95,7 @@ export class FakeController {
   async close(): Promise<void> {
     for (const socket of this.#sockets.clients) socket.terminate();
     this.fleet.endStreams();
+    this.workspace.endStreams();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -118,6 +136,7 @@ export class FakeController {
         throw new BerthError("unauthenticated", "Sign in first.");
       }
       const params = found.pattern.exec(path)?.groups ?? {};
+      if (await this.workspace.serve(found.route, request, response)) return;
       if (found.route.stream === "sse") {
         this.fleet.stream(response, params.id);
         return;
@@ -230,6 +249,8 @@ export class FakeController {
     this.#mount(protocol.getTemplate, () => ({ status: 200, body: fleet.template }));
     this.#mount(protocol.buildTemplate, () => ({ status: 202, body: fleet.build() }));
     this.#mount(protocol.cancelOperation, ({ params }) => ({ status: 202, body: fleet.cancel(params.id ?? "") }));
+    // The workspace serves these by itself.
+    for (const route of this.workspace.routes) this.#mount(route, () => ({ status: route.status }));
     this.#mountSettings();
   }
 
@@ -247,6 +268,13 @@ export class FakeController {
       tokens.delete(params.id ?? "");
       return { status: 204 };
     });
+    const kept = new Map<string, protocol.KeptWork>(this.keptWork.map((each) => [each.id, each]));
+    this.#mount(protocol.listKeptWork, () => page([...kept.values()]));
+    this.#mount(protocol.deleteKeptWork, ({ params }) => {
+      kept.delete(params.id ?? "");
+      return { status: 204 };
+    });
+    this.#mount(protocol.gitUnsaved, () => ({ status: 200, body: this.unsaved }));
     this.#mount(protocol.listKeys, () => page([]));
     this.#mount(protocol.createKey, () => {
       throw new BerthError("invalid_request", "This is not an SSH public key.", {

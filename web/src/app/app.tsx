@@ -74,7 +74,7 @@ function Console({ api, session }: AppProps) {
 
 function Place({ session }: { session: Session }) {
   const place = usePlace();
-  if (place.page === "sandbox") return <SandboxPage name={place.name} terminalId={place.terminalId} />;
+  if (place.page === "sandbox") return <SandboxPage name={place.name} view={place.view} />;
   return (
     <div className="frame">
       <TopBar />

@@ -2,7 +2,7 @@ import type { Sandbox } from "@berth/protocol";
 import type { AttachState } from "@berth/protocol/viewer";
 import { useEffect, useState } from "react";
 import { Link } from "../app/link.tsx";
-import { fleetPath } from "../app/route.ts";
+import { fleetPath, type SandboxView } from "../app/route.ts";
 import { TopBar } from "../app/top-bar.tsx";
 import { AgentUpdateFact, AgentUpdateNote } from "../fleet/agent-update.tsx";
 import { Banners } from "../fleet/banners.tsx";
@@ -16,19 +16,20 @@ import { useOperation } from "../operation/use-operation.ts";
 import { ConnectionPill } from "../terminal/connection-pill.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import "./sandbox.css";
-import { TerminalsPanel } from "./terminals-panel.tsx";
+import { SandboxViews, ViewLinks } from "./sandbox-views.tsx";
+import { useDrafts } from "./use-drafts.ts";
 import { WorkPanel } from "./work-panel.tsx";
 
-/** A sandbox: its terminals when it runs, and otherwise the work on it. */
-export function SandboxPage({ name, terminalId }: { name: string; terminalId: string | undefined }) {
+/** A sandbox: its terminals, files and changes when it runs, and otherwise the work on it. */
+export function SandboxPage({ name, view }: { name: string; view: SandboxView }) {
   const { sandboxes, loaded } = useFleetState();
   const found = [...sandboxes.values()].find((sandbox) => sandbox.name === name || sandbox.id === name);
   const last = useLast(found);
   if (!found) return <Absent name={name} loaded={loaded} last={last} />;
-  return <Present key={found.id} sandbox={found} terminalId={terminalId} />;
+  return <Present key={found.id} sandbox={found} view={view} />;
 }
 
-function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string | undefined }) {
+function Present({ sandbox, view }: { sandbox: Sandbox; view: SandboxView }) {
   const [state, setState] = useState<AttachState | undefined>(undefined);
   const power = usePower(sandbox);
   const operationId = sandbox.operationId ?? lastOperation(sandbox.id);
@@ -36,13 +37,15 @@ function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string
     if (sandbox.operationId !== null) rememberOperation(sandbox.id, sandbox.operationId);
   }, [sandbox.id, sandbox.operationId]);
   const runs = sandbox.state === "ready";
-  const view = useOperation(runs && sandbox.operationId === null ? undefined : operationId);
-  const restarting = view.operation !== undefined && !isOver(view.operation);
+  const drafts = useDrafts(sandbox.id, runs && view.view === "files");
+  const work = useOperation(runs && sandbox.operationId === null ? undefined : operationId);
+  const restarting = work.operation !== undefined && !isOver(work.operation);
   return (
     <div className="frame frame-full">
       <TopBar>
         <h1 className="sandbox-title mono">{sandbox.name}</h1>
         <StateBadge state={sandbox.state} />
+        {runs && <ViewLinks sandbox={sandbox} view={view} />}
         <span className="sandbox-about mono">
           {[sandbox.node, sandbox.vmid, sandbox.address].filter((fact) => fact !== null).join(" · ")}
         </span>
@@ -51,7 +54,7 @@ function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string
           <AgentUpdateFact sandbox={sandbox} />
         </span>
         <span className="top-end">
-          {runs && state && <ConnectionPill state={state} sandbox={sandbox.state} />}
+          {runs && view.view === "terminals" && state && <ConnectionPill state={state} sandbox={sandbox.state} />}
           <SandboxMenu sandbox={sandbox} power={power} />
         </span>
       </TopBar>
@@ -60,9 +63,9 @@ function Present({ sandbox, terminalId }: { sandbox: Sandbox; terminalId: string
       <AgentUpdateNote sandbox={sandbox} />
       {runs && sandbox.error && <FailureNote failure={sandbox.error} />}
       {runs ? (
-        <TerminalsPanel sandbox={sandbox} terminalId={terminalId} onState={setState} />
+        <SandboxViews sandbox={sandbox} view={view} drafts={drafts} onState={setState} />
       ) : (
-        <WorkPanel sandbox={sandbox} view={operationId === undefined ? undefined : view} />
+        <WorkPanel sandbox={sandbox} view={operationId === undefined ? undefined : work} />
       )}
       <p className="visually-hidden" role="status">
         {restarting ? "" : `${sandbox.name} is ${sandbox.state}`}

@@ -23,12 +23,14 @@ const TerminalView = lazy(() =>
 export interface TerminalsPanelProps {
   sandbox: Sandbox;
   terminalId: string | undefined;
+  /** Another view of the sandbox may be in front of them; they go on behind it. */
+  seen: boolean;
   /** The connection of the terminal that is seen. */
   onState: (state: AttachState | undefined) => void;
 }
 
 /** The terminals of a sandbox: tabs, and the one that is seen. */
-export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelProps) {
+export function TerminalsPanel({ sandbox, terminalId, seen, onState }: TerminalsPanelProps) {
   const { terminals, loaded, failure, open, close, startAgain } = useSandboxTerminals(sandbox);
   const [states, setStates] = useState<ReadonlyMap<string, AttachState>>(new Map());
   const [titles, setTitles] = useState<ReadonlyMap<string, string>>(new Map());
@@ -55,13 +57,14 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
     sandbox.name,
     active && (titles.get(active.id) || active.title),
     active !== undefined && rang.has(active.id),
+    seen,
   );
-  const seen = () => setRang((before) => (active && before.has(active.id) ? without(before, active.id) : before));
+  const touched = () => setRang((before) => (active && before.has(active.id) ? without(before, active.id) : before));
   const shownFailure = add.failure ?? again.failure ?? remove.failure ?? save.failure ?? failure;
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: notes that the user is here, and takes nothing
-    <div className="terminals" onFocus={seen} onKeyDown={seen} onPointerDown={seen}>
+    <div className="terminals" hidden={!seen} onFocus={touched} onKeyDown={touched} onPointerDown={touched}>
       <TerminalTabs
         terminals={terminals}
         names={names}
@@ -107,7 +110,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
               terminal={terminal}
               sandbox={sandbox}
               program={programName(terminal)}
-              active={terminal.id === active?.id}
+              active={seen && terminal.id === active?.id}
               tabs={terminals.length}
               picker={picker}
               onTab={(index) => select(terminals[index]?.id)}
@@ -115,7 +118,7 @@ export function TerminalsPanel({ sandbox, terminalId, onState }: TerminalsPanelP
               onState={(next) => setStates((before) => new Map(before).set(terminal.id, next))}
               onTitle={(title) => setTitles((before) => new Map(before).set(terminal.id, title))}
               onBell={() => {
-                if (terminal.id !== active?.id || !document.hasFocus())
+                if (!seen || terminal.id !== active?.id || !document.hasFocus())
                   setRang((before) => new Set(before).add(terminal.id));
               }}
               onStartAgain={() => void again.run(terminal)}

@@ -1,12 +1,13 @@
 import { useEffect } from "react";
 
-/** The page's title while a sandbox is shown; a dot before it when the terminal rang. */
-export function usePageTitle(sandbox: string, terminalTitle: string | undefined, rang: boolean): void {
+/** The page's title while a part of a sandbox is seen; a dot before it when its terminal rang. */
+export function usePageTitle(sandbox: string, partTitle: string | undefined, rang: boolean, seen = true): void {
   useEffect(() => {
+    if (!seen) return;
     const before = document.title;
-    document.title = `${rang ? "● " : ""}${terminalTitle ? `${terminalTitle} · ` : ""}${sandbox} · Berth`;
+    document.title = `${rang ? "● " : ""}${partTitle ? `${partTitle} · ` : ""}${sandbox} · Berth`;
     return () => {
       document.title = before;
     };
-  }, [sandbox, terminalTitle, rang]);
+  }, [sandbox, partTitle, rang, seen]);
 }
