@@ -228,6 +228,22 @@ describe("the changes in a sandbox", () => {
   });
 });
 
+describe("work that is nowhere else", () => {
+  it("is named before its sandbox is deleted, and what was kept is in the settings", async () => {
+    controller.unsaved = { known: true, commits: 2, files: 1, stashes: 0, paths: ["src/serve.ts"] };
+    await fixture.signIn("/sandboxes/work/files");
+    await page.getByRole("button", { name: "Actions for work" }).click();
+    await page.getByRole("menuitem", { name: "Delete…" }).click();
+    await page.getByText("work that is nowhere else: 2 commits, 1 file that is not committed").waitFor();
+    await shot("delete-unsaved");
+    await page.goto(`${controller.url}/settings`);
+    await page.getByRole("link", { name: "commits" }).waitFor();
+    await shot("kept-work");
+    await page.getByRole("button", { name: "Delete what is kept of gone" }).click();
+    await page.getByText("Nothing is kept.").waitFor();
+  });
+});
+
 /** A program for the page that drops files on the tree as a browser does. */
 function dropFiles(files: Record<string, string>): string {
   return `(() => {

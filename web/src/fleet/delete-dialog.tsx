@@ -1,5 +1,6 @@
-import type { Sandbox } from "@berth/protocol";
-import { useState } from "react";
+import { gitUnsaved, type Sandbox, type UnsavedWork } from "@berth/protocol";
+import { useEffect, useState } from "react";
+import { useApi } from "../api/context.tsx";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
@@ -17,6 +18,7 @@ export interface DeleteDialogProps {
 export function DeleteDialog({ sandbox, onDelete, onClose }: DeleteDialogProps) {
   const running = useTerminals(sandbox.id).filter((terminal) => terminal.state !== "exited").length;
   const remove = useCall(onDelete);
+  const work = useUnsavedWork(sandbox);
   const [unsaved, setUnsaved] = useState(false);
   // Said once, it holds until the dialog closes, whatever the next attempt fails of.
   if (!unsaved && remove.failure?.code === "unsaved_work") setUnsaved(true);
@@ -31,6 +33,7 @@ export function DeleteDialog({ sandbox, onDelete, onClose }: DeleteDialogProps) 
         <li>
           everything in <code>/workspace</code> that is not pushed or copied elsewhere
         </li>
+        {work && <UnsavedLosses work={work} />}
         {running > 0 && <li>{running === 1 ? "one running terminal" : `${running} running terminals`}</li>}
       </ul>
       {remove.failure && <FailureNote failure={remove.failure} />}
@@ -50,4 +53,47 @@ export function DeleteDialog({ sandbox, onDelete, onClose }: DeleteDialogProps) 
       </div>
     </Dialog>
   );
+}
+
+/** Paths that are named; of others the number says enough. */
+const shownPaths = 4;
+
+function UnsavedLosses({ work: { commits, files, stashes, paths } }: { work: UnsavedWork }) {
+  const parts = [
+    counted(commits, "commit"),
+    counted(files, "file that is not committed", "files that are not committed"),
+    counted(stashes, "stash", "stashes"),
+  ].filter((part) => part !== undefined);
+  if (parts.length === 0) return null;
+  return (
+    <li>
+      <strong>work that is nowhere else: {parts.join(", ")}</strong>
+      {paths.length > 0 && (
+        <span className="quiet">
+          {" "}
+          ({paths.slice(0, shownPaths).join(", ")}
+          {paths.length > shownPaths ? ", …" : ""})
+        </span>
+      )}
+      . A copy is kept for a while: see the settings.
+    </li>
+  );
+}
+
+function counted(count: number, one: string, many = `${one}s`): string | undefined {
+  return count === 0 ? undefined : `${count} ${count === 1 ? one : many}`;
+}
+
+/** What is in the sandbox's repository and nowhere else, as soon as it is known; the deletion itself asks again. */
+function useUnsavedWork(sandbox: Sandbox): UnsavedWork | undefined {
+  const api = useApi();
+  const [work, setWork] = useState<UnsavedWork | undefined>(undefined);
+  const { id, state } = sandbox;
+  useEffect(() => {
+    if (state !== "ready") return;
+    const abort = new AbortController();
+    api.call(gitUnsaved, { params: { id } }, { signal: abort.signal }).then(setWork, () => {});
+    return () => abort.abort();
+  }, [api, id, state]);
+  return work?.known ? work : undefined;
 }

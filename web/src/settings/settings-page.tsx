@@ -3,11 +3,12 @@ import { useCall } from "../api/use-call.ts";
 import type { Session } from "../session/session.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
+import { KeptWork } from "./kept-work.tsx";
 import "./settings.css";
 import { SshKeys } from "./ssh-keys.tsx";
 import { Tokens } from "./tokens.tsx";
 
-/** What belongs to the user: API tokens, SSH keys, the session. */
+/** What belongs to the user: API tokens, SSH keys, work that was kept, the session. */
 export function SettingsPage({ session }: { session: Session }) {
   const state = useStore(session.state);
   const signOut = useCall(() => session.signOut());
@@ -18,6 +19,7 @@ export function SettingsPage({ session }: { session: Session }) {
       </header>
       <Tokens />
       <SshKeys />
+      <KeptWork />
       <section className="settings-part" aria-labelledby="session-title">
         <h2 id="session-title">Session</h2>
         <p>
