@@ -62,6 +62,15 @@ describe("the console on a workspace", () => {
     await tab.locator(".log-subject", { hasText: "Say whose it is" }).waitFor();
     expect(git("log", "--format=%s")).toBe("Say whose it is\nBegin\n");
     expect(git("status", "--porcelain", "--untracked-files=no")).toBe("");
+    git("mv", "README.md", "ABOUT.md");
+    await tab.getByRole("button", { name: "ABOUT.md: renamed" }).click();
+    await tab.getByText("Renamed from README.md").waitFor();
+    await tab.getByRole("button", { name: "Unstage ABOUT.md" }).click();
+    await tab.getByRole("button", { name: "README.md: deleted" }).waitFor();
+    await tab.getByRole("button", { name: "Discard ABOUT.md" }).click();
+    await tab.getByRole("button", { name: "Discard", exact: true }).click();
+    await tab.getByText("is kept for two weeks in").waitFor();
+    expect(git("status", "--porcelain", "--", "ABOUT.md")).toBe("");
     expect(page.errors.filter((error) => !/Failed to load resource|unsafe-eval/.test(error))).toEqual([]);
   });
 });
