@@ -3,6 +3,7 @@ import { TerminalScreen } from "@berth/testkit";
 import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { median } from "./statistics.ts";
 import { BerthSide } from "./terminals/berth-side.ts";
+import { collectGarbage } from "./terminals/collect-garbage.ts";
 import { browserBytesPerMs } from "./terminals/digestion.ts";
 import { MeasuringViewer } from "./terminals/measuring-viewer.ts";
 import { showing } from "./terminals/programs.ts";
@@ -96,6 +97,8 @@ class ReconnectBench {
 
   async #exact(): Promise<number> {
     const { epoch, end } = this.#shown;
+    // What this process has to clear up behind a verification is no part of a reconnection.
+    collectGarbage();
     const chunks: Buffer[] = [];
     const all = Promise.withResolvers<void>();
     let missing = missedBytes;
@@ -117,6 +120,7 @@ class ReconnectBench {
   }
 
   async #snapshot(scrollback: number): Promise<number> {
+    collectGarbage();
     const begun = performance.now();
     const arrived = Promise.withResolvers<Buffer>();
     const viewer = new MeasuringViewer(this.#berth.viewer(this.#id, { scrollback }), {
