@@ -154,7 +154,10 @@ describe("git's diff", () => {
         git("add", "f");
         writeFileSync(at("f"), after);
         const { files } = fed(new PatchReader(), diff("--unified=1000"));
-        if (before === after) return expect(files).toEqual([]);
+        if (before === after) {
+          expect(files).toEqual([]);
+          return;
+        }
         const [file] = files;
         const side = (sign: string) => {
           const parts: string[] = [];
