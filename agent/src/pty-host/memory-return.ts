@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 /** Garbage that is worth a collection, in bytes. */
 const muchBytes = 1024 * 1024;
 /** How long this process must have had little to do before it collects, in milliseconds, and how little: a share. */
-const calmMs = 1000;
+const calmMs = 3000;
 const calmShare = 0.1;
 
 /** What a process does with its time, and its garbage. */

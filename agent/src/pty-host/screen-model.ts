@@ -28,6 +28,9 @@ export class ScreenModel {
   #approximate = false;
   #skips = 0;
   #reduced = false;
+  /** Pieces of output that xterm has not parsed yet. */
+  #writes = 0;
+  #disposed = false;
 
   constructor(cols: number, rows: number, scrollbackLines: number = limits.scrollbackLines) {
     this.terminal = new headless.Terminal({
@@ -104,8 +107,11 @@ export class ScreenModel {
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       const bounded = this.#unfinished.bounded(bytes);
+      this.#writes += 1;
       this.terminal.write(bounded, () => {
-        this.#lines.tidy();
+        this.#writes -= 1;
+        if (this.#disposed) this.#freeLines();
+        else this.#lines.tidy();
         this.#unfinished.wrote(bounded, isInSequence(this.terminal));
         resolve();
       });
@@ -164,8 +170,14 @@ export class ScreenModel {
   }
 
   dispose(): void {
+    this.#disposed = true;
     this.terminal.dispose();
-    this.#lines.free();
+    this.#freeLines();
+  }
+
+  /** xterm parses what was written to it, also after its end, and needs its lines for that. */
+  #freeLines(): void {
+    if (this.#writes === 0) this.#lines.free();
   }
 
   #watchRepaints(): void {
