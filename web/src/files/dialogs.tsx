@@ -1,6 +1,7 @@
 import { type FormEvent, useId, useRef, useState } from "react";
 import { useCall } from "../api/use-call.ts";
 import { Button } from "../ui/button.tsx";
+import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { Field } from "../ui/field.tsx";
@@ -83,28 +84,10 @@ export interface RemoveDialogProps {
 
 /** Asks before a file or a folder is deleted. */
 export function RemoveDialog({ name, isFolder, onRemove, onClose }: RemoveDialogProps) {
-  const remove = useCall(onRemove);
   return (
-    <Dialog title={`Delete ${name}?`} onClose={onClose}>
-      <p>
-        {isFolder ? "The folder and everything in it is" : "The file is"} deleted in the sandbox. This cannot be undone.
-      </p>
-      {remove.failure && <FailureNote failure={remove.failure} />}
-      <div className="dialog-actions">
-        <Button onClick={onClose} autoFocus>
-          Keep it
-        </Button>
-        <Button
-          look="danger"
-          busy={remove.pending}
-          onClick={async () => {
-            if (await remove.run()) onClose();
-          }}
-        >
-          Delete {name}
-        </Button>
-      </div>
-    </Dialog>
+    <ConfirmDialog title={`Delete ${name}?`} action={`Delete ${name}`} onConfirm={onRemove} onClose={onClose}>
+      {isFolder ? "The folder and everything in it is" : "The file is"} deleted in the sandbox. This cannot be undone.
+    </ConfirmDialog>
   );
 }
 
