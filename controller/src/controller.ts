@@ -161,6 +161,8 @@ function assemble(foundation: Foundation): Parts {
   const projects = makeProjectModule({ ...{ db: store.db, settings, clock, log }, ssh: sandboxSsh });
   const fleet = makeSandboxModule({
     ...common,
+    size: settings.size,
+    limits: settings.limits,
     template: templates.finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),

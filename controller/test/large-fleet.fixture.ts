@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { type Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
+import { defaultSize } from "@berth/protocol";
 import { normaliseFingerprint, ProxmoxClient } from "@berth/proxmox";
 import { type ListedContainer, temporaryDirectory, testDatabase } from "@berth/testkit";
 import pino from "pino";
@@ -9,12 +10,14 @@ import { FreeIds } from "../src/cluster/free-ids.ts";
 import { EventLog } from "../src/events/log.ts";
 import { type FleetKeys, loadFleetKeys } from "../src/fleet/keys.ts";
 import { describeOwner } from "../src/fleet/ownership.ts";
+import type { Limits } from "../src/limits/limits.ts";
 import { makeSandboxModule, type SandboxLinks, type SandboxModule } from "../src/sandboxes/module.ts";
 import { connect, type Store } from "../src/store/connect.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { TemplateFinder } from "../src/templates/finder.ts";
 import { Templates } from "../src/templates/repository.ts";
 import { emptyWorkspaces } from "./empty-workspaces.ts";
+import { noLimits } from "./no-limits.ts";
 
 /** Whose everything in the fleet is. */
 export const fleetOwnerId = "usr_bench";
@@ -57,7 +60,7 @@ export interface LargeFleet {
   readonly sandboxIds: readonly string[];
   readonly containers: readonly ListedContainer[];
   /** Puts a controller's sandboxes together on a cluster at a port of this machine; nothing runs yet. */
-  moduleAt(port: number): Promise<{ module: SandboxModule; links: PretendedLinks }>;
+  moduleAt(port: number, limits?: Limits): Promise<{ module: SandboxModule; links: PretendedLinks }>;
 }
 
 /**
@@ -79,7 +82,7 @@ export async function makeLargeFleet(scope: Scope, size: number, sharedAddress?:
   await insertRows(store, sandboxIds, containers);
   return {
     ...{ store, databaseUrl: database.url, dataDir: folder.path, keys, node, sandboxIds, containers },
-    moduleAt: (port) => moduleAt(scope, { store, keys }, port),
+    moduleAt: (port, limits = noLimits) => moduleAt(scope, { store, keys, limits }, port),
   };
 }
 
@@ -123,7 +126,11 @@ export function clientAt(scope: Scope, keys: FleetKeys, port: number): ProxmoxCl
   );
 }
 
-async function moduleAt(scope: Scope, { store, keys }: Pick<LargeFleet, "store" | "keys">, port: number) {
+async function moduleAt(
+  scope: Scope,
+  { store, keys, limits }: Pick<LargeFleet, "store" | "keys"> & { limits: Limits },
+  port: number,
+) {
   const client = clientAt(scope, keys, port);
   const events = new EventLog({ db: store.db, pool: store.pool });
   const templates = new Templates(store.db);
@@ -134,7 +141,7 @@ async function moduleAt(scope: Scope, { store, keys }: Pick<LargeFleet, "store" 
     template: new TemplateFinder({ client, keys, templates, vmid: 150, clock: systemClock }),
     bootstrapKeys: () => bundledTemplateKeys("unused"),
     log: pino({ level: "silent" }),
-    ...{ pool: undefined, storage: undefined, bridge: undefined, vlan: undefined },
+    ...{ pool: undefined, storage: undefined, bridge: undefined, vlan: undefined, size: defaultSize, limits },
     agentUrl: () => "wss://127.0.0.1:1",
     environment: () => ({}),
     authorizedKeys: () => Promise.resolve([]),

@@ -61,6 +61,14 @@ describe("settings", () => {
     expect(settings.proxmox?.fingerprints).toEqual(["ab".repeat(32)]);
   });
 
+  test("a size is one of those with a name, or numbers", () => {
+    const sizeOf = (text?: string) => parseSettings(text === undefined ? {} : { BERTH_SIZE: text }, defaults).settings;
+    expect(sizeOf().size).toEqual({ cores: 2, memoryMiB: 2048, diskGiB: 8 });
+    expect(sizeOf("large").size).toEqual({ cores: 4, memoryMiB: 8192, diskGiB: 32 });
+    expect(sizeOf("3,6000,40").size).toEqual({ cores: 3, memoryMiB: 6000, diskGiB: 40 });
+    expect(parseSettings({ BERTH_MAX_CORES: "12" }, defaults).settings.limits).toMatchObject({ cores: 12 });
+  });
+
   test("an empty variable counts as unset", () => {
     expect(parseSettings({ BERTH_PORT: "", PROXMOX_URL: "" }, defaults).settings.port).toBe(7400);
   });
@@ -79,6 +87,8 @@ describe("settings", () => {
     [{ PROXMOX_URL: "http://pve:8006" }, "PROXMOX_URL is"],
     [{ PROXMOX_URL: "https://pve:8006" }, "PROXMOX_TOKEN_ID is not"],
     [{ PROXMOX_TOKEN_ID: "a@pam!b" }, "PROXMOX_URL is not"],
+    [{ BERTH_SIZE: "huge" }, "BERTH_SIZE is"],
+    [{ BERTH_MAX_SANDBOXES: "-1" }, "BERTH_MAX_SANDBOXES is"],
     [{ BERTH_SSH_PORT: "7400" }, "BERTH_PORT and BERTH_SSH_PORT are both 7400"],
     [{ ANTHROPIC_API_KEY: "a", ANTHROPIC_AUTH_TOKEN: "b" }, "keep one of them"],
   ])("%j is refused in one sentence", (env, sentence) => {

@@ -62,6 +62,7 @@ export class FakeFleet {
       state,
       error: null,
       ...defaultSize,
+      vlan: null,
       node: "pve1",
       vmid: this.#nextVmid++,
       address: "10.66.0.7",

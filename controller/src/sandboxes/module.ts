@@ -1,6 +1,6 @@
 import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
-import type { Environment } from "@berth/protocol";
+import type { Environment, SandboxSize } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
@@ -8,6 +8,7 @@ import { ClusterView } from "../cluster/cluster-view.ts";
 import type { FreeIds } from "../cluster/free-ids.ts";
 import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
+import { FleetLimits, type Limits } from "../limits/limits.ts";
 import { OperationJournal } from "../operations/journal.ts";
 import type { Database } from "../store/tables.ts";
 import type { TemplateFinder } from "../templates/finder.ts";
@@ -57,6 +58,9 @@ export interface SandboxModuleDependencies {
   storage: string | undefined;
   bridge: string | undefined;
   vlan: number | undefined;
+  /** What a sandbox gets where nobody says otherwise, and what all may come to. */
+  size: SandboxSize;
+  limits: Limits;
   agentUrl(localAddress: string): string;
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;
@@ -68,6 +72,7 @@ export interface SandboxModule {
   readonly sandboxes: Sandboxes;
   readonly service: SandboxService;
   readonly lookup: SandboxLookup;
+  readonly limits: FleetLimits;
   /**
    * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
    * the container may have another address now. Never rejects.
@@ -145,9 +150,15 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
         log.warn({ sandboxId, err: error }, "an agent's coming or going could not be written down");
     }
   };
+  const limits = new FleetLimits(deps.limits);
   return {
     sandboxes,
-    service: new SandboxService({ sandboxes, journal, clock, wake, workspaceWish: deps.workspaces.wish }),
+    limits,
+    service: new SandboxService({
+      ...{ sandboxes, journal, clock, wake, limits },
+      defaultSize: deps.size,
+      workspaceWish: deps.workspaces.wish,
+    }),
     lookup: new SandboxLookup(db),
     arrived: (sandboxId, agentVersion, address) =>
       tell(sandboxId, async (row) => {

@@ -19,6 +19,7 @@ export function presentSandbox(
     cores: row.cores,
     memoryMiB: row.memory_mib,
     diskGiB: row.disk_gib,
+    vlan: row.vlan,
     node: row.node,
     vmid: row.vmid,
     address: row.address,

@@ -19,6 +19,7 @@ const visible = [
   "cores",
   "memory_mib",
   "disk_gib",
+  "vlan",
   "node",
   "vmid",
   "address",

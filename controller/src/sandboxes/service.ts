@@ -2,16 +2,18 @@ import type { Clock } from "@berth/base";
 import {
   BerthError,
   type createSandbox,
-  defaultSize,
   newId,
   type Operation,
   type RouteInput,
   type Sandbox,
   type SandboxOperationKind,
+  type SandboxSize,
+  sandboxSizes,
   type Workspace,
 } from "@berth/protocol";
 import type { Insertable } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
+import type { FleetLimits } from "../limits/limits.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { insertOperation, type OperationRow, presentOperation } from "../operations/record.ts";
 import type { SandboxesTable } from "../store/tables.ts";
@@ -25,6 +27,9 @@ export interface SandboxServiceDependencies {
   sandboxes: Sandboxes;
   journal: OperationJournal;
   clock: Clock;
+  limits: FleetLimits;
+  /** What a sandbox gets where nobody says otherwise. */
+  defaultSize: SandboxSize;
   /** What the row of a sandbox with this workspace has beside it. Throws for a workspace that cannot be. */
   workspaceWish(work: UnitOfWork, ownerId: string, workspace: Workspace): Promise<Partial<Insertable<SandboxesTable>>>;
   /** Looks at a sandbox soon. */
@@ -49,20 +54,24 @@ export class SandboxService {
   ): Promise<{ sandbox: Sandbox; operation: Operation }> {
     const name = await freeName(work, body.name);
     const workspace = body.workspace ?? { type: "empty" };
+    const size = { ...this.#deps.defaultSize, ...(body.size && sandboxSizes[body.size]), ...numbersOf(body) };
+    const running = body.start !== false;
+    await this.#deps.limits.require(work, { ownerId, size, running });
     const row = await work.trx
       .insertInto("sandboxes")
       .values({
         id: newId("sandbox"),
         owner_id: ownerId,
         name,
-        cores: body.cores ?? defaultSize.cores,
-        memory_mib: body.memoryMiB ?? defaultSize.memoryMiB,
-        disk_gib: body.diskGiB ?? defaultSize.diskGiB,
+        cores: size.cores,
+        memory_mib: size.memoryMiB,
+        disk_gib: size.diskGiB,
         node_wanted: body.node ?? null,
+        vlan: body.vlan ?? null,
         workspace: JSON.stringify(workspace),
         ...(await this.#deps.workspaceWish(work, ownerId, workspace)),
         env: JSON.stringify(body.env ?? {}),
-        desired: body.start === false ? "stopped" : "running",
+        desired: running ? "running" : "stopped",
         state: "provisioning",
         look_at: new Date(this.#deps.clock.now()),
         // In milliseconds, as the cursor of the list has it; the database's own default is finer.
@@ -94,6 +103,7 @@ export class SandboxService {
     const current = await this.#deps.journal.current(row.id, work.trx);
     // The same wish again is the same work.
     if (current?.kind === kind && kind !== "restart") return presentOperation(current);
+    if (kind === "start" || kind === "restart") await this.#requireRoom(work, row);
     if (current) await this.#deps.journal.supersede(work.trx, current);
     await this.#deps.sandboxes.changeIn(work, row, {
       desired: kind === "destroy" ? "destroyed" : kind === "stop" ? "stopped" : "running",
@@ -112,6 +122,12 @@ export class SandboxService {
     if (operation.kind === "create") await this.want(work, sandbox, "destroy");
     else if (operation.kind === "start" || operation.kind === "restart") await this.want(work, sandbox, "stop");
     else throw new BerthError("conflict", `A ${operation.kind} cannot be cancelled.`, { hint: "Wait for its end." });
+  }
+
+  /** A sandbox that is to run takes part in the limits of cores and memory again. */
+  #requireRoom(work: UnitOfWork, row: SandboxRow): Promise<void> {
+    const size = { cores: row.cores, memoryMiB: row.memory_mib, diskGiB: row.disk_gib };
+    return this.#deps.limits.require(work, { ownerId: row.owner_id, sandboxId: row.id, size, running: true });
   }
 
   async #begin(work: UnitOfWork, row: SandboxRow, kind: SandboxOperationKind): Promise<Operation> {
@@ -135,6 +151,15 @@ function transitionOf(kind: SandboxOperationKind, row: SandboxRow): string {
   if (kind === "destroy") return "destroying";
   if (kind === "stop" || kind === "restart") return row.state === "stopped" && kind === "stop" ? "stopped" : "stopping";
   return row.configured ? "starting" : "provisioning";
+}
+
+/** The numbers that somebody gave. */
+function numbersOf({ cores, memoryMiB, diskGiB }: CreateBody): Partial<SandboxSize> {
+  return {
+    ...(cores === undefined ? {} : { cores }),
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...(diskGiB === undefined ? {} : { diskGiB }),
+  };
 }
 
 async function freeName({ trx }: UnitOfWork, wanted: string | undefined): Promise<string> {

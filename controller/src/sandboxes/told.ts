@@ -15,7 +15,7 @@ const texts = { changed: sql.raw(textOf("changed")), sandboxes: sql.raw(textOf("
 function textOf(row: string): string {
   return `jsonb_build_object(
     'id', ${row}.id, 'name', ${row}.name, 'ownerId', ${row}.owner_id, 'state', ${row}.state, 'error', ${row}.error,
-    'cores', ${row}.cores, 'memoryMiB', ${row}.memory_mib, 'diskGiB', ${row}.disk_gib,
+    'cores', ${row}.cores, 'memoryMiB', ${row}.memory_mib, 'diskGiB', ${row}.disk_gib, 'vlan', ${row}.vlan,
     'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'workspace', ${row}.workspace,
     'envNames', (select coalesce(jsonb_agg(key order by key collate "C"), '[]') from jsonb_object_keys(${row}.env) as key),
     'operationId', (select operations.id from operations

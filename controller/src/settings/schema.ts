@@ -13,6 +13,9 @@ const port = (meaning: Meaning) => Type.Optional(Type.Integer({ minimum: 0, maxi
 const secret = (wants: string, limits: { minLength?: number; maxLength?: number; pattern?: string } = {}) =>
   text({ wants, secret: true }, limits);
 
+const limit = (of: string) =>
+  Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000, wants: `a number of ${of}` }));
+
 const httpUrl = "^https?://[^\\s/]+(/\\S*)?$";
 const httpsUrl = "https://[^\\s/,]+(/[^\\s,]*)?";
 const proxmoxName = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
@@ -67,6 +70,15 @@ export const variablesSchema = Type.Object({
   PROXMOX_STORAGE: text({ wants: "the name of a Proxmox storage" }, { pattern: proxmoxName }),
   PROXMOX_BRIDGE: text({ wants: "the name of a network bridge such as vmbr0" }, { pattern: proxmoxName }),
   PROXMOX_VLAN: Type.Optional(Type.Integer({ minimum: 1, maximum: 4094, wants: "a VLAN tag from 1 to 4094" })),
+  BERTH_SIZE: text(
+    { wants: "small, medium, large, or cores, MiB of memory and GiB of disk such as 4,8192,40" },
+    { pattern: "^(small|medium|large|[1-9]\\d{0,2},[1-9]\\d{2,6},[1-9]\\d{0,4})$" },
+  ),
+  BERTH_MAX_SANDBOXES: limit("sandboxes"),
+  BERTH_MAX_SANDBOXES_PER_USER: limit("sandboxes"),
+  BERTH_MAX_CORES: limit("cores"),
+  BERTH_MAX_MEMORY_MIB: limit("MiB"),
+  BERTH_MAX_DISK_GIB: limit("GiB"),
   BERTH_TEMPLATE_VMID: Type.Optional(
     Type.Integer({ minimum: 100, maximum: 999_999_999, wants: "a Proxmox VMID from 100 to 999999999" }),
   ),

@@ -1,4 +1,6 @@
+import { defaultSize, type SandboxSize, type SandboxSizeName, sandboxSizes } from "@berth/protocol";
 import { Value } from "typebox/value";
+import type { Limits } from "../limits/limits.ts";
 import { checkTogether } from "./cross-checks.ts";
 import { meaningOf, reservedNames, type VariableName, type Variables, variablesSchema } from "./schema.ts";
 import { StartError } from "./start-error.ts";
@@ -49,6 +51,10 @@ export interface Settings {
   readonly storage: string | undefined;
   readonly bridge: string | undefined;
   readonly vlan: number | undefined;
+  /** What a sandbox gets where nobody says otherwise. */
+  readonly size: SandboxSize;
+  /** What all sandboxes may come to together. */
+  readonly limits: Limits;
   readonly templateVmid: number;
   /** Below which folders of this host workspaces may have their source; none: nowhere. */
   readonly workspaceRoots: readonly string[];
@@ -131,6 +137,14 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     storage: variables.PROXMOX_STORAGE,
     bridge: variables.PROXMOX_BRIDGE,
     vlan: variables.PROXMOX_VLAN,
+    size: sizeOf(variables.BERTH_SIZE),
+    limits: {
+      sandboxes: variables.BERTH_MAX_SANDBOXES,
+      sandboxesPerUser: variables.BERTH_MAX_SANDBOXES_PER_USER,
+      cores: variables.BERTH_MAX_CORES,
+      memoryMiB: variables.BERTH_MAX_MEMORY_MIB,
+      diskGiB: variables.BERTH_MAX_DISK_GIB,
+    },
     templateVmid: variables.BERTH_TEMPLATE_VMID ?? 150,
     workspaceRoots: variables.BERTH_WORKSPACE_ROOTS?.split(":") ?? [],
     git: {
@@ -143,6 +157,17 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     anthropicBaseUrl: variables.ANTHROPIC_BASE_URL,
   };
 }
+
+/** A size by name, or `cores,MiB,GiB`: the schema has seen to it that it is one of both. */
+function sizeOf(text: string | undefined): SandboxSize {
+  if (text === undefined) return defaultSize;
+  const named = sizeNames.find((name) => name === text);
+  if (named) return sandboxSizes[named];
+  const [cores = 0, memoryMiB = 0, diskGiB = 0] = text.split(",").map(Number);
+  return { cores, memoryMiB, diskGiB };
+}
+
+const sizeNames = ["small", "medium", "large"] as const satisfies SandboxSizeName[];
 
 function proxmoxOf(variables: Variables): ProxmoxAccess | undefined {
   const { PROXMOX_URL: urls, PROXMOX_TOKEN_ID: tokenId, PROXMOX_TOKEN_SECRET: tokenSecret } = variables;

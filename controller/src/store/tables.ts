@@ -89,6 +89,8 @@ export interface SandboxesTable {
   memory_mib: number;
   disk_gib: number;
   node_wanted: string | null;
+  /** Of its network card; null: the fleet's. */
+  vlan: ColumnType<number | null, number | null | undefined, number | null>;
   workspace: Json<Workspace>;
   env: Json<Environment>;
   desired: "running" | "stopped" | "destroyed";

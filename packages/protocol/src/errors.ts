@@ -40,7 +40,7 @@ export class BerthError extends Error {
   readonly code: ErrorCode;
   /** What to do about it, one sentence. */
   readonly hint: string | undefined;
-  /** Field → what is wrong with it, for `invalid_request`. */
+  /** Field → what is wrong with it, for `invalid_request`; limit → its numbers, for `limit_exceeded`. */
   readonly fields: Readonly<Record<string, string>> | undefined;
 
   constructor(

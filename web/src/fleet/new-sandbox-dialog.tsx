@@ -1,4 +1,13 @@
-import { createSandbox, type Failure, nameSchema, type RouteInput, randomKey, type Template } from "@berth/protocol";
+import {
+  createSandbox,
+  type Failure,
+  nameSchema,
+  type RouteInput,
+  randomKey,
+  type SandboxSize,
+  sandboxSizes,
+  type Template,
+} from "@berth/protocol";
 import { type FormEvent, useMemo, useState } from "react";
 import { Value } from "typebox/value";
 import { useApi } from "../api/context.tsx";
@@ -15,7 +24,7 @@ import { useFleet, useSandboxes } from "./context.tsx";
 import { suggestName } from "./name-suggestion.ts";
 import { useFollow } from "./sandbox-actions.tsx";
 import { SizeFields } from "./size-fields.tsx";
-import { type SandboxSize, type SizeChoice, sizePresets } from "./sizes.ts";
+import type { SizeChoice } from "./sizes.ts";
 
 /** Asks for a name and a size, makes the sandbox and goes to its page. */
 export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
@@ -23,11 +32,11 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
   const [suggestion] = useState(() => suggestName(taken));
   const [name, setName] = useState("");
   const [choice, setChoice] = useState<SizeChoice>("medium");
-  const [own, setOwn] = useState<SandboxSize>(sizePresets.medium);
+  const [own, setOwn] = useState<SandboxSize>(sandboxSizes.medium);
   const { template } = useTemplate();
   const unmakeable = whyUnmakeable(template);
   const chosenName = name || suggestion;
-  const create = useCreate({ name: chosenName, ...(choice === "own" ? own : sizePresets[choice]) }, onClose);
+  const create = useCreate({ name: chosenName, ...(choice === "own" ? own : sandboxSizes[choice]) }, onClose);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (wrongName(chosenName, taken) === undefined && !unmakeable) void create.run();

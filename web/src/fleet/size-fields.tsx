@@ -1,6 +1,6 @@
-import { createSandbox } from "@berth/protocol";
+import { createSandbox, type SandboxSize, sandboxSizes } from "@berth/protocol";
 import { Field } from "../ui/field.tsx";
-import { type SandboxSize, type SizeChoice, sizePresets, sizeText } from "./sizes.ts";
+import { type SizeChoice, sizeText } from "./sizes.ts";
 
 const bounds = createSandbox.body.properties;
 const choices: readonly { choice: SizeChoice; label: string }[] = [
@@ -31,12 +31,12 @@ export function SizeFields({ choice, onChoice, own, onOwn }: SizeFieldsProps) {
               value={value}
               checked={choice === value}
               onChange={() => {
-                if (value === "own" && choice !== "own") onOwn(sizePresets[choice]);
+                if (value === "own" && choice !== "own") onOwn(sandboxSizes[choice]);
                 onChoice(value);
               }}
             />
             <span className="size-label">{label}</span>
-            <span className="size-text">{value === "own" ? "Your numbers" : sizeText(sizePresets[value])}</span>
+            <span className="size-text">{value === "own" ? "Your numbers" : sizeText(sandboxSizes[value])}</span>
           </label>
         ))}
       </div>

@@ -16,7 +16,7 @@ export async function configure(deps: ActionDependencies, row: SandboxRow, opera
     cores: row.cores,
     memoryMiB: row.memory_mib,
     tags: ["berth"],
-    net0: networkCard(config, deps),
+    net0: networkCard(config, { bridge: deps.bridge, vlan: row.vlan ?? deps.vlan }),
   });
   const disk = gibOf(config.rootfs?.size) ?? 0;
   if (row.disk_gib > disk) {
@@ -29,8 +29,11 @@ export async function configure(deps: ActionDependencies, row: SandboxRow, opera
   await deps.sandboxes.change(row, { configured: true, ...(disk > row.disk_gib ? { disk_gib: Math.ceil(disk) } : {}) });
 }
 
-/** The clone's network card on the fleet's bridge and VLAN, where the settings name them; otherwise as the template has it. */
-function networkCard(config: ContainerConfig, { bridge, vlan }: ActionDependencies): string | undefined {
+/** The clone's network card on this bridge and VLAN, where one is named; otherwise as the template has it. */
+function networkCard(
+  config: ContainerConfig,
+  { bridge, vlan }: Pick<ActionDependencies, "bridge" | "vlan">,
+): string | undefined {
   const card = config.nets.get(0);
   if (!card || (bridge === undefined && vlan === undefined)) return undefined;
   return formatPropertyString({

@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { bundledTemplateKeys } from "@berth/base/node";
+import { defaultSize } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import type { RunningEmulator } from "@berth/pve-emulator";
 import { AgentListener } from "../../../src/agents/listener.ts";
@@ -12,6 +13,7 @@ import { makeSandboxModule, type SandboxModule } from "../../../src/sandboxes/mo
 import { acquireLeadership } from "../../../src/store/leader.ts";
 import { makeTemplateModule } from "../../../src/templates/module.ts";
 import { emptyWorkspaces } from "../../empty-workspaces.ts";
+import { noLimits } from "../../no-limits.ts";
 import { type MortalDatabase, openMortalDatabase } from "./database.ts";
 import { Lifeline, type Point } from "./lifeline.ts";
 import { normalisePath, templateVmid } from "./places.ts";
@@ -70,6 +72,8 @@ export async function startController(
   };
   const fleet = makeSandboxModule({
     ...common,
+    size: defaultSize,
+    limits: noLimits,
     template: makeTemplateModule({ ...common, templateVmid, mayLackParts: true }).finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),

@@ -1,5 +1,13 @@
-import { createSandbox, getSandbox, type RouteInput, randomKey } from "@berth/protocol";
+import {
+  createSandbox,
+  getSandbox,
+  type RouteInput,
+  randomKey,
+  sandboxSizeNameSchema,
+  sandboxSizes,
+} from "@berth/protocol";
 import type { Command } from "commander";
+import { Value } from "typebox/value";
 import { wrongUsage } from "../failure.ts";
 import { followOperation } from "../operation.ts";
 import { countOption, flag, textOption, textsOption } from "../options.ts";
@@ -14,6 +22,7 @@ export function newCommand(run: Run): Command {
     summary: "Make a sandbox",
     examples: [
       "berth new web",
+      "berth new web --size large --vlan 20",
       "berth new web --cores 4 --memory 8G --disk 40",
       "berth new web --env NODE_ENV=test",
       "berth new fix --git https://git.lan/me/app.git --branch main",
@@ -22,10 +31,12 @@ export function newCommand(run: Run): Command {
     group: groups.fleet,
   })
     .argument("[name]", "how it is called; a name is made up by default")
+    .option("--size <name>", `${Object.keys(sandboxSizes).join(", ")}; the numbers below count more`)
     .option("--cores <number>", "processor cores")
     .option("--memory <size>", "in MiB, or with G")
     .option("--disk <GiB>", "size of its disk in GiB")
     .option("--node <name>", "the Proxmox host it is to be on")
+    .option("--vlan <tag>", "the VLAN of its network card")
     .option("--git <url>", "clone this repository into its workspace, on a branch of its own")
     .option("--branch <name>", "with --git: where that branch begins; the remote's default by default")
     .option("--folder <path>", "fill its workspace from this folder of the controller's host")
@@ -60,6 +71,10 @@ export function wishOf(command: Command): Wish {
   const node = textOption(command, "node");
   const env = variables(textsOption(command, "env"));
   if (name !== undefined) wish.name = name;
+  const size = textOption(command, "size");
+  if (size !== undefined) wish.size = sizeName(size);
+  const vlan = countOption(command, "vlan");
+  if (vlan !== undefined) wish.vlan = vlan;
   if (cores !== undefined) wish.cores = cores;
   if (memory !== undefined) wish.memoryMiB = mebibytes(memory);
   if (diskGiB !== undefined) wish.diskGiB = diskGiB;
@@ -77,6 +92,11 @@ function workspaceOf(command: Command): Wish["workspace"] {
   if (url !== undefined && path !== undefined) throw wrongUsage("A workspace is made of --git or of --folder.");
   if (path !== undefined) return { type: "folder", path };
   return url === undefined ? undefined : { type: "git", url, ...(branch === undefined ? {} : { branch }) };
+}
+
+function sizeName(text: string): NonNullable<Wish["size"]> {
+  if (Value.Check(sandboxSizeNameSchema, text)) return text;
+  throw wrongUsage(`--size is one of ${Object.keys(sandboxSizes).join(", ")}, not "${text}".`);
 }
 
 function mebibytes(text: string): number {

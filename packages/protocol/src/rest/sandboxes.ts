@@ -33,8 +33,27 @@ const sizeFields = {
   memoryMiB: Type.Integer({ minimum: 128, maximum: 4_194_304 }),
   diskGiB: Type.Integer({ minimum: 1, maximum: 65_536 }),
 };
-/** What a sandbox gets where nobody says otherwise. */
-export const defaultSize = { cores: 2, memoryMiB: 2048, diskGiB: 8 } as const;
+/** What a sandbox may use. */
+export interface SandboxSize {
+  readonly cores: number;
+  readonly memoryMiB: number;
+  readonly diskGiB: number;
+}
+
+/** What a sandbox gets where neither the fleet's settings nor anybody else says otherwise. */
+export const defaultSize = { cores: 2, memoryMiB: 2048, diskGiB: 8 } as const satisfies SandboxSize;
+
+/** The sizes on offer by name. The disk of a clone can not be smaller than its template's. */
+export const sandboxSizes = {
+  small: { cores: 1, memoryMiB: 1024, diskGiB: defaultSize.diskGiB },
+  medium: defaultSize,
+  large: { cores: 4, memoryMiB: 8192, diskGiB: 32 },
+} as const satisfies Record<string, SandboxSize>;
+export type SandboxSizeName = keyof typeof sandboxSizes;
+export const sandboxSizeNameSchema = Type.Enum(["small", "medium", "large"]);
+
+/** The tag of a network of its own on the bridge. */
+export const vlanSchema = Type.Integer({ minimum: 1, maximum: 4094 });
 
 export const sandboxSchema = Type.Object({
   id: idSchema,
@@ -44,6 +63,8 @@ export const sandboxSchema = Type.Object({
   /** Why it is not as wanted, and what to do. */
   error: nullable(failureSchema),
   ...sizeFields,
+  /** Null: the fleet's, or none. */
+  vlan: nullable(vlanSchema),
   node: nullable(Type.String()),
   vmid: nullable(Type.Integer()),
   /** The container's address as the controller sees it. */
@@ -83,10 +104,14 @@ export const createSandbox = route({
   idempotent: true,
   body: strictObject({
     name: Type.Optional(nameSchema),
+    /** A size by name; numbers beside it count more. Without either: the fleet's. */
+    size: Type.Optional(sandboxSizeNameSchema),
     cores: Type.Optional(sizeFields.cores),
     memoryMiB: Type.Optional(sizeFields.memoryMiB),
     diskGiB: Type.Optional(sizeFields.diskGiB),
     node: Type.Optional(Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9-]{0,62}$" })),
+    /** Its network card's VLAN; without it, the fleet's. */
+    vlan: Type.Optional(vlanSchema),
     workspace: Type.Optional(workspaceSchema),
     env: Type.Optional(environmentSchema),
     /** False: made, and left stopped. */
