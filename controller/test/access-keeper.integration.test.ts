@@ -6,8 +6,9 @@ import type { Kysely } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FleetKeys } from "../src/fleet/keys.ts";
 import { createLogger } from "../src/http/logger.ts";
-import { AccessKeeper, bootstrapUnderWay } from "../src/ssh/access-keeper.ts";
-import type { WantedAccess } from "../src/ssh/access-wanted.ts";
+import { bootstrapBegins, bootstrapEnded, isBootstrapping } from "../src/ssh/access-delivered.ts";
+import { type AccessConnection, AccessKeeper, type AccessKeeperDependencies } from "../src/ssh/access-keeper.ts";
+import { type WantedAccess, wantedAccess } from "../src/ssh/access-wanted.ts";
 import type { Database } from "../src/store/tables.ts";
 import { testStore } from "./http.fixture.ts";
 
@@ -32,28 +33,37 @@ beforeEach(async () => {
   userId = newId("user");
   await db.insertInto("users").values({ id: userId, username: "u", role: "admin", password_hash: null }).execute();
   sandboxId = newId("sandbox");
-  const size = { cores: 1, memory_mib: 512, disk_gib: 4, workspace: '{"type":"empty"}', env: "{}" };
-  const seen = { address: "10.0.0.7", bootstrapped_at: new Date(0) };
-  await db
-    .insertInto("sandboxes")
-    .values({ id: sandboxId, owner_id: userId, name: "web", state: "ready", desired: "running", ...size, ...seen })
-    .execute();
+  await addSandbox({ id: sandboxId, name: "web" });
 });
 afterEach(() => scope.dispose());
 
-function keeper(): AccessKeeper {
+const connection: AccessConnection = {
+  deliver: async (wanted) => {
+    await onDelivery();
+    delivered.push(wanted);
+  },
+  close: () => {},
+};
+
+function keeper(reach: AccessKeeperDependencies["reach"] = async () => connection): AccessKeeper {
   const made = new AccessKeeper({
     db,
     keys,
     clock,
     log: createLogger("error", new PassThrough()),
-    deliver: async (_row, wanted) => {
-      await onDelivery();
-      delivered.push(wanted);
-    },
+    reach,
   });
   scope.add(() => made.stop());
   return made;
+}
+
+async function addSandbox(named: { id: string; name: string }): Promise<void> {
+  const size = { cores: 1, memory_mib: 512, disk_gib: 4, workspace: '{"type":"empty"}', env: "{}" };
+  const seen = { address: "10.0.0.7", bootstrapped_at: new Date(0) };
+  await db
+    .insertInto("sandboxes")
+    .values({ ...named, owner_id: userId, state: "ready", desired: "running", ...size, ...seen })
+    .execute();
 }
 
 async function addKey(line: string): Promise<string> {
@@ -70,6 +80,11 @@ const set = (values: Record<string, unknown>) =>
 const known = async () =>
   (await db.selectFrom("sandboxes").select("access_delivered").where("id", "=", sandboxId).executeTakeFirstOrThrow())
     .access_delivered;
+const hash = /^[0-9a-f]{64}$/;
+const beginBootstrap = () => set({ access_delivered: bootstrapBegins() });
+const endBootstrap = (brought: string | null) => set({ access_delivered: bootstrapEnded(brought) });
+/** What the sandbox is to have at first, as a bootstrap finds it out. */
+const wantedNow = () => wantedAccess(keys, { id: sandboxId, name: "web", address: "10.0.0.7" }, [], clock.now());
 const people = () => delivered.at(-1)?.authorizedKeys.slice(1);
 
 describe("the keys of a sandbox", () => {
@@ -94,7 +109,7 @@ describe("the keys of a sandbox", () => {
     await addKey("ssh-ed25519 A");
     first.look(sandboxId);
     await eventually(() => clock.pending > 0);
-    expect(await known()).toBeNull();
+    expect(await known()).not.toMatch(hash);
     onDelivery = async () => {};
     await clock.advance(10_000);
     await eventually(() => delivered.length === 1);
@@ -120,19 +135,97 @@ describe("the keys of a sandbox", () => {
 
   test("wait for a bootstrap that writes the same, and do not claim what it may have overwritten", async () => {
     const access = keeper();
-    await set({ access_delivered: bootstrapUnderWay });
+    await beginBootstrap();
     access.look(sandboxId);
     await eventually(() => clock.pending > 0);
     expect(delivered).toEqual([]);
-    await set({ access_delivered: null });
+    await endBootstrap(null);
     onDelivery = async () => {
-      // One that begins meanwhile has the last word.
-      if (delivered.length === 0) await set({ access_delivered: bootstrapUnderWay });
+      if (delivered.length === 0) await beginBootstrap();
     };
     await clock.advance(1_000);
     await eventually(() => delivered.length === 1);
     await eventually(() => clock.pending > 0);
-    expect(await known()).toBe(bootstrapUnderWay);
+    expect(isBootstrapping(await known())).toBe(true);
+    // Nobody knows which of the two was the last to write in the sandbox.
+    await endBootstrap(wantedNow().hash);
+    expect(await known()).toBeNull();
+    await clock.advance(1_000);
+    await eventually(() => delivered.length === 2);
+    await eventually(async () => (await known()) === delivered[1]?.hash);
+  });
+
+  test("that a bootstrap has brought are not brought again, unless they changed meanwhile", async () => {
+    const access = keeper();
+    for (const changes of [false, true]) {
+      await set({ access_delivered: null });
+      await beginBootstrap();
+      const { hash: brought } = wantedNow();
+      access.look(sandboxId);
+      await eventually(() => clock.pending > 0);
+      if (changes) await addKey("ssh-ed25519 late");
+      await endBootstrap(brought);
+      await clock.advance(1_000);
+      if (changes) await eventually(() => people()?.includes("ssh-ed25519 late"));
+      else await eventually(() => clock.pending === 0);
+      expect(delivered).toHaveLength(changes ? 1 : 0);
+    }
+  });
+
+  test("are brought by no bootstrap of which one cannot say whether it was alone", async () => {
+    const states = [
+      [null, true],
+      [wantedNow().hash, true],
+      // A controller was killed during it.
+      ["bootstrap", false],
+      ["bootstrap in doubt", false],
+      ["delivery of somebody", false],
+    ] as const;
+    for (const [before, certain] of states) {
+      await set({ access_delivered: before });
+      await beginBootstrap();
+      await endBootstrap(wantedNow().hash);
+      expect(await known()).toBe(certain ? wantedNow().hash : null);
+    }
+    await beginBootstrap();
+    // The keeper has given it up.
+    await set({ access_delivered: null });
+    await endBootstrap(wantedNow().hash);
+    expect(await known()).toBeNull();
+  });
+
+  test("that nobody can deliver are tried ever less often", async () => {
+    let tries = 0;
+    const refused = keeper(async () => {
+      tries += 1;
+      throw new Error("connect ECONNREFUSED");
+    });
+    refused.look(sandboxId);
+    for (let minute = 0; minute < 24 * 60; minute += 1) {
+      await eventually(() => clock.pending > 0);
+      await clock.advance(60_000);
+    }
+    // Half an hour of growing, and then one in seven to fifteen minutes.
+    expect(tries).toBeGreaterThan(24 * 4);
+    expect(tries).toBeLessThan(24 * 9);
+    expect(await known()).toBeNull();
+  });
+
+  test("are not held up by sandboxes that nobody reaches", async () => {
+    const hanging = ["a", "b", "c", "d", "e"].map((name) => ({ name, id: newId("sandbox") }));
+    for (const values of hanging) await addSandbox(values);
+    const tried = new Set<string>();
+    const access = keeper(({ id }) => {
+      if (id === sandboxId) return Promise.resolve(connection);
+      if (tried.has(id)) return new Promise(() => {});
+      tried.add(id);
+      return Promise.reject(new Error("it does not answer"));
+    });
+    for (const { id } of hanging) access.look(id);
+    await eventually(() => clock.pending === hanging.length);
+    await clock.advance(10_000);
+    access.look(sandboxId);
+    await eventually(() => delivered.length === 1);
   });
 
   test("of one that is off wait for its hello; its certificate is renewed in time and says its present name", async () => {

@@ -29,6 +29,7 @@ hostname_file=$root/etc/hostname
 hosts_file=$root/etc/hosts
 keys_file=$root/etc/ssh/berth_authorized_keys
 host_key_file=$root/etc/ssh/ssh_host_ed25519_key
+certificate_file=$host_key_file-cert.pub
 config_file=$root/etc/berth/agent.json
 
 # Ends with an error, whose words are this program's own and need no quoting.
@@ -39,7 +40,7 @@ fail() {
 
 # Takes the request from standard input; fails if it is cut short or not one.
 read_request() {
-  hostname='' authorized_keys='' host_key='' public_key='' agent='' line=''
+  hostname='' authorized_keys='' host_key='' public_key='' agent='' certificate='' line=''
   IFS= read -r line
   [ "$line" = 'berth-bootstrap 1' ] || fail 'the bootstrap request is not valid'
   while IFS= read -r line; do
@@ -49,11 +50,24 @@ read_request() {
       'host-key '*) host_key=$host_key${line#* }$newline ;;
       'host-key-public '*) public_key=${line#* } ;;
       'agent '*) agent=${line#* } ;;
-      end) return ;;
+      end)
+        read_addition
+        return
+        ;;
       *) fail 'the bootstrap request is not valid' ;;
     esac
   done
   fail 'the bootstrap request is cut short'
+}
+
+# What came into the request later; controllers of before do not send it.
+read_addition() {
+  IFS= read -r line || [ -n "$line" ] || return 0
+  case $line in
+    'host-certificate '*) certificate=${line#* } ;;
+    *) fail 'the bootstrap request is not valid' ;;
+  esac
+  { IFS= read -r line && [ "$line" = end ]; } || fail 'the bootstrap request is cut short'
 }
 
 # The sender has checked all of it by its schema. Here is looked at what would lock people out, or the agent.
@@ -66,6 +80,9 @@ check_request() {
     *) fail 'the bootstrap request is not valid: host-key' ;;
   esac
   case $public_key in 'ssh-ed25519 AAAA'*) ;; *) fail 'the bootstrap request is not valid: host-key-public' ;; esac
+  case $certificate in '' | 'ssh-ed25519-cert-v01@openssh.com AAAA'*) ;; *)
+    fail 'the bootstrap request is not valid: host-certificate' ;;
+  esac
   case $agent in '{"'*'}') ;; *) fail 'the bootstrap request is not valid: agent' ;; esac
 }
 
@@ -157,7 +174,7 @@ read_pid() {
   case $pid in '' | 0 | 1 | *[!0-9]*) return 1 ;; esac
 }
 
-# Makes the SSH server read its host key again; sessions that are open go on.
+# Makes the SSH server read its host key and certificate again; sessions that are open go on.
 reload_ssh() {
   read_pid "$root/run/sshd.pid" && kill -s HUP "$pid" && return
   [ -n "$root" ] || systemctl try-reload-or-restart ssh.service || fail 'the SSH server could not be reloaded'
@@ -183,7 +200,7 @@ read_agent_version
 exec 9<"$root/etc/ssh"
 flock -w 20 9 || fail 'another bootstrap does not end'
 
-set -- "$hostname_file" "$hosts_file" "$keys_file" "$host_key_file" "$host_key_file.pub"
+set -- "$hostname_file" "$hosts_file" "$keys_file" "$host_key_file" "$host_key_file.pub" "$certificate_file"
 for file in "$@" "$config_file"; do
   # What a bootstrap that was killed has left.
   [ ! -e "$file.tmp" ] || rm -f "$file.tmp" || fail "/${file#"$root"/}.tmp could not be removed"
@@ -193,6 +210,7 @@ stage_hostname
 stage "$keys_file" 022 "$authorized_keys"
 stage "$host_key_file" 077 "$host_key"
 stage "$host_key_file.pub" 022 "$public_key$newline"
+[ -z "$certificate" ] || stage "$certificate_file" 022 "$certificate$newline"
 stage "$config_file" 077 "{\"machineId\":\"$machine_id\",${agent#?}$newline"
 sync_staged "$@" "$config_file"
 install_staged "$@"
@@ -205,4 +223,6 @@ if [ -f "$config_file.tmp" ]; then
 fi
 exec 9<&-
 start_agent $action
-printf '{"machineId":"%s","agentVersion":"%s"}\n' "$machine_id" "$agent_version"
+certified=false
+[ -z "$certificate" ] || certified=true
+printf '{"machineId":"%s","agentVersion":"%s","hostCertificate":%s}\n' "$machine_id" "$agent_version" $certified

@@ -9,11 +9,12 @@ export const machineId = "0123456789abcdef0123456789abcdef";
 export const templateKey = sshKeyPair(Buffer.alloc(32, 1), "bootstrap");
 export const ownKey = sshKeyPair(Buffer.alloc(32, 2), "own");
 /** What a bootstrap answers that went through. */
-export const done = { code: 0, output: { machineId, agentVersion: "1.2.3" } };
+export const done = { code: 0, output: { machineId, agentVersion: "1.2.3", hostCertificate: true } };
 
 export const request: BootstrapRequest = {
   hostname: "one",
   hostKey: { privateKey: ownKey.privateKey, publicKey: ownKey.publicKey },
+  hostCertificate: "ssh-ed25519-cert-v01@openssh.com AAAAIHNz one (sbx_1)",
   authorizedKeys: ["ssh-ed25519 AAAA controller", "ssh-ed25519 BBBB person"],
   agent: {
     sandboxId: "sbx_1",

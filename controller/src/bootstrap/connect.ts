@@ -13,6 +13,8 @@ export interface SshTarget {
   privateKeys: readonly string[];
   /** Others than ssh2's own choice. */
   algorithms?: { readonly cipher: readonly CipherAlgorithm[]; readonly compress: readonly CompressionAlgorithm[] };
+  /** How long to try while the port is closed, in milliseconds; unset: for as long as a boot takes. */
+  patienceMs?: number;
   /** Called with the client before anything has come from the server. */
   prepare?(client: Client): void;
 }
@@ -93,9 +95,9 @@ function parseKeys(privateKeys: readonly string[]): ParsedKey[] {
   });
 }
 
-/** Connects, and while the port is closed tries again for as long as a boot takes. */
+/** Connects, and while the port is closed tries again. */
 async function openSocketAtBoot(target: SshTarget, signal?: AbortSignal): Promise<Socket> {
-  const deadline = performance.now() + bootMs;
+  const deadline = performance.now() + (target.patienceMs ?? bootMs);
   for (;;) {
     try {
       return await openSocket(target, signal);

@@ -1,7 +1,7 @@
-import type { Kysely, Updateable } from "kysely";
+import type { Kysely, UpdateObject } from "kysely";
 import { sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
-import type { Database, SandboxesTable } from "../store/tables.ts";
+import type { Database } from "../store/tables.ts";
 import { presentSandbox, type SandboxRow } from "./record.ts";
 import { toldSandbox } from "./told.ts";
 
@@ -10,6 +10,9 @@ export interface SandboxesDependencies {
   /** Whether the agent of a sandbox is connected at this moment. */
   isConnected(sandboxId: string): boolean;
 }
+
+/** What a change writes: values, or expressions over the row as it is at that moment. */
+export type SandboxPatch = UpdateObject<Database, "sandboxes">;
 
 /** What the outside sees of a row: only a change of these is an event. */
 const visible = [
@@ -60,12 +63,12 @@ export class Sandboxes {
    * Changes a row and brings the given copy up to date; tells of it if the outside can see the change. One statement, so
    * that what is told is what was written, and a change costs a single turn.
    */
-  change(row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
+  change(row: SandboxRow, patch: SandboxPatch): Promise<void> {
     return this.#change(this.#db, row, patch);
   }
 
   /** The same inside the caller's transaction. */
-  changeIn({ trx }: UnitOfWork, row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
+  changeIn({ trx }: UnitOfWork, row: SandboxRow, patch: SandboxPatch): Promise<void> {
     return this.#change(trx, row, patch);
   }
 
@@ -79,18 +82,14 @@ export class Sandboxes {
     return this.#announceOn(this.#db, id);
   }
 
-  async #change(db: Kysely<Database>, row: SandboxRow, patch: Updateable<SandboxesTable>): Promise<void> {
+  async #change(db: Kysely<Database>, row: SandboxRow, patch: SandboxPatch): Promise<void> {
     const changed = visible.some((column) => patch[column] !== undefined)
       ? await this.#changeAndTell(db, row.id, patch)
       : await updated(db, patch).where("id", "=", row.id).returningAll().executeTakeFirst();
     if (changed) Object.assign(row, changed);
   }
 
-  async #changeAndTell(
-    db: Kysely<Database>,
-    id: string,
-    patch: Updateable<SandboxesTable>,
-  ): Promise<SandboxRow | undefined> {
+  async #changeAndTell(db: Kysely<Database>, id: string, patch: SandboxPatch): Promise<SandboxRow | undefined> {
     const { rows } = await sql<SandboxRow>`
       with before as (select * from sandboxes where id = ${id} for update),
       changed as (${updated(db, patch)} from before where sandboxes.id = before.id returning sandboxes.*),
@@ -122,6 +121,6 @@ export class Sandboxes {
   }
 }
 
-function updated(db: Kysely<Database>, patch: Updateable<SandboxesTable>) {
+function updated(db: Kysely<Database>, patch: SandboxPatch) {
   return db.updateTable("sandboxes").set({ ...patch, updated_at: sql<Date>`now()` });
 }

@@ -5,24 +5,32 @@ import { connectSsh } from "../bootstrap/connect.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Database } from "../store/tables.ts";
+import { isBootstrapping, newDelivery } from "./access-delivered.ts";
 import { type WantedAccess, wantedAccess } from "./access-wanted.ts";
 import { deliverAccess } from "./deliver-access.ts";
 
-/** What a row says while a bootstrap may be writing the same files. */
-export const bootstrapUnderWay = "bootstrap";
+/** A connection to a sandbox's SSH server. */
+export interface AccessConnection {
+  /** Puts it into the sandbox. */
+  deliver(wanted: WantedAccess): Promise<void>;
+  close(): void;
+}
 
 export interface AccessKeeperDependencies {
   readonly db: Kysely<Database>;
   readonly keys: FleetKeys;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
-  /** Puts it into a sandbox; unset: over SSH. */
-  readonly deliver?: (row: SandboxRow, wanted: WantedAccess) => Promise<void>;
+  /** Signs in to a sandbox; unset: over SSH. */
+  readonly reach?: (row: SandboxRow) => Promise<AccessConnection>;
 }
 
 const limits = {
   atOnce: 4,
-  retry: { firstMs: 2_000, maxMs: 300_000 },
+  /** Those that failed wait for each other, and for nobody else: each may take as long as a connection that hangs. */
+  failedAtOnce: 1,
+  /** A sandbox that nobody reaches costs a connection in so long, however many of them there are. */
+  retry: { firstMs: 2_000, maxMs: 900_000 },
   /** A bootstrap takes 30 seconds at most. */
   bootstrapPollMs: 1_000,
   bootstrapPolls: 40,
@@ -47,6 +55,7 @@ interface Work {
 export class AccessKeeper {
   readonly #deps: AccessKeeperDependencies;
   readonly #gate = new Gate(limits.atOnce);
+  readonly #failedGate = new Gate(limits.failedAtOnce);
   readonly #works = new Map<string, Work>();
   #stopped = false;
 
@@ -84,7 +93,8 @@ export class AccessKeeper {
     work.again = true;
     if (work.running) return;
     work.running = true;
-    void this.#gate.run(() => this.#run(sandboxId, work));
+    const gate = work.failures === 0 ? this.#gate : this.#failedGate;
+    void gate.run(() => this.#run(sandboxId, work));
   }
 
   /** Looks at all that may run, for certificates that are to be renewed; answers 0, since it removes nothing. */
@@ -112,15 +122,17 @@ export class AccessKeeper {
           this.#again(sandboxId, work, limits.bootstrapPollMs);
           break;
         }
-        if (done === "later") await this.#write(sandboxId, null);
+        if (done === "later") await this.#forget(sandboxId);
         work.again ||= done !== "done";
         work.failures = 0;
         work.polls = 0;
       }
     } catch (err) {
       const waitMs = backoffMs(work.failures, limits.retry);
+      // Told once: it may stay so for long.
+      const level = work.failures === 0 ? "warn" : "debug";
       work.failures += 1;
-      this.#deps.log.warn({ sandboxId, err, waitMs }, "a sandbox does not have its user's keys yet");
+      this.#deps.log[level]({ sandboxId, err, waitMs }, "a sandbox does not have its user's keys yet");
       this.#again(sandboxId, work, waitMs);
     }
     work.running = false;
@@ -133,34 +145,62 @@ export class AccessKeeper {
 
   /** `again`: what was delivered may be out of date by now. */
   async #bringUpToDate(sandboxId: string): Promise<"done" | "again" | "later"> {
-    const { db, keys, clock, log } = this.#deps;
-    const row = await db.selectFrom("sandboxes").selectAll().where("id", "=", sandboxId).executeTakeFirst();
+    const row = await this.#row(sandboxId);
+    if (row?.desired !== "running") return "done";
+    // Its agent may be here before its bootstrap has ended.
+    if (isBootstrapping(row.access_delivered)) return "later";
     // One that is off, or is being made, comes with a hello.
-    if (row?.desired !== "running" || row.bootstrapped_at === null || row.address === null) return "done";
-    if (row.access_delivered === bootstrapUnderWay) return "later";
-    const people = await db.selectFrom("ssh_keys").select("public_key").where("user_id", "=", row.owner_id).execute();
-    const lines = people.map(({ public_key }) => public_key);
-    const wanted = wantedAccess(keys, row, lines, clock.now());
-    if (row.access_delivered === wanted.hash) return "done";
-    // While it is under way nobody knows what the sandbox has.
-    await this.#write(sandboxId, null);
-    await (this.#deps.deliver ?? this.#deliver)(row, wanted);
-    await this.#write(sandboxId, wanted.hash, null);
-    log.info({ sandboxId, keys: lines.length }, "the sandbox has its user's SSH keys");
+    if (row.bootstrapped_at === null || row.address === null) return "done";
+    if (row.access_delivered === (await this.#wanted(row)).hash) return "done";
+    const connection = await (this.#deps.reach ?? this.#reach)(row);
+    try {
+      return await this.#deliver(connection, sandboxId);
+    } finally {
+      connection.close();
+    }
+  }
+
+  async #deliver(connection: AccessConnection, sandboxId: string): Promise<"again"> {
+    const row = await this.#row(sandboxId);
+    if (!row) return "again";
+    const mark = newDelivery();
+    // While it is under way nobody knows what the sandbox has, and a bootstrap may begin.
+    if (isBootstrapping(row.access_delivered) || !(await this.#exchange(row, mark))) return "again";
+    const wanted = await this.#wanted(row);
+    await connection.deliver(wanted);
+    const known = await this.#exchange({ ...row, access_delivered: mark }, wanted.hash);
+    if (known) this.#deps.log.info({ sandboxId }, "the sandbox has its user's SSH keys");
     return "again";
   }
 
-  async #write(sandboxId: string, value: string | null, instead?: null): Promise<void> {
-    await this.#deps.db
-      .updateTable("sandboxes")
-      .set({ access_delivered: value })
-      .where("id", "=", sandboxId)
-      // A bootstrap that began meanwhile has the last word.
-      .$if(instead === null, (update) => update.where("access_delivered", "is", null))
-      .execute();
+  #row(sandboxId: string): Promise<SandboxRow | undefined> {
+    return this.#deps.db.selectFrom("sandboxes").selectAll().where("id", "=", sandboxId).executeTakeFirst();
   }
 
-  readonly #deliver = async (row: SandboxRow, wanted: WantedAccess): Promise<void> => {
+  async #wanted(row: SandboxRow): Promise<WantedAccess> {
+    const { db, keys, clock } = this.#deps;
+    const people = await db.selectFrom("ssh_keys").select("public_key").where("user_id", "=", row.owner_id).execute();
+    const lines = people.map(({ public_key }) => public_key);
+    return wantedAccess(keys, row, lines, clock.now());
+  }
+
+  /** Writes it if the row still says what it did. */
+  async #exchange({ id, access_delivered }: SandboxRow, value: string): Promise<boolean> {
+    const { numUpdatedRows } = await this.#deps.db
+      .updateTable("sandboxes")
+      .set({ access_delivered: value })
+      .where("id", "=", id)
+      .where("access_delivered", "is not distinct from", access_delivered)
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  }
+
+  /** A bootstrap takes too long to be there still; if it is, it will not state what it brought. */
+  async #forget(sandboxId: string): Promise<void> {
+    await this.#deps.db.updateTable("sandboxes").set({ access_delivered: null }).where("id", "=", sandboxId).execute();
+  }
+
+  readonly #reach = async (row: SandboxRow): Promise<AccessConnection> => {
     const { keys } = this.#deps;
     const connection = await connectSsh({
       host: row.address ?? "",
@@ -169,11 +209,9 @@ export class AccessKeeper {
       username: row.ssh_user ?? "root",
       hostKeyFingerprints: [keys.hostKey(row.id).fingerprint],
       privateKeys: [keys.sshClient.privateKey],
+      // Its agent runs, and so does its SSH server if it has one.
+      patienceMs: 0,
     });
-    try {
-      await deliverAccess(connection, wanted);
-    } finally {
-      connection.close();
-    }
+    return { deliver: (wanted) => deliverAccess(connection, wanted), close: () => connection.close() };
   };
 }

@@ -123,7 +123,7 @@ export interface SandboxesTable {
   agent_secret_hash: string | null;
   /** Earlier ones that its agent may still have. */
   former_agent_secret_hashes: Generated<string[]>;
-  /** What of the people's keys and of its host certificate the sandbox is known to have, as a hash; null: not known. */
+  /** What of the people's keys and of its host certificate the sandbox is known to have: see `ssh/access-delivered`. */
   access_delivered: ColumnType<string | null, string | null | undefined, string | null>;
   machine_id: string | null;
   agent_version: string | null;

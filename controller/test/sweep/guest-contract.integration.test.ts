@@ -26,6 +26,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runBootstrap } from "../../src/bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../src/bootstrap/connect.ts";
 import { type FleetKeys, loadFleetKeys } from "../../src/fleet/keys.ts";
+import { wantedAccess } from "../../src/ssh/access-wanted.ts";
 import { bootGuest, guestSsh } from "./world/guest.ts";
 import { templateVmid } from "./world/places.ts";
 
@@ -121,6 +122,7 @@ describe.each(subjects)("%s", (_name, backend, username) => {
     const own = keys.hostKey(sandboxId).fingerprint;
     const result = await bootstrap(first.host.fingerprint, first.client.privateKey, "a".repeat(43));
     expect(result.machineId).toMatch(/^[0-9a-f]{32}$/);
+    expect(result.hostCertificate).toBe(true);
     await eventually(() => dialled.includes(greeting("a".repeat(43))), { timeoutMs: 20_000 });
     // The server reads its new key when it is told to, which may be a moment after the answer.
     const connection = await eventually(() => connect(own, keys.sshClient.privateKey).catch(() => undefined));
@@ -144,6 +146,7 @@ function requestOf(keys: FleetKeys, controllerUrl: string, secret: string): Boot
   return {
     hostname: "one",
     hostKey: { privateKey, publicKey },
+    hostCertificate: wantedAccess(keys, { id: sandboxId, name: "one", address: null }, [], Date.now()).certificate,
     authorizedKeys: [keys.sshClient.publicKey],
     agent: {
       sandboxId,

@@ -28,6 +28,11 @@ export const bootstrapRequestSchema = Type.Object(
       },
       { additionalProperties: false },
     ),
+    /** One line: the fleet's authority says that the host key is this sandbox's. */
+    hostCertificate: Type.String({
+      maxLength: 4096,
+      pattern: "^ssh-ed25519-cert-v01@openssh\\.com AAAA[A-Za-z0-9+/]+={0,2}(?: [ -~]+)?$",
+    }),
     /** The only keys that may sign in from then on. */
     authorizedKeys: Type.Array(authorizedKeySchema, { minItems: 1, maxItems: 1000 }),
     /** The bootstrap adds the machine-id that it finds. */
@@ -41,6 +46,8 @@ export const bootstrapResultSchema = Type.Object({
   machineId: Type.String({ pattern: "^[0-9a-f]{32}$" }),
   /** Of the programs in the container. */
   agentVersion: Type.String({ minLength: 1, maxLength: 64 }),
+  /** Whether the host certificate has its place, too. Templates of before it came into the request do not say. */
+  hostCertificate: Type.Optional(Type.Boolean()),
 });
 export type BootstrapResult = Static<typeof bootstrapResultSchema>;
 
@@ -49,8 +56,9 @@ const maxRequestCharacters = 4 * 1024 * 1024;
 
 /**
  * A request as the bootstrap reads it, which is a shell program and takes lines: a first one that names the form, then
- * `name value`, then `end`, without which nothing is done. Throws `TypeError` if the request is not valid, so that
- * nothing that a line cannot hold is ever sent.
+ * `name value`, then `end`, without which nothing is done. What came into it later follows with an end of its own, where
+ * the bootstraps of older templates do not look. Throws `TypeError` if the request is not valid, so that nothing that a
+ * line cannot hold is ever sent.
  */
 export function bootstrapRequestText(request: BootstrapRequest): string {
   if (!Value.Check(bootstrapRequestSchema, request)) throw new TypeError("the bootstrap request is not valid");
@@ -64,6 +72,8 @@ export function bootstrapRequestText(request: BootstrapRequest): string {
       .map((line) => `host-key ${line}`),
     `host-key-public ${request.hostKey.publicKey}`,
     `agent ${asciiJson(request.agent)}`,
+    "end",
+    `host-certificate ${request.hostCertificate}`,
     "end",
   ];
   const text = `${lines.join("\n")}\n`;

@@ -16,7 +16,7 @@ export const guestPaths = {
   hostname: "etc/hostname",
   /** The bootstrap host key at first; the sandbox's own after the bootstrap. The public half has `.pub` appended. */
   sshHostKey: "etc/ssh/ssh_host_ed25519_key",
-  /** Says that the sandbox's own host key is its; the fleet's authority has signed it. Made after the bootstrap. */
+  /** Says that the sandbox's own host key is its; the fleet's authority has signed it. Renewed when a name changes, and in time. */
   sshHostCertificate: "etc/ssh/ssh_host_ed25519_key-cert.pub",
   /** The keys that may sign in, for every user of the container. */
   authorizedKeys: "etc/ssh/berth_authorized_keys",

@@ -7,6 +7,7 @@ const request: BootstrapRequest = {
     privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\nbnNz=\n-----END OPENSSH PRIVATE KEY-----\n",
     publicKey: "ssh-ed25519 AAAAC3Nz berth-sbx_1",
   },
+  hostCertificate: "ssh-ed25519-cert-v01@openssh.com AAAAIHNz one (sbx_1)",
   authorizedKeys: ["ssh-ed25519 AAAA controller", "ssh-ed25519 BBBB somebody's"],
   agent: {
     sandboxId: "sbx_1",
@@ -31,6 +32,8 @@ describe("the text of a bootstrap's request", () => {
       "host-key bnNz=",
       "host-key -----END OPENSSH PRIVATE KEY-----",
       "host-key-public ssh-ed25519 AAAAC3Nz berth-sbx_1",
+      "end",
+      "host-certificate ssh-ed25519-cert-v01@openssh.com AAAAIHNz one (sbx_1)",
       "end",
       "",
     ]);
@@ -57,6 +60,8 @@ describe("the text of a bootstrap's request", () => {
     ["a host key with an empty line", { hostKey: withLine("") }],
     ["a public key of two lines", { hostKey: { ...request.hostKey, publicKey: "ssh-ed25519 AAAAC3Nz a\nend" } }],
     ["a public key that ends its line", { hostKey: { ...request.hostKey, publicKey: "ssh-ed25519 AAAAC3Nz\n" } }],
+    ["a certificate of two lines", { hostCertificate: `${request.hostCertificate}\nend` }],
+    ["a certificate of another kind", { hostCertificate: request.hostKey.publicKey }],
     ["a secret that is too short", { agent: { ...request.agent, secret: "s" } }],
   ])("is refused for %s", (_name, part) => {
     expect(() => bootstrapRequestText({ ...request, ...part })).toThrow(

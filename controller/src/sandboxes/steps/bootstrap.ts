@@ -5,7 +5,8 @@ import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
 import { hashSecret } from "../../fleet/keys.ts";
 import type { OperationRow } from "../../operations/record.ts";
-import { bootstrapUnderWay } from "../../ssh/access-keeper.ts";
+import { bootstrapBegins, bootstrapEnded } from "../../ssh/access-delivered.ts";
+import { wantedAccess } from "../../ssh/access-wanted.ts";
 import { StepFailure } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
 import type { ActionDependencies } from "./dependencies.ts";
@@ -27,13 +28,15 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
     // it may never have it: until it has come with this one, what it had is as good.
     const former_agent_secret_hashes = formerSecrets(row);
     const agent_secret_hash = hashSecret(secret);
-    // Nor is it known which keys of people it has.
-    const access_delivered = bootstrapUnderWay;
+    // Nor is it known which keys of people it has. Whoever changes one from here on finds that out afterwards.
+    const access_delivered = bootstrapBegins();
     await deps.sandboxes.change(row, { agent_secret_hash, former_agent_secret_hashes, access_delivered });
+    const access = wantedAccess(deps.keys, row, await deps.authorizedKeys(row), deps.clock.now());
     const result = await runBootstrap(connection, {
       hostname: row.name,
       hostKey: { privateKey: hostKey.privateKey, publicKey: hostKey.publicKey },
-      authorizedKeys: [deps.keys.sshClient.publicKey, ...(await deps.authorizedKeys(row))],
+      hostCertificate: access.certificate,
+      authorizedKeys: [...access.authorizedKeys],
       agent: {
         sandboxId: row.id,
         sandboxName: row.name,
@@ -48,7 +51,7 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
       host_key_fingerprint: hostKey.fingerprint,
       machine_id: result.machineId,
       agent_version: result.agentVersion,
-      access_delivered: null,
+      access_delivered: bootstrapEnded(result.hostCertificate === true ? access.hash : null),
     });
     await say(`it has a host key of its own now, ${hostKey.fingerprint}, and the agent ${result.agentVersion}`);
   } catch (error) {

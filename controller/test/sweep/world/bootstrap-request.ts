@@ -9,6 +9,7 @@ export function readBootstrapRequest(text: string): BootstrapRequest | undefined
     lines.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
   const request = {
     hostname: of("hostname")[0],
+    hostCertificate: of("host-certificate")[0],
     authorizedKeys: of("authorized-key"),
     hostKey: { privateKey: `${of("host-key").join("\n")}\n`, publicKey: of("host-key-public")[0] },
     agent: parseJson(of("agent")[0] ?? ""),

@@ -129,6 +129,7 @@ class RunningGuest implements BootedGuest {
     const machineId = root.get(guestPaths.machineId)?.trim() ?? "";
     root.set(guestPaths.authorizedKeys, request.authorizedKeys.join("\n"));
     root.set(guestPaths.sshHostKey, request.hostKey.privateKey);
+    root.set(guestPaths.sshHostCertificate, request.hostCertificate);
     this.#server?.close();
     await this.listen();
     root.set(guestPaths.agentConfig, JSON.stringify({ ...request.agent, machineId }));
@@ -136,7 +137,7 @@ class RunningGuest implements BootedGuest {
     this.#configured.abort();
     this.#configured = new AbortController();
     this.startAgent();
-    const result = { machineId, agentVersion: "stand-in" };
+    const result = { machineId, agentVersion: "stand-in", hostCertificate: true };
     channel.end(`${JSON.stringify(result)}\n`);
   }
 
