@@ -1,12 +1,18 @@
 import { join } from "node:path";
 import Type, { type Static } from "typebox";
 
+const hostSchema = Type.Object({ node: Type.String(), url: Type.String(), fingerprint: Type.String() });
+/** A host of the cluster, and where it answers. */
+export type HostFacts = Static<typeof hostSchema>;
+
 /** What the emulator prints once everything answers; `./scripts/emulator` promises these names to the outside. */
 export const emulatorFactsSchema = Type.Object({
   /** `https://127.0.0.1:port` */
   url: Type.String(),
   /** SHA-256 of the certificate, `AA:BB:…`. */
   fingerprint: Type.String(),
+  /** All hosts; the one above is the first. An emulator of an older version, which may still run, does not tell. */
+  nodes: Type.Optional(Type.Array(hostSchema)),
   node: Type.String(),
   storage: Type.String(),
   bridge: Type.String(),

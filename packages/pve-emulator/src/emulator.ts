@@ -1,9 +1,16 @@
 import { rm } from "node:fs/promises";
+import type { RequestListener } from "node:http";
 import { resolve } from "node:path";
 import { type Clock, Scope, systemClock } from "@berth/base";
 import { DirectoryInUse, DirectoryLock, identifyProcess, makePrivateDirectory } from "@berth/base/node";
 import type { PayloadSources } from "@berth/template";
-import { type AccessState, controllerToken, loadAccessState, powerlessToken } from "./access/access-state.ts";
+import {
+  type AccessScope,
+  type AccessState,
+  controllerToken,
+  loadAccessState,
+  powerlessToken,
+} from "./access/access-state.ts";
 import { Rights } from "./access/rights.ts";
 import { accessRoutes } from "./access/routes.ts";
 import { SignIn } from "./access/sign-in.ts";
@@ -11,6 +18,9 @@ import type { ContainerBackend } from "./backend/backend.ts";
 import { type BackendChoice, chooseBackend } from "./backend/choice.ts";
 import { cachedBase, openLxcBackend } from "./backend/lxc/open.ts";
 import { ProcessBackend } from "./backend/process/process-backend.ts";
+import { Cluster, type ClusterOptions } from "./cluster/cluster.ts";
+import { befallHost } from "./cluster/host-fate.ts";
+import { HostServers } from "./cluster/host-servers.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
 import { ContainerStore } from "./containers/container-store.ts";
 import { rebootFromInside } from "./containers/power.ts";
@@ -18,16 +28,15 @@ import { recoverContainers } from "./containers/recover.ts";
 import { containerRoutes } from "./containers/routes/index.ts";
 import { StatusReader } from "./containers/status.ts";
 import { ensureTemplate } from "./containers/template.ts";
-import type { Emulation, Site } from "./emulation.ts";
-import { type EmulatorFacts, factsFile } from "./emulator-facts.ts";
+import { type Emulation, onNode, type Site } from "./emulation.ts";
+import { type EmulatorFacts, factsFile, type HostFacts } from "./emulator-facts.ts";
 import { CallRecord } from "./faults/call-record.ts";
 import { FaultRules } from "./faults/fault-rules.ts";
 import type { FaultsControl } from "./faults/faults-endpoint.ts";
 import { runPct } from "./faults/host-shell.ts";
-import { loadCertificate } from "./http/certificate.ts";
-import { Dispatcher } from "./http/dispatcher.ts";
+import { type Certificate, loadCertificate } from "./http/certificate.ts";
+import { Dispatcher, type Hosts } from "./http/dispatcher.ts";
 import { type Route, RouteTable } from "./http/route.ts";
-import { ApiServer } from "./http/server.ts";
 import { applianceRoutes } from "./nodes/appliance-routes.ts";
 import { nodeRoutes } from "./nodes/routes.ts";
 import { PoolStore } from "./pools/pool-store.ts";
@@ -48,6 +57,8 @@ export interface EmulatorOptions {
   readonly port?: number;
   /** `process` by default; or what makes one of one's own. */
   readonly backend?: BackendChoice | MakeBackend;
+  /** Hosts, storages and templates; by default one host, `pve`, with one storage and template 150. */
+  readonly cluster?: ClusterOptions | undefined;
   /** Containers get no way to the outside. The process backend shares the machine's network and cannot hold this. */
   readonly isolated?: boolean;
   /** Gets the archive that containers are made from, where they have root file systems of their own: a Debian, cached. */
@@ -63,9 +74,16 @@ export interface EmulatorOptions {
 export interface RunningEmulator extends EmulatorFacts, AsyncDisposable {
   /** What `/_faults` and its neighbours do, for who has the emulator in the same process. */
   readonly control: FaultsControl;
+  /** All hosts. */
+  readonly nodes: HostFacts[];
 }
 
-const names = { node: "pve", storage: "local-btrfs", bridge: "vmbr0", pool: "sandboxes", template: 150 } as const;
+const names = { bridge: "vmbr0", pool: "sandboxes" } as const;
+const oneHost: ClusterOptions = {
+  nodes: [{ name: "pve" }],
+  storages: [{ storage: "local-btrfs", type: "btrfs" }],
+  templates: [{ vmid: 150, node: "pve", storage: "local-btrfs" }],
+};
 
 /** Starts an emulator. Throws an error of one sentence when it cannot; then nothing is left of it. */
 export async function startEmulator(options: EmulatorOptions): Promise<RunningEmulator> {
@@ -75,26 +93,28 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   try {
     await makePrivateDirectory(dataDir);
     scope.own(await lockFolder(dataDir));
-    const { certificate, key, fingerprint } = await loadCertificate(dataDir, names.node);
-    const site: Site = { ...names, fingerprint };
-    const access = await loadAccessState(dataDir, site);
-    const emulation = await openEmulation(options, { dataDir, site, access, scope, start });
+    const wanted = options.cluster ?? oneHost;
+    const certificates = await certificatesOf(dataDir, wanted);
+    const cluster = new Cluster(wanted, (node) => certificates.get(node)?.fingerprint ?? "");
+    const site = siteOf(wanted);
+    const access = await loadAccessState(dataDir, scopeOf(wanted));
+    const { emulation, tasks } = await openEmulation(options, { dataDir, site, cluster, access, scope, start });
     const control: FaultsControl = {
       faults: new FaultRules(),
       calls: new CallRecord(emulation.clock),
       pct: (command) => runPct(emulation, command),
+      befall: (fate) => befallHost({ emulation, tasks, servers }, fate),
       allowMachinePorts: (ports, services) => emulation.backend.allowMachinePorts(ports, services),
     };
-    const dispatcher = dispatcherOf(emulation, access, control);
-    const server = await ApiServer.listen({
-      host: "127.0.0.1",
-      port: options.port ?? 0,
-      certificate,
-      key,
-      handle: (request, response) => void dispatcher.handle(request, response).catch(() => response.destroy()),
-    });
-    scope.own(server);
-    const facts = factsOf(site, access, server.port, emulation.backend);
+    const dispatcherOf = dispatchers(emulation, access, control);
+    const servers = await HostServers.listen(
+      [...certificates].map(([node, certificate], index) => ({
+        ...{ node, certificate, port: index === 0 ? (options.port ?? 0) : 0 },
+        handle: handlerOf(dispatcherOf(node)),
+      })),
+    );
+    scope.own(servers);
+    const facts = factsOf(emulation, access, servers);
     await publishFacts(dataDir, facts, scope);
     start.succeeded = true;
     return { ...facts, control, [Symbol.asyncDispose]: () => scope.dispose() };
@@ -104,17 +124,48 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
   }
 }
 
+/** The first host, and where disks go: onto its first storage. */
+function siteOf({ nodes: [first], storages: [storage] }: ClusterOptions): Site {
+  if (!first || !storage) throw new Error("a cluster has at least one host and one storage");
+  return { ...names, node: first.name, storage: storage.storage };
+}
+
+function scopeOf({ nodes, storages, templates }: ClusterOptions): AccessScope {
+  return {
+    nodes: nodes.map(({ name }) => name),
+    storages: storages.map(({ storage }) => storage),
+    templates: templates.map(({ vmid }) => vmid),
+    pool: names.pool,
+  };
+}
+
+async function certificatesOf(dataDir: string, { nodes }: ClusterOptions): Promise<Map<string, Certificate>> {
+  const certificates = new Map<string, Certificate>();
+  for (const { name } of nodes) {
+    certificates.set(name, await loadCertificate(dataDir, name, certificates.size === 0));
+  }
+  return certificates;
+}
+
+function handlerOf(dispatcher: Dispatcher): RequestListener {
+  return (request, response) => void dispatcher.handle(request, response).catch(() => response.destroy());
+}
+
 interface Opening {
   readonly dataDir: string;
   readonly site: Site;
+  readonly cluster: Cluster;
   readonly access: AccessState;
   readonly scope: Scope;
   readonly start: { readonly succeeded: boolean };
 }
 
 /** Reads the state of earlier runs, takes over what still runs, and makes the template. */
-async function openEmulation(options: EmulatorOptions, opening: Opening): Promise<Emulation> {
-  const { dataDir, site, access, scope, start } = opening;
+async function openEmulation(
+  options: EmulatorOptions,
+  opening: Opening,
+): Promise<{ emulation: Emulation; tasks: TaskList }> {
+  const { dataDir, site, cluster, access, scope, start } = opening;
   const clock = options.clock ?? systemClock;
   const report = options.report ?? (() => {});
   const pools = await PoolStore.open(dataDir, site.pool);
@@ -130,17 +181,18 @@ async function openEmulation(options: EmulatorOptions, opening: Opening): Promis
   scope.own(tasks);
   const rights = new Rights(access, (vmid) => pools.poolOf(vmid));
   const archives = await Archives.open(dataDir, base);
-  const emulation: Emulation = { site, clock, rights, tasks, pools, store, archives, backend, report };
+  const emulation: Emulation = { site, cluster, clock, rights, tasks, pools, store, archives, backend, report };
   await backend.adopt(store.all().map(({ vmid }) => vmid));
   for (const { vmid } of store.all()) if (backend.running(vmid)) report(`container ${vmid} still runs: taken over`);
   await recoverContainers(emulation);
-  await ensureTemplate(emulation);
+  for (const template of cluster.templates) await ensureTemplate(emulation, template);
   backend.onEnd = (vmid, reason) => {
     report(`container ${vmid} ended by itself (${reason})`);
     if (reason !== "reboot") return;
-    rebootFromInside(emulation, vmid).catch((error: unknown) => report(`container ${vmid}: ${String(error)}`));
+    const here = onNode(emulation, store.find(vmid)?.node ?? site.node);
+    rebootFromInside(here, vmid).catch((error: unknown) => report(`container ${vmid}: ${String(error)}`));
   };
-  return emulation;
+  return { emulation, tasks };
 }
 
 interface BackendPlace {
@@ -173,29 +225,48 @@ async function openBackend(options: EmulatorOptions, place: BackendPlace): Promi
   return { backend: await openLxcBackend(lxc), base };
 }
 
-function dispatcherOf(emulation: Emulation, access: AccessState, control: FaultsControl): Dispatcher {
-  const { rights, tasks, site, clock, report } = emulation;
+/** The dispatchers of the hosts, by name. */
+function dispatchers(emulation: Emulation, access: AccessState, control: FaultsControl): (node: string) => Dispatcher {
+  const { cluster, rights, clock, report } = emulation;
   const signIn = new SignIn(access, clock);
   const statuses = new StatusReader(emulation);
-  const routes: Route[] = [
-    ...accessRoutes(signIn, rights),
-    ...clusterRoutes(emulation, statuses),
-    ...nodeRoutes(emulation),
-    ...applianceRoutes(emulation),
-    ...storageRoutes(emulation),
-    ...poolRoutes(emulation, statuses),
-    ...taskRoutes(tasks, rights, site.node),
-    ...containerRoutes(emulation, statuses),
-  ];
-  return new Dispatcher({ routes: new RouteTable(routes), signIn, rights, control, node: site.node, clock, report });
+  const tables = new Map(
+    cluster.nodes.map(({ name }) => [name, new RouteTable(routesOf(emulation, name, { signIn, statuses }))]),
+  );
+  const hosts: Hosts = {
+    routesOf: (node) => tables.get(node),
+    isOnline: (node) => cluster.find(node)?.online === true,
+  };
+  return (node) => new Dispatcher({ hosts, signIn, rights, control, node, clock, report });
 }
 
-function factsOf(site: Site, access: AccessState, port: number, backend: ContainerBackend): EmulatorFacts {
-  const { fingerprint, node, storage, bridge, pool } = site;
+/** What one host answers: of itself, and of the cluster. */
+function routesOf(
+  emulation: Emulation,
+  node: string,
+  { signIn, statuses }: { signIn: SignIn; statuses: StatusReader },
+): Route[] {
+  const here = onNode(emulation, node);
+  const everywhere = { ...emulation, site: here.site };
+  return [
+    ...accessRoutes(signIn, emulation.rights),
+    ...clusterRoutes(everywhere, statuses),
+    ...nodeRoutes(here),
+    ...applianceRoutes(here),
+    ...storageRoutes(here),
+    ...poolRoutes(everywhere, statuses),
+    ...taskRoutes(here.tasks, here.rights, node),
+    ...containerRoutes(here, statuses),
+  ];
+}
+
+function factsOf({ site, cluster, backend }: Emulation, access: AccessState, servers: HostServers) {
+  const { node, storage, bridge, pool } = site;
   return {
-    url: `https://127.0.0.1:${port}`,
-    fingerprint,
+    url: servers.urlOf(node),
+    fingerprint: cluster.find(node)?.fingerprint ?? "",
     node,
+    nodes: cluster.nodes.map(({ name, fingerprint }) => ({ node: name, url: servers.urlOf(name), fingerprint })),
     storage,
     bridge,
     pool,

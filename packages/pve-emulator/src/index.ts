@@ -7,6 +7,8 @@ export {
   type MemoryGuest,
 } from "./backend/memory/memory-backend.ts";
 export { subnetOf } from "./backend/process/subnet.ts";
+export { type ClusterOptions, clusterOf, type NodeOptions, type StorageOptions } from "./cluster/cluster.ts";
+export type { HostFate } from "./cluster/host-fate.ts";
 export {
   type EmulatorOptions,
   type MakeBackend,

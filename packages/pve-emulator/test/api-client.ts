@@ -40,6 +40,16 @@ export class ApiClient {
     return new ApiClient(facts, String(field(stored, "certificate")), { Authorization: `PVEAPIToken=${token}` });
   }
 
+  /** The same token at another host of the cluster. */
+  static async openAt(facts: EmulatorFacts, dataDir: string, node: string): Promise<ApiClient> {
+    const host = facts.nodes?.find((one) => one.node === node);
+    const stored: unknown = JSON.parse(await readFile(join(dataDir, `certificate-${node}.json`), "utf8"));
+    const there = { ...facts, node, url: host?.url ?? "" };
+    return new ApiClient(there, String(field(stored, "certificate")), {
+      Authorization: `PVEAPIToken=${facts.token}`,
+    });
+  }
+
   /** The same client, signed in as root. */
   async asRoot(): Promise<ApiClient> {
     const credentials = { username: "root@pam", password: this.#facts.rootPassword };
@@ -70,7 +80,7 @@ export class ApiClient {
   async follow(upid: string): Promise<string> {
     const deadline = performance.now() + 30_000;
     while (performance.now() < deadline) {
-      const status = await this.must("GET", `${this.node}/tasks/${encodeURIComponent(upid)}/status`);
+      const status = await this.must("GET", `/nodes/${upid.split(":")[1]}/tasks/${encodeURIComponent(upid)}/status`);
       const exit = field(status, "exitstatus");
       if (exit !== undefined) return String(exit);
       await new Promise((resolve) => setTimeout(resolve, 10));

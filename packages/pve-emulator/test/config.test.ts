@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type Container, digestOf, futureValues, newContainer, typedValues } from "../src/containers/container.ts";
 import { applyEdit, applyPending, readEdit } from "../src/containers/edit-config.ts";
-import { formatSize, parseSize } from "../src/containers/resize.ts";
+import { formatSize, parseSize } from "../src/containers/root-disk.ts";
 
 const containerWith = (values: Record<string, string>): Container =>
   newContainer(201, { memory: "512", ...values }, []);

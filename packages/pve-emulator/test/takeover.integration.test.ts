@@ -63,7 +63,15 @@ describe("an emulator of a data folder", () => {
 
     const second = await ensure();
     const again = await ApiClient.open(second, directory.path);
-    const { url: _url, pid: _pid, stop: _stop, ended: _ended, allowMachinePorts: _allow, ...facts } = first;
+    const {
+      url: _url,
+      nodes: _nodes,
+      pid: _pid,
+      stop: _stop,
+      ended: _ended,
+      allowMachinePorts: _allow,
+      ...facts
+    } = first;
     expect(second).toMatchObject(facts);
     const after = await again.must("GET", `${again.container(201)}/status/current`);
     expect(field(after, "pid")).toBe(field(before, "pid"));

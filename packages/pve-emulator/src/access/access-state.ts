@@ -33,10 +33,10 @@ export type AccessState = Static<typeof accessStateSchema>;
 
 /** Where the controller's rights lie. */
 export interface AccessScope {
-  readonly node: string;
-  readonly storage: string;
+  readonly nodes: readonly string[];
+  readonly storages: readonly string[];
   readonly pool: string;
-  readonly template: number;
+  readonly templates: readonly number[];
 }
 
 const controllerUser = "controller@pve";
@@ -63,11 +63,11 @@ export async function loadAccessState(dataDir: string, scope: AccessScope): Prom
 function grantsOf(scope: AccessScope): AccessState["acl"] {
   const grant = (path: string, role = controllerRole) => ({ path, subject: controllerUser, role, propagate: true });
   return [
-    grant(`/vms/${scope.template}`),
+    ...scope.templates.map((vmid) => grant(`/vms/${vmid}`)),
     grant(`/pool/${scope.pool}`),
-    grant(`/storage/${scope.storage}`),
+    ...scope.storages.map((storage) => grant(`/storage/${storage}`)),
     grant("/sdn/zones/localnetwork"),
-    grant(`/nodes/${scope.node}`),
+    ...scope.nodes.map((node) => grant(`/nodes/${node}`)),
     grant(`/storage/${archiveStorage}`, templateRole),
   ];
 }

@@ -2,7 +2,7 @@ import type { Proxmox } from "proxmox-api";
 import type { Caller } from "../access/caller.ts";
 import type { Container } from "../containers/container.ts";
 import type { StatusReader } from "../containers/status.ts";
-import type { Emulation } from "../emulation.ts";
+import { type Emulation, onNode } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { figures } from "../nodes/routes.ts";
@@ -10,6 +10,7 @@ import { optionalVmid } from "../schema/parameters.ts";
 import { spaceFigures, visibleStorages } from "../storage/storages.ts";
 import { listEntry } from "../tasks/routes.ts";
 import { pveVersion } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
 
 type Resource = Proxmox.clusterResourcesResources;
 
@@ -17,7 +18,7 @@ type Resource = Proxmox.clusterResourcesResources;
 const firstVmid = 100;
 
 export function clusterRoutes(emulation: Emulation, statuses: StatusReader): Route[] {
-  const { store, tasks, rights, site } = emulation;
+  const { store, tasks, rights, cluster } = emulation;
   return [
     defineRoute({ method: "GET", path: "/version", permission: "all", parameters: {}, handle: () => pveVersion }),
     defineRoute({
@@ -56,18 +57,7 @@ export function clusterRoutes(emulation: Emulation, statuses: StatusReader): Rou
       path: "/cluster/status",
       permission: { path: "/", privileges: ["Sys.Audit"] },
       parameters: {},
-      handle: () => [
-        {
-          id: `node/${site.node}`,
-          name: site.node,
-          type: "node",
-          ip: "127.0.0.1",
-          local: 1,
-          nodeid: 0,
-          online: 1,
-          level: "",
-        },
-      ],
+      handle: () => clusterStatus(cluster, emulation.site.node),
     }),
     defineRoute({
       method: "GET",
@@ -78,7 +68,7 @@ export function clusterRoutes(emulation: Emulation, statuses: StatusReader): Rou
         const wanted = (type: string) => params.type === undefined || params.type === type;
         return [
           ...(wanted("vm") ? await guests(emulation, statuses, caller) : []),
-          ...(wanted("node") ? [node(emulation, caller)] : []),
+          ...(wanted("node") ? await nodes(emulation, caller) : []),
           ...(wanted("storage") ? await storages(emulation, caller) : []),
           ...(wanted("sdn") ? networks(emulation, caller) : []),
         ];
@@ -87,15 +77,48 @@ export function clusterRoutes(emulation: Emulation, statuses: StatusReader): Rou
   ];
 }
 
+/** A host that is no part of a cluster is all that it tells of. */
+function clusterStatus({ nodes }: Cluster, here: string) {
+  const members = nodes.map(({ name, online }, index) => ({
+    id: `node/${name}`,
+    name,
+    type: "node",
+    ip: "127.0.0.1",
+    local: name === here ? 1 : 0,
+    nodeid: nodes.length === 1 ? 0 : index + 1,
+    online: online ? 1 : 0,
+    level: "",
+  }));
+  if (nodes.length === 1) return members;
+  const quorate = 2 * nodes.filter(({ online }) => online).length > nodes.length ? 1 : 0;
+  return [
+    { id: "cluster", name: "berth", type: "cluster", nodes: nodes.length, quorate, version: nodes.length },
+    ...members,
+  ];
+}
+
 function guests(emulation: Emulation, statuses: StatusReader, caller: Caller): Promise<Resource[]> {
-  const { store, rights, pools, site } = emulation;
+  const { store, rights, pools, cluster } = emulation;
   const describe = async (container: Container): Promise<Resource> => {
-    const { cpus, lock, template, swap: _swap, maxswap: _maxswap, pid: _pid, ...rest } = await statuses.read(container);
+    const node = container.node ?? store.node;
     const pool = pools.poolOf(container.vmid);
+    const id = `lxc/${container.vmid}`;
+    // Nobody measures what is on a host that is away.
+    if (!cluster.find(node)?.online) {
+      return {
+        id,
+        vmid: container.vmid,
+        node,
+        type: "lxc",
+        status: "unknown",
+        ...(pool === undefined ? {} : { pool }),
+      };
+    }
+    const { cpus, lock, template, swap: _swap, maxswap: _maxswap, pid: _pid, ...rest } = await statuses.read(container);
     return {
       ...rest,
-      id: `lxc/${container.vmid}`,
-      node: site.node,
+      id,
+      node,
       maxcpu: cpus,
       template: template ?? 0,
       // A container that is being made has no statistics yet.
@@ -108,29 +131,50 @@ function guests(emulation: Emulation, statuses: StatusReader, caller: Caller): P
   return Promise.all(visible.map(describe));
 }
 
-function node({ site, rights }: Emulation, caller: Caller): Resource {
-  const audit = rights.has(caller, `/nodes/${site.node}`, "Sys.Audit");
-  return { id: `node/${site.node}`, type: "node", node: site.node, status: "online", ...(audit ? figures() : {}) };
+function nodes(emulation: Emulation, caller: Caller): Promise<Resource[]> {
+  const { cluster, rights } = emulation;
+  return Promise.all(
+    cluster.nodes.map(async (node): Promise<Resource> => {
+      const { name, online, maintenance } = node;
+      const audit = online && rights.has(caller, `/nodes/${name}`, "Sys.Audit");
+      return {
+        id: `node/${name}`,
+        type: "node",
+        node: name,
+        status: online ? "online" : "offline",
+        ...(maintenance ? { hastate: "maintenance" } : {}),
+        ...(audit ? await figures(emulation, node) : {}),
+      };
+    }),
+  );
 }
 
 async function storages(emulation: Emulation, caller: Caller): Promise<Resource[]> {
-  const { node: name } = emulation.site;
-  const { total, used } = await spaceFigures(emulation);
-  return visibleStorages(emulation, caller).map(({ storage, type, content, shared }) => ({
-    id: `storage/${name}/${storage}`,
-    type: "storage",
-    storage,
-    node: name,
-    status: "available",
-    plugintype: type,
-    content,
-    shared,
-    disk: used,
-    maxdisk: total,
-  }));
+  const perNode = emulation.cluster.nodes.map(async ({ name, online }) => {
+    const here = onNode(emulation, name);
+    return Promise.all(
+      visibleStorages(here, caller).map(async ({ storage, type, content, shared }): Promise<Resource> => {
+        const { total, used } = await spaceFigures(here, storage);
+        return {
+          id: `storage/${name}/${storage}`,
+          type: "storage",
+          storage,
+          node: name,
+          status: online ? "available" : "unknown",
+          plugintype: type,
+          content,
+          shared,
+          ...(online ? { disk: used, maxdisk: total } : {}),
+        };
+      }),
+    );
+  });
+  return (await Promise.all(perNode)).flat();
 }
 
-function networks({ site, rights }: Emulation, caller: Caller): Resource[] {
+function networks({ cluster, rights }: Emulation, caller: Caller): Resource[] {
   if (!rights.has(caller, "/sdn/zones/localnetwork", "SDN.Audit", "SDN.Use", "SDN.Allocate")) return [];
-  return [{ id: `sdn/${site.node}/localnetwork`, type: "sdn", sdn: "localnetwork", node: site.node, status: "ok" }];
+  return cluster.nodes.map(({ name }) => {
+    return { id: `sdn/${name}/localnetwork`, type: "sdn", sdn: "localnetwork", node: name, status: "ok" };
+  });
 }

@@ -1,10 +1,16 @@
 import type { Caller } from "../access/caller.ts";
+import { canLink } from "../cluster/cluster.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
-import { formatPropertyString, readPropertyString } from "../schema/property-string.ts";
-import { Interrupted, type TaskContext, WorkerKilled } from "../tasks/task.ts";
+import { readPropertyString } from "../schema/property-string.ts";
+import { requireStorageOn, spaceOf } from "../storage/storages.ts";
+import { Interrupted, type TaskContext, wasKilled } from "../tasks/task.ts";
 import { type ConfigValues, type Container, isTemplate, newContainer, requireUnlocked } from "./container.ts";
 import { bridgeOf, cardNames, withNewMac } from "./network-cards.ts";
+import { diskSize, rootfsValue, storageOf, volumeOf } from "./root-disk.ts";
+
+/** What a clone that shares its template's disk needs at first. */
+const linkedCloneBytes = 1024 * 1024;
 
 export interface CloneOrder {
   readonly source: number;
@@ -26,11 +32,12 @@ export interface CloneOrder {
  */
 export async function startClone(emulation: Emulation, order: CloneOrder, caller: Caller): Promise<string> {
   const { store, tasks } = emulation;
-  checkPlaces(emulation, order, caller);
+  checkPlaces(emulation, order);
   const source = store.require(order.source);
   requireUnlocked(source);
   const full = order.full ?? !isTemplate(source);
   const origin = originOf(source, order, full, emulation.backend.running(source.vmid) !== undefined);
+  const storage = checkStorage(emulation, origin, { order, full, caller });
   authoriseBridges(emulation, origin, caller);
   const target = newContainer(order.target, targetValues(origin, order), source.lxc);
   // Adding the target takes its id synchronously, so that the lock below is set in the same turn.
@@ -40,7 +47,9 @@ export async function startClone(emulation: Emulation, order: CloneOrder, caller
     await created;
     await store.save(source);
     const task = { type: "vzclone", id: String(source.vmid), caller, ownCheckpoint: true };
-    return await tasks.start(task, (context) => runClone(emulation, { source, target, origin, order, full }, context));
+    return await tasks.start(task, (context) =>
+      runClone(emulation, { source, target, origin, order, full, storage }, context),
+    );
   } catch (error) {
     if (store.find(order.target) === target) {
       delete source.values.lock;
@@ -50,16 +59,42 @@ export async function startClone(emulation: Emulation, order: CloneOrder, caller
   }
 }
 
-function checkPlaces(emulation: Emulation, order: CloneOrder, caller: Caller): void {
-  const { site, pools, rights } = emulation;
+function checkPlaces({ cluster, pools, site }: Emulation, order: CloneOrder): void {
   if (order.pool !== undefined && !pools.get(order.pool)) throw ApiError.died(`pool '${order.pool}' does not exist`);
-  if (order.node !== undefined && order.node !== site.node && order.node !== "localhost") {
+  if (order.node !== undefined && order.node !== "localhost" && !cluster.find(order.node)) {
     throw ApiError.died(`no such cluster node '${order.node}'`);
   }
-  if (order.storage !== undefined && order.storage !== site.storage) {
-    throw ApiError.died(`storage '${order.storage}' does not exist`);
+  if (order.storage === undefined) return;
+  const storage = requireStorageOn(cluster, order.storage, site.node);
+  if (elsewhere(order, site.node) === undefined) return;
+  requireStorageOn(cluster, order.storage, order.node ?? "");
+  if (!storage.shared) throw ApiError.died(`can't clone to non-shared storage '${order.storage}'`);
+}
+
+/** Where the clone is to be, if not on the host of its source. */
+function elsewhere({ node }: CloneOrder, here: string): string | undefined {
+  return node === here || node === "localhost" ? undefined : node;
+}
+
+/** The storage that the clone's disk is to be on. */
+function checkStorage(
+  { cluster, rights, site }: Emulation,
+  origin: ConfigValues,
+  { order, full, caller }: { order: CloneOrder; full: boolean; caller: Caller },
+): string {
+  const own = storageOf(origin);
+  const name = order.storage ?? own;
+  rights.require(caller, `/storage/${name}`, "Datastore.AllocateSpace");
+  const { shared } = requireStorageOn(cluster, name, site.node);
+  if (!full && !canLink(requireStorageOn(cluster, own, site.node).type)) {
+    const volume = readPropertyString(origin.rootfs ?? "", "volume").volume ?? "";
+    throw ApiError.died(`Linked clone feature for '${volume}' is not available`);
   }
-  rights.require(caller, `/storage/${site.storage}`, "Datastore.AllocateSpace");
+  const target = elsewhere(order, site.node);
+  if (target !== undefined && !shared)
+    throw ApiError.died(`can't clone CT to node '${target}' (CT uses local storage)`);
+  if (target !== undefined) requireStorageOn(cluster, name, target);
+  return name;
 }
 
 /** The configuration that is copied: the present one or that of a snapshot. */
@@ -100,6 +135,7 @@ interface CloneJob {
   readonly origin: ConfigValues;
   readonly order: CloneOrder;
   readonly full: boolean;
+  readonly storage: string;
 }
 
 async function runClone(emulation: Emulation, job: CloneJob, context: TaskContext): Promise<void> {
@@ -107,7 +143,7 @@ async function runClone(emulation: Emulation, job: CloneJob, context: TaskContex
     await copyInto(emulation, job, context);
   } catch (error) {
     // A worker that is gone leaves both locks and the half-made container.
-    if (error instanceof WorkerKilled) throw error;
+    if (wasKilled(error, context.signal)) throw error;
     await removeHalf(emulation, job.target);
     await unlockSource(emulation, job.source);
     throw new Error(`clone failed: ${error instanceof Error ? error.message : String(error)}`);
@@ -117,10 +153,11 @@ async function runClone(emulation: Emulation, job: CloneJob, context: TaskContex
 
 async function copyInto(emulation: Emulation, job: CloneJob, { log, signal, checkpoint }: TaskContext): Promise<void> {
   const { backend, store, pools } = emulation;
-  const { source, target, origin, order, full } = job;
+  const { source, target, origin, order, full, storage } = job;
   const disk = readPropertyString(origin.rootfs ?? "", "volume");
   log(`create ${full ? "full" : "linked"} clone of mountpoint rootfs (${disk.volume})`);
   await checkpoint();
+  await requireSpace(emulation, job);
   await backend.disks.copy(source.vmid, order.snapshot, target.vmid, {
     linked: !full,
     signal,
@@ -128,11 +165,20 @@ async function copyInto(emulation: Emulation, job: CloneJob, { log, signal, chec
     ...(order.bandwidthLimit ? { bytesPerSecond: order.bandwidthLimit * 1024 } : {}),
   });
   if (signal.aborted) throw new Interrupted();
-  target.values.rootfs = rootfsValue(volumeOf(emulation.site.storage, target.vmid), disk);
+  target.values.rootfs = rootfsValue(volumeOf(storage, target.vmid), disk);
+  if (!full) target.linked = true;
   if (order.pool !== undefined) await pools.join(order.pool, target.vmid);
   delete target.values.lock;
+  // Last, as on PVE: until then the configuration is on the host of the source.
+  store.move(target, order.node === undefined || order.node === "localhost" ? emulation.site.node : order.node);
   await store.save(target);
   emulation.report(`container ${target.vmid} cloned from ${source.vmid}`);
+}
+
+async function requireSpace(emulation: Emulation, { source, full, storage }: CloneJob): Promise<void> {
+  const { avail } = await spaceOf(emulation, requireStorageOn(emulation.cluster, storage, emulation.site.node));
+  const needed = full ? diskSize(source) : linkedCloneBytes;
+  if (avail < needed) throw new Error(`unable to create image: No space left on device (storage '${storage}')`);
 }
 
 async function removeHalf({ backend, pools, store }: Emulation, target: Container): Promise<void> {
@@ -144,15 +190,4 @@ async function removeHalf({ backend, pools, store }: Emulation, target: Containe
 async function unlockSource({ store }: Emulation, source: Container): Promise<void> {
   delete source.values.lock;
   await store.save(source);
-}
-
-/** The volume of a container's root disk. */
-export function volumeOf(storage: string, vmid: number, base = false): string {
-  return `${storage}:${vmid}/${base ? "base" : "vm"}-${vmid}-disk-0.subvol`;
-}
-
-/** A `rootfs` with another volume, all else kept; the volume stands first and without its key. */
-export function rootfsValue(volume: string, disk: Readonly<Record<string, string>>): string {
-  const { volume: _volume, ...rest } = disk;
-  return [volume, formatPropertyString(rest, "")].filter(Boolean).join(",");
 }

@@ -19,35 +19,59 @@ interface Entry {
  * so that no other call sees half of it, and is acknowledged when its file is on disk.
  */
 export class ContainerStore {
+  /** Where new ones are made. */
   readonly node: string;
   readonly #dataDir: string;
-  readonly #entries = new Map<number, Entry>();
+  /** Of all hosts, which share it: an id is the cluster's. */
+  readonly #entries: Map<number, Entry>;
+  /** Only this host's containers are there, for who asks. */
+  readonly #only: boolean;
 
-  private constructor(dataDir: string, node: string) {
+  private constructor(dataDir: string, node: string, entries: Map<number, Entry>, only: boolean) {
     this.#dataDir = dataDir;
     this.node = node;
+    this.#entries = entries;
+    this.#only = only;
   }
 
+  /** Those of the whole cluster. */
   static async open(dataDir: string, node: string): Promise<ContainerStore> {
-    const store = new ContainerStore(dataDir, node);
+    const store = new ContainerStore(dataDir, node, new Map(), false);
     const folder = join(dataDir, "containers");
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (const name of await readdir(folder)) {
       const container = await loadJson(join(folder, name, "config.json"), containerSchema);
-      if (container) store.#add(container);
+      if (container) store.#add({ ...container, node: container.node ?? node });
       // A folder without configuration is what a crash left of a container that was being made or removed.
       else await removeContainerFolder(dataDir, name);
     }
     return store;
   }
 
+  /** Those of one host. */
+  onNode(node: string): ContainerStore {
+    return new ContainerStore(this.#dataDir, node, this.#entries, true);
+  }
+
   /** All containers by ascending vmid. */
   all(): Container[] {
-    return [...this.#entries.values()].map(({ container }) => container).sort((a, b) => a.vmid - b.vmid);
+    const containers = [...this.#entries.values()].map(({ container }) => container);
+    return containers.filter((one) => this.#shows(one)).sort((a, b) => a.vmid - b.vmid);
+  }
+
+  /** Those of all hosts, whoever asks. */
+  everywhere(): Container[] {
+    return [...this.#entries.values()].map(({ container }) => container);
   }
 
   find(vmid: number): Container | undefined {
-    return this.#entries.get(vmid)?.container;
+    const found = this.#entries.get(vmid)?.container;
+    return found && this.#shows(found) ? found : undefined;
+  }
+
+  /** Puts a container on another host; it is to be saved then. */
+  move(container: Container, node: string): void {
+    container.node = node;
   }
 
   /** The container; throws what PVE says when there is none. */
@@ -59,9 +83,9 @@ export class ContainerStore {
 
   /** Adds a container: its id is taken at once, before this resolves. */
   async create(container: Container): Promise<void> {
-    if (this.#entries.has(container.vmid)) {
-      throw ApiError.died(`CT ${container.vmid} already exists on node '${this.node}'`);
-    }
+    const there = this.#entries.get(container.vmid)?.container;
+    if (there) throw ApiError.died(`CT ${container.vmid} already exists on node '${there.node ?? this.node}'`);
+    container.node = this.node;
     this.#add(container);
     try {
       await mkdir(this.#folder(container.vmid), { recursive: true, mode: 0o700 });
@@ -90,6 +114,10 @@ export class ContainerStore {
   exclusive<T>(vmid: number, operation: () => Promise<T>): Promise<T> {
     const entry = this.#entries.get(vmid);
     return entry ? entry.operations.run(operation) : operation();
+  }
+
+  #shows({ node }: Container): boolean {
+    return !this.#only || node === this.node;
   }
 
   #add(container: Container): void {

@@ -24,6 +24,10 @@ export type FirewallRule = Static<typeof ruleSchema>;
 /** What is kept of a container on disk. */
 export const containerSchema = Type.Object({
   vmid: Type.Integer(),
+  /** The host that it is on; of a folder of old, the first one. */
+  node: Type.Optional(Type.String()),
+  /** Its disk is its template's but for what it has changed. */
+  linked: Type.Optional(Type.Boolean()),
   values: valuesSchema,
   /** Changes that wait for the next start. */
   pending: valuesSchema,

@@ -2,12 +2,12 @@ import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import { readPropertyString } from "../schema/property-string.ts";
-import { rootfsValue, volumeOf } from "./clone.ts";
 import { type Container, isTemplate, requireUnlocked } from "./container.ts";
+import { rootfsValue, storageOf, volumeOf } from "./root-disk.ts";
 
 /** Starts to make a container a template. PVE forks a task for it and, alone of all such calls, keeps its UPID back. */
 export async function startConversion(emulation: Emulation, vmid: number, caller: Caller): Promise<null> {
-  const { store, backend, tasks, site } = emulation;
+  const { store, backend, tasks } = emulation;
   const container = store.require(vmid);
   requireConvertible(emulation, container);
   await tasks.start({ type: "vztemplate", id: String(vmid), caller }, () =>
@@ -16,7 +16,7 @@ export async function startConversion(emulation: Emulation, vmid: number, caller
       requireConvertible(emulation, container);
       await backend.disks.convertToTemplate(vmid);
       const disk = readPropertyString(container.values.rootfs ?? "", "volume");
-      container.values.rootfs = rootfsValue(volumeOf(site.storage, vmid, true), disk);
+      container.values.rootfs = rootfsValue(volumeOf(storageOf(container.values), vmid, true), disk);
       container.values.template = "1";
       await store.save(container);
       emulation.report(`container ${vmid} is a template now`);

@@ -5,12 +5,11 @@ import { readPropertyString } from "../schema/property-string.ts";
 import { architecture } from "../storage/appliance.ts";
 import { holds, requireUsableStorage, storageAuditors } from "../storage/storages.ts";
 import { parseVolumeId, splitVolumeId } from "../storage/volume-id.ts";
-import { rootfsValue, volumeOf } from "./clone.ts";
 import type { ConfigValues } from "./container.ts";
 import { authoriseCreation, type NewOptions, requirePlace } from "./create-rights.ts";
 import { storedValue } from "./edit-config.ts";
 import { verifiedPublicKeys } from "./public-keys.ts";
-import { formatSize } from "./resize.ts";
+import { formatSize, rootfsValue, volumeOf } from "./root-disk.ts";
 
 const gibibyte = 1024 ** 3;
 /** What a root disk gets when nobody says. */
@@ -94,10 +93,11 @@ function refuseWhatThereIsNot({ special, options }: CreateRequest): void {
 }
 
 /** The path of the archive that a volume is. */
-function readArchive({ site, rights, archives }: Emulation, volid: string, caller: Caller): string {
+function readArchive(emulation: Emulation, volid: string, caller: Caller): string {
+  const { rights, archives } = emulation;
   const parts = splitVolumeId(volid);
   if (!parts) throw ApiError.died("Only root can pass arbitrary filesystem paths.");
-  requireUsableStorage(site, parts.storage);
+  requireUsableStorage(emulation, parts.storage);
   const volume = parseVolumeId(volid);
   if (!volume) throw ApiError.died(`unable to parse directory volume name '${parts.name}'`);
   if (volume.content !== "vztmpl") {
@@ -110,7 +110,8 @@ function readArchive({ site, rights, archives }: Emulation, volid: string, calle
 }
 
 /** Where the root disk goes and how large it gets: `STORAGE:GIB`, a number, or 4 GiB on the request's storage. */
-function readDisk({ site, rights }: Emulation, request: CreateRequest, caller: Caller) {
+function readDisk(emulation: Emulation, request: CreateRequest, caller: Caller) {
+  const { site, rights } = emulation;
   const given = readPropertyString(String(request.options.rootfs ?? defaultDiskGiB), "volume");
   const fallback = request.storage ?? "local";
   const wanted = given.volume ?? "";
@@ -119,7 +120,7 @@ function readDisk({ site, rights }: Emulation, request: CreateRequest, caller: C
   if (on === undefined || size === undefined) {
     throw ApiError.died(`this Proxmox makes new root disks only, such as '${site.storage}:8': no '${wanted}'`);
   }
-  const storage = requireUsableStorage(site, on);
+  const storage = requireUsableStorage(emulation, on);
   if (!holds(storage, "rootdir")) {
     throw ApiError.parameters({ storage: `storage '${on}' does not support container directories` });
   }

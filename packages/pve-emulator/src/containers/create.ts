@@ -1,7 +1,7 @@
 import { isErrno } from "@berth/base/node";
 import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
-import { Interrupted, type TaskContext, WorkerKilled } from "../tasks/task.ts";
+import { Interrupted, type TaskContext, wasKilled } from "../tasks/task.ts";
 import { type Container, newContainer } from "./container.ts";
 import type { CreateOrder } from "./create-order.ts";
 import { startStart } from "./power.ts";
@@ -54,7 +54,7 @@ async function runCreate(
     emulation.report(`container ${vmid} created`);
   } catch (error) {
     // A worker that is gone leaves its lock, and what it has extracted.
-    if (error instanceof WorkerKilled) throw error;
+    if (wasKilled(error, signal)) throw error;
     await pools.leave(vmid);
     await backend.disks.remove(vmid);
     await backend.forget(vmid);

@@ -130,7 +130,8 @@ export async function rebootFromInside(emulation: Emulation, vmid: number): Prom
   });
 }
 
-async function shutDown(
+/** Shuts a container down within a task; kills it only where the order says so. */
+export async function shutDown(
   { backend }: Emulation,
   vmid: number,
   order: ShutdownOrder,

@@ -2,32 +2,8 @@ import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import { readPropertyString } from "../schema/property-string.ts";
-import { rootfsValue } from "./clone.ts";
-import { type Container, digestOf, requireDigest, requireUnlocked } from "./container.ts";
-
-const units: Readonly<Record<string, number>> = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
-
-/** Bytes of a size such as `2G`; undefined when it is none. */
-export function parseSize(text: string): number | undefined {
-  const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)([KMGT]?)$/.exec(text) ?? [];
-  const factor = units[unit];
-  return amount === undefined || factor === undefined ? undefined : Math.round(Number(amount) * factor);
-}
-
-/** The shortest text of a size that is exact. */
-export function formatSize(bytes: number): string {
-  for (const unit of ["T", "G", "M", "K"]) {
-    const factor = units[unit] ?? 1;
-    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
-  }
-  return String(bytes);
-}
-
-/** Bytes of a container's root disk; 0 while it has none. */
-export function diskSize(container: Container): number {
-  const disk = readPropertyString(container.values.rootfs ?? "", "volume");
-  return parseSize(disk.size ?? "") ?? 0;
-}
+import { digestOf, requireDigest, requireUnlocked } from "./container.ts";
+import { diskSize, formatSize, parseSize, rootfsValue } from "./root-disk.ts";
 
 export interface ResizeOrder {
   readonly disk: string;

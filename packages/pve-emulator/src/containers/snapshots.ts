@@ -1,7 +1,7 @@
 import type { Caller } from "../access/caller.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
-import { WorkerKilled } from "../tasks/task.ts";
+import { wasKilled } from "../tasks/task.ts";
 import { type Container, isTemplate, requireUnlocked, type Snapshot } from "./container.ts";
 import { bootContainer } from "./power.ts";
 
@@ -123,7 +123,7 @@ function runLocked(
   work: (container: Container, release: () => Promise<void>) => Promise<void>,
   check: (container: Container) => void,
 ): Promise<string> {
-  return tasks.start({ type, id: String(vmid), caller, ownCheckpoint: true }, ({ checkpoint }) =>
+  return tasks.start({ type, id: String(vmid), caller, ownCheckpoint: true }, ({ checkpoint, signal }) =>
     store.exclusive(vmid, async () => {
       const container = store.require(vmid);
       requireUnlocked(container);
@@ -139,7 +139,7 @@ function runLocked(
         await work(container, release);
       } catch (error) {
         // A worker that is gone leaves its lock.
-        if (!(error instanceof WorkerKilled)) await release();
+        if (!wasKilled(error, signal)) await release();
         throw error;
       }
     }),

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Emulation } from "../emulation.ts";
 import type { Container } from "./container.ts";
 import { isTemplate } from "./container.ts";
-import { diskSize } from "./resize.ts";
+import { diskSize } from "./root-disk.ts";
 
 const mebibyte = 1024 * 1024;
 /** How long a measured disk usage is used again. */

@@ -1,12 +1,14 @@
+import type { TemplatePlace } from "../cluster/cluster.ts";
 import type { Emulation } from "../emulation.ts";
 import { architecture } from "../storage/appliance.ts";
-import { rootfsValue, volumeOf } from "./clone.ts";
 import { newContainer } from "./container.ts";
 import { newMac } from "./network-cards.ts";
+import { rootfsValue, volumeOf } from "./root-disk.ts";
 
-/** Makes the template, or its disk anew when its contents have changed; clones keep theirs. */
-export async function ensureTemplate({ site, store, backend, report }: Emulation): Promise<void> {
-  const { template: vmid, bridge, storage } = site;
+/** Makes a template, or its disk anew when its contents have changed; clones keep theirs. */
+export async function ensureTemplate(emulation: Emulation, { vmid, node, storage }: TemplatePlace): Promise<void> {
+  const { site, store, backend, report } = emulation;
+  const { bridge } = site;
   if (await backend.disks.buildTemplate(vmid)) report(`template ${vmid} built`);
   const existing = store.find(vmid);
   if (existing) {
@@ -30,5 +32,5 @@ export async function ensureTemplate({ site, store, backend, report }: Emulation
     template: "1",
     unprivileged: "1",
   };
-  await store.create(newContainer(vmid, values, backend.templateKeys));
+  await store.onNode(node).create(newContainer(vmid, values, backend.templateKeys));
 }

@@ -62,7 +62,6 @@ export async function befallAfter(
 function refusal(status: number, reason: string | undefined): Answer {
   const text = reason ?? usualReasons[status] ?? "fault injected";
   if (status === 401) return answerOfError(new AuthenticationError(text));
-  if (status >= 595) return { status, reason: text, body: "" };
   return answerOfError(new ApiError(status, text));
 }
 

@@ -3,6 +3,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { SignIn } from "../access/sign-in.ts";
 import type { MachineService } from "../backend/backend.ts";
+import { type HostFate, hostFateSchema } from "../cluster/host-fate.ts";
 import { type Answer, answerOf, answerOfError } from "../http/answer.ts";
 import { ApiError } from "../http/api-error.ts";
 import { readParameters } from "../http/parse-request.ts";
@@ -17,6 +18,8 @@ export interface FaultsControl {
   readonly calls: CallRecord;
   /** What root does on the host. */
   pct(command: PctCommand): Promise<void>;
+  /** Lets something befall a host. */
+  befall(fate: HostFate): Promise<void>;
   /** Lets containers reach these TCP ports of `hostAddress`, and no others of the machine; services appear there. */
   allowMachinePorts(ports: readonly number[], services: readonly MachineService[]): Promise<void>;
 }
@@ -34,7 +37,7 @@ export const networkOrderSchema = Type.Object(
   { additionalProperties: false },
 );
 
-const paths = /^\/_(?:faults(?:\/([0-9a-f-]{36})\/release)?|calls|pct|network)$/;
+const paths = /^\/_(?:faults(?:\/([0-9a-f-]{36})\/release)?|calls|pct|network|nodes)$/;
 
 /** Whether a request is for what no Proxmox has. */
 export function isForFaults(target: string): boolean {
@@ -45,7 +48,7 @@ export function isForFaults(target: string): boolean {
  * What no Proxmox has, for tests and for the controller that it is bundled with; it needs the controller's token or root. `/_faults`: POST adds a rule (JSON), GET lists
  * the rules, DELETE takes all away; `POST /_faults/{id}/release` lets go what a rule holds. `GET /_calls?since=N`: the
  * calls that were made. `POST /_pct`: what root does on the host's shell. `PUT /_network` `{machinePorts, services}`:
- * which ports and services of the machine containers may reach.
+ * which ports and services of the machine containers may reach. `PUT /_nodes`: what becomes of a host.
  */
 export async function handleFaultsRequest(
   request: IncomingMessage,
@@ -85,6 +88,9 @@ async function carryOut(request: IncomingMessage, control: FaultsControl): Promi
       await control.allowMachinePorts(order.machinePorts, order.services ?? []);
       return null;
     }
+    case "PUT /_nodes":
+      await control.befall(checked(hostFateSchema, await readParameters(request, "")));
+      return null;
     default:
       throw ApiError.notImplemented(request.method ?? "", path);
   }

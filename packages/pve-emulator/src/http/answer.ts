@@ -31,6 +31,8 @@ export function answerOfError(error: unknown): Answer {
   }
   const known =
     error instanceof ApiError ? error : ApiError.died(error instanceof Error ? error.message : String(error));
+  // What PVE's own proxy says of another host has no body.
+  if (known.status >= 595) return { status: known.status, reason: known.message, body: "" };
   // Only this one 401 has a body: the sign-in's own.
   const content = { data: null, message: `${known.message}\n`, ...(known.errors ? { errors: known.errors } : {}) };
   return { status: known.status, reason: known.message, contentType: json, body: JSON.stringify(content) };

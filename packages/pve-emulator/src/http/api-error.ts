@@ -31,6 +31,11 @@ export class ApiError extends Error {
     return new ApiError(500, message);
   }
 
+  /** 595: the host that was asked has no connection to the one that the call is about. */
+  static noConnection(): ApiError {
+    return new ApiError(595, "No route to host");
+  }
+
   /** 501: no such path, or no such method on it. */
   static notImplemented(method: string, path: string): ApiError {
     return new ApiError(501, `Method '${method} ${path}' not implemented`);

@@ -23,9 +23,10 @@ export async function storedCertificate(dataDir: string): Promise<string> {
   return stored.certificate;
 }
 
-/** The self-made certificate: of the data folder, or new on the first start. */
-export async function loadCertificate(dataDir: string, node: string): Promise<Certificate> {
-  const stored = await loadOrCreate(fileOf(dataDir), schema, async () => {
+/** The self-made certificate: of the data folder, or new on the first start. Hosts but the first have files of their own. */
+export async function loadCertificate(dataDir: string, node: string, first = true): Promise<Certificate> {
+  const path = first ? fileOf(dataDir) : join(dataDir, `certificate-${node}.json`);
+  const stored = await loadOrCreate(path, schema, async () => {
     // Loaded only when it is needed: it is slow, and a start is to be quick.
     const { generate } = await import("selfsigned");
     const notAfterDate = new Date();

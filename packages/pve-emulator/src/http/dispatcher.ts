@@ -14,11 +14,19 @@ import { ApiError } from "./api-error.ts";
 import { readParameters, splitTarget } from "./parse-request.ts";
 import type { Route, RouteTable } from "./route.ts";
 
+/** The hosts of the cluster. */
+export interface Hosts {
+  /** What a host answers; undefined: there is no such host. */
+  routesOf(node: string): RouteTable | undefined;
+  isOnline(node: string): boolean;
+}
+
 export interface DispatcherOptions {
-  readonly routes: RouteTable;
+  readonly hosts: Hosts;
   readonly signIn: SignIn;
   readonly rights: Rights;
   readonly control: FaultsControl;
+  /** The host that is asked. */
   readonly node: string;
   readonly clock: Clock;
   readonly report: (line: string) => void;
@@ -70,29 +78,34 @@ export class Dispatcher {
   }
 
   async #call(request: IncomingMessage): Promise<unknown> {
-    const { signIn, routes, rights } = this.#options;
+    const { signIn, hosts, rights, node } = this.#options;
     const method = request.method ?? "";
     const target = splitTarget(request.url ?? "/");
     if (!target) throw new ApiError(404, `no such file '${request.url}'`);
     if (request.headers["transfer-encoding"] !== undefined) {
       throw new ApiError(501, "chunked transfer encoding not supported");
     }
-    const found = routes.find(method, target.path);
+    const found = hosts.routesOf(node)?.find(method, target.path);
     const open = found?.route.permission === "world";
     const caller = open ? undefined : signIn.authenticate(method, request.headers);
     const given = await readParameters(request, target.query);
     if (!found) throw ApiError.notImplemented(method, target.path);
     const parameters = merge(found.parameters, given);
     rights.demand(caller, found.route.permission, parameters);
-    this.#requireNode(found.route, parameters);
-    return found.route.run(parameters, caller ?? nobody);
+    const { route } = this.#atNode(found, parameters) ?? found;
+    return route.run(parameters, caller ?? nobody);
   }
 
-  /** A call about another node would be sent on to it. */
-  #requireNode(route: Route, parameters: RawParameters): void {
-    const { node } = parameters;
-    if (!route.path.startsWith("/nodes/{node}") || node === this.#options.node || node === "localhost") return;
-    throw ApiError.died(`hostname lookup '${String(node)}' failed - failed to get address info for: ${String(node)}`);
+  /** A call about another host is sent on to it. Throws what PVE answers when that cannot be. */
+  #atNode({ route }: { route: Route }, parameters: RawParameters): { route: Route } | undefined {
+    const { hosts } = this.#options;
+    const node = String(parameters.node);
+    if (!route.path.startsWith("/nodes/{node}") || node === this.#options.node || node === "localhost")
+      return undefined;
+    const routes = hosts.routesOf(node);
+    if (!routes) throw ApiError.died(`hostname lookup '${node}' failed - failed to get address info for: ${node}`);
+    if (!hosts.isOnline(node)) throw ApiError.noConnection();
+    return routes.same(route);
   }
 }
 

@@ -62,6 +62,11 @@ export class RouteTable {
       .sort((a, b) => literals(b.segments) - literals(a.segments));
   }
 
+  /** This table's route of the same method and path. */
+  same({ method, path }: Route): { route: Route } | undefined {
+    return this.#routes.find(({ route }) => route.method === method && route.path === path);
+  }
+
   /** The route, with the parameters in the path; undefined when there is none. */
   find(method: string, path: string): { route: Route; parameters: Record<string, string> } | undefined {
     const given = path.split("/").slice(1);

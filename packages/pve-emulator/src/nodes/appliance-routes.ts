@@ -8,7 +8,8 @@ import { holds, requireUsableStorage } from "../storage/storages.ts";
 const path = "/nodes/{node}/aplinfo";
 
 /** What the node can download to make containers from. */
-export function applianceRoutes({ site, archives, tasks }: Emulation): Route[] {
+export function applianceRoutes(emulation: Emulation): Route[] {
+  const { archives, tasks } = emulation;
   return [
     defineRoute({
       method: "GET",
@@ -25,7 +26,7 @@ export function applianceRoutes({ site, archives, tasks }: Emulation): Route[] {
       handle({ params, caller }) {
         const { template } = params;
         if (template !== debianAppliance.template) throw ApiError.parameters({ template: "no such template" });
-        const target = requireUsableStorage(site, params.storage);
+        const target = requireUsableStorage(emulation, params.storage);
         if (!holds(target, "vztmpl")) throw ApiError.died(`storage '${target.storage}' does not support templates`);
         return tasks.start({ type: "download", id: template, caller }, (context) =>
           archives.download(debianAppliance, context),

@@ -1,12 +1,14 @@
 import { availableParallelism, cpus, freemem, loadavg, release, totalmem, uptime } from "node:os";
 import type { Proxmox } from "proxmox-api";
+import type { ClusterNode } from "../cluster/cluster.ts";
 import type { Emulation } from "../emulation.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import { node } from "../schema/parameters.ts";
 import { pveVersion } from "../version.ts";
 
-/** The node is the machine itself. */
-export function nodeRoutes({ site, backend }: Emulation): Route[] {
+/** What each host tells of itself. */
+export function nodeRoutes(emulation: Emulation): Route[] {
+  const { site, backend } = emulation;
   return [
     defineRoute({
       method: "GET",
@@ -15,19 +17,18 @@ export function nodeRoutes({ site, backend }: Emulation): Route[] {
       parameters: {},
       async handle(): Promise<Proxmox.nodesIndex[]> {
         const { totalBytes, availableBytes } = await backend.disks.space();
-        return [
-          {
-            node: site.node,
-            id: `node/${site.node}`,
+        const disk = { disk: totalBytes - availableBytes, maxdisk: totalBytes };
+        return Promise.all(
+          emulation.cluster.nodes.map(async (node) => ({
+            node: node.name,
+            id: `node/${node.name}`,
             type: "node",
-            status: "online",
+            status: node.online ? "online" : "offline",
             level: "",
-            ssl_fingerprint: site.fingerprint,
-            ...figures(),
-            disk: totalBytes - availableBytes,
-            maxdisk: totalBytes,
-          },
-        ];
+            ssl_fingerprint: node.fingerprint,
+            ...(node.online ? { ...(await figures(emulation, node)), ...disk } : {}),
+          })),
+        );
       },
     }),
     defineRoute({
@@ -37,7 +38,8 @@ export function nodeRoutes({ site, backend }: Emulation): Route[] {
       parameters: { node },
       async handle() {
         const { totalBytes, availableBytes } = await backend.disks.space();
-        const { maxmem, mem, cpu } = figures();
+        const here = emulation.cluster.find(site.node);
+        const { maxmem, mem, cpu, maxcpu } = here ? await figures(emulation, here) : machineFigures();
         return {
           pveversion: `pve-manager/${pveVersion.version}/${pveVersion.repoid}`,
           kversion: `Linux ${release()}`,
@@ -46,8 +48,8 @@ export function nodeRoutes({ site, backend }: Emulation): Route[] {
           cpu,
           wait: 0,
           cpuinfo: {
-            cpus: availableParallelism(),
-            cores: availableParallelism(),
+            cpus: maxcpu,
+            cores: maxcpu,
             sockets: 1,
             model: cpus()[0]?.model ?? "",
           },
@@ -81,8 +83,29 @@ export function nodeRoutes({ site, backend }: Emulation): Route[] {
   ];
 }
 
-/** Memory and processor of the machine, as lists show them. */
-export function figures(): { cpu: number; maxcpu: number; mem: number; maxmem: number; uptime: number } {
+/** Memory and processor of a host, as lists show them. */
+export interface NodeFigures {
+  readonly cpu: number;
+  readonly maxcpu: number;
+  readonly mem: number;
+  readonly maxmem: number;
+  readonly uptime: number;
+}
+
+/** Those of a host that has a size of its own are what its containers use, and it itself; otherwise it is the machine. */
+export async function figures(
+  { backend, store }: Emulation,
+  { name, cores, memoryBytes, ownMemoryBytes }: ClusterNode,
+): Promise<NodeFigures> {
+  const machine = machineFigures();
+  if (memoryBytes === undefined) return { ...machine, maxcpu: cores ?? machine.maxcpu };
+  const running = store.everywhere().filter(({ vmid, node }) => node === name && backend.running(vmid));
+  const usages = await Promise.all(running.map(({ vmid }) => backend.usage(vmid)));
+  const mem = usages.reduce((sum, usage) => sum + usage.memoryBytes, ownMemoryBytes);
+  return { ...machine, maxcpu: cores ?? machine.maxcpu, mem: Math.min(mem, memoryBytes), maxmem: memoryBytes };
+}
+
+function machineFigures(): NodeFigures {
   const maxcpu = availableParallelism();
   return {
     cpu: Math.min(1, (loadavg()[0] ?? 0) / maxcpu),

@@ -143,7 +143,7 @@ function requirePool({ pools }: Emulation, poolid: string, prefix = ""): Pool {
 }
 
 async function membersOf(
-  { store, site }: Emulation,
+  { store }: Emulation,
   statuses: StatusReader,
   { vms }: Pool,
   type: string | undefined,
@@ -157,7 +157,7 @@ async function membersOf(
         id: `lxc/${vmid}`,
         vmid,
         type: "lxc",
-        node: site.node,
+        node: container.node ?? store.node,
         name,
         status,
         maxcpu: rest.cpus,

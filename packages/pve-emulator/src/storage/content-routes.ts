@@ -1,8 +1,7 @@
 import type { Caller } from "../access/caller.ts";
 import type { Permission } from "../access/permission.ts";
-import { volumeOf } from "../containers/clone.ts";
 import { type Container, isTemplate } from "../containers/container.ts";
-import { diskSize } from "../containers/resize.ts";
+import { diskSize, storageOf, volumeOf } from "../containers/root-disk.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
 import { defineRoute, type Route } from "../http/route.ts";
@@ -19,7 +18,7 @@ const volume = { type: "string" } as const;
 
 /** What lies on the storages. */
 export function contentRoutes(emulation: Emulation): Route[] {
-  const { site, rights, archives, tasks } = emulation;
+  const { rights, archives, tasks } = emulation;
   return [
     defineRoute({
       method: "GET",
@@ -28,9 +27,9 @@ export function contentRoutes(emulation: Emulation): Route[] {
       parameters: { node, storage, content: text, vmid: optionalVmid },
       async handle({ params, caller }) {
         const { content, vmid } = params;
-        requireStorage(site, params.storage);
-        if (params.storage === site.storage) {
-          return content === undefined || content === "rootdir" ? disks(emulation, caller, vmid) : [];
+        requireStorage(emulation, params.storage);
+        if (params.storage !== archiveStorage) {
+          return content === undefined || content === "rootdir" ? disks(emulation, caller, params.storage, vmid) : [];
         }
         // An archive belongs to no container.
         const wanted = vmid === undefined && (content === undefined || content === "vztmpl");
@@ -66,8 +65,9 @@ export function contentRoutes(emulation: Emulation): Route[] {
 }
 
 /** The archive that a volume is, named with its storage or without. */
-async function requireArchive({ site, archives }: Emulation, storageName: string, given: string): Promise<Archive> {
-  requireStorage(site, storageName);
+async function requireArchive(emulation: Emulation, storageName: string, given: string): Promise<Archive> {
+  const { archives } = emulation;
+  requireStorage(emulation, storageName);
   const volid = given.includes(":") ? given : `${storageName}:${given}`;
   const parsed = parseVolumeId(volid);
   if (!parsed) throw ApiError.died(`unable to parse directory volume name '${given}'`);
@@ -83,13 +83,14 @@ function describeArchive({ name, format, sizeBytes, createdAt }: Archive): Recor
   return { volid: `${archiveStorage}:vztmpl/${name}`, content: "vztmpl", format, size: sizeBytes, ctime: createdAt };
 }
 
-function disks({ site, store, rights }: Emulation, caller: Caller, vmid: number | undefined) {
-  const seesAll = rights.has(caller, `/storage/${site.storage}`, "Datastore.Allocate");
+function disks({ store, rights }: Emulation, caller: Caller, storageName: string, vmid: number | undefined) {
+  const seesAll = rights.has(caller, `/storage/${storageName}`, "Datastore.Allocate");
   return store
     .all()
-    .filter((container) => container.values.rootfs !== undefined && container.vmid === (vmid ?? container.vmid))
+    .filter(({ values }) => values.rootfs !== undefined && storageOf(values) === storageName)
+    .filter((container) => container.vmid === (vmid ?? container.vmid))
     .filter((container) => seesAll || rights.has(caller, `/vms/${container.vmid}`, "VM.Audit"))
-    .map((container) => describeDisk(site.storage, container));
+    .map((container) => describeDisk(storageName, container));
 }
 
 function describeDisk(storageName: string, container: Container): Record<string, unknown> {

@@ -19,7 +19,7 @@ export function storageRoutes(emulation: Emulation): Route[] {
       handle: ({ params, caller }) =>
         visibleStorages(emulation, caller)
           .filter(({ type }) => params.type === undefined || params.type === type)
-          .map(({ storage: name, type, content }) => ({ storage: name, type, content, shared: 0 })),
+          .map(({ storage: name, type, content, shared }) => ({ storage: name, type, content, shared })),
     }),
     defineRoute({
       method: "GET",
@@ -34,12 +34,12 @@ export function storageRoutes(emulation: Emulation): Route[] {
         target: text,
       },
       async handle({ params, caller }) {
-        const figures = await spaceFigures(emulation);
         const kinds = params.content === undefined ? undefined : splitList(params.content);
-        return visibleStorages(emulation, caller)
+        const shown = visibleStorages(emulation, caller)
           .filter((one) => params.storage === undefined || params.storage === one.storage)
           .filter((one) => kinds === undefined || kinds.some((kind) => holds(one, kind)))
-          .map((one) => ({ ...one, ...figures }));
+          .map(async (one) => ({ ...one, ...(await spaceFigures(emulation, one.storage)) }));
+        return Promise.all(shown);
       },
     }),
     defineRoute({
@@ -55,8 +55,8 @@ export function storageRoutes(emulation: Emulation): Route[] {
       permission,
       parameters: { node, storage },
       async handle({ params }) {
-        const { storage: _name, ...rest } = requireStorage(emulation.site, params.storage);
-        return { ...rest, ...(await spaceFigures(emulation)) };
+        const { storage: _name, ...rest } = requireStorage(emulation, params.storage);
+        return { ...rest, ...(await spaceFigures(emulation, params.storage)) };
       },
     }),
     ...contentRoutes(emulation),

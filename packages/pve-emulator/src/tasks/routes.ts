@@ -6,13 +6,13 @@ import { defineRoute, Page, type Route } from "../http/route.ts";
 import { splitList } from "../schema/formats.ts";
 import { count, flag, node, optionalVmid, text } from "../schema/parameters.ts";
 import type { Task } from "./task.ts";
-import type { TaskList } from "./task-list.ts";
+import type { Tasks } from "./task-list.ts";
 import { parseUpid } from "./upid.ts";
 
 const upid = { type: "string" } as const;
 const integer = { type: "integer", optional: true } as const;
 
-export function taskRoutes(tasks: TaskList, rights: Rights, nodeName: string): Route[] {
+export function taskRoutes(tasks: Tasks, rights: Rights, nodeName: string): Route[] {
   const visible = (caller: Caller, named: string): Task => {
     const parts = parseUpid(named);
     if (!parts) throw ApiError.parameters({ upid: "unable to parse worker upid" });
@@ -66,7 +66,7 @@ export function taskRoutes(tasks: TaskList, rights: Rights, nodeName: string): R
   ];
 }
 
-function listRoute(tasks: TaskList, rights: Rights, nodeName: string): Route {
+function listRoute(tasks: Tasks, rights: Rights, nodeName: string): Route {
   return defineRoute({
     method: "GET",
     path: "/nodes/{node}/tasks",

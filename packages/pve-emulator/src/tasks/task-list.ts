@@ -3,7 +3,7 @@ import type { Clock } from "@berth/base";
 import type { Caller } from "../access/caller.ts";
 import { presentTaskFault, type TaskFault } from "../faults/task-fault.ts";
 import { type JournalEntry, TaskJournal } from "./journal.ts";
-import { Interrupted, type Task, type TaskContext, type Worker, WorkerKilled } from "./task.ts";
+import { Interrupted, type Task, type TaskContext, type Worker, WorkerKilled, wasKilled } from "./task.ts";
 import { formatUpid, parseUpid } from "./upid.ts";
 
 /** Finished tasks kept over a restart. */
@@ -20,8 +20,22 @@ export interface TaskOrder {
   readonly ownCheckpoint?: boolean;
 }
 
+/** The tasks of a host, or of them all. */
+export interface Tasks {
+  /** The newest first. */
+  all(): Task[];
+  get(upid: string): Task | undefined;
+  /** Starts a task and answers its UPID once the task would survive a crash as one that was begun. */
+  start(order: TaskOrder, worker: Worker): Promise<string>;
+  /** Interrupts a running task; one that has ended stays as it is. */
+  stop(upid: string): void;
+  /** Resolves when a task has ended well; otherwise rejects with its exit status. */
+  ended(upid: string): Promise<void>;
+  onNode(node: string): Tasks;
+}
+
 /** Runs tasks and remembers them, over restarts too. */
-export class TaskList implements AsyncDisposable {
+export class TaskList implements Tasks, AsyncDisposable {
   readonly #node: string;
   readonly #clock: Clock;
   readonly #journal: TaskJournal;
@@ -66,11 +80,33 @@ export class TaskList implements AsyncDisposable {
     return this.#tasks.get(upid);
   }
 
-  /** Starts a task and answers its UPID once the task would survive a crash as one that was begun. */
-  async start(order: TaskOrder, worker: Worker): Promise<string> {
+  start(order: TaskOrder, worker: Worker): Promise<string> {
+    return this.#start(this.#node, order, worker);
+  }
+
+  /** Those of one host. A worker's process belongs to one, so another's name is another task's. */
+  onNode(node: string): Tasks {
+    return {
+      all: () => this.all().filter(({ parts }) => parts.node === node),
+      get: (upid) => (parseUpid(upid)?.node === node ? this.get(upid) : undefined),
+      start: (order, worker) => this.#start(node, order, worker),
+      stop: (upid) => this.stop(upid),
+      ended: (upid) => this.ended(upid),
+      onNode: (other) => this.onNode(other),
+    };
+  }
+
+  /** Has a host's workers vanish, as when it dies: they clean nothing up. Resolves when none runs any more. */
+  async killAll(node: string): Promise<void> {
+    const running = [...this.#running].filter(([upid]) => parseUpid(upid)?.node === node).map(([, one]) => one);
+    for (const { abort } of running) abort.abort(new WorkerKilled());
+    await Promise.all(running.map(({ done }) => done));
+  }
+
+  async #start(node: string, order: TaskOrder, worker: Worker): Promise<string> {
     this.#nextPid = this.#nextPid >= 4_194_304 ? 1000 : this.#nextPid + 1;
     const parts = {
-      node: this.#node,
+      node,
       pid: this.#nextPid,
       pstart: Math.floor(uptime() * 100),
       starttime: seconds(this.#clock),
@@ -93,6 +129,12 @@ export class TaskList implements AsyncDisposable {
   /** Interrupts a running task; one that has ended stays as it is. */
   stop(upid: string): void {
     this.#running.get(upid)?.abort.abort(new Interrupted());
+  }
+
+  async ended(upid: string): Promise<void> {
+    await this.#running.get(upid)?.done;
+    const exitstatus = this.get(upid)?.exitstatus;
+    if (exitstatus !== "OK") throw new Error(exitstatus ?? `no task ${upid}`);
   }
 
   /** Interrupts all tasks and waits for their end. */
@@ -120,8 +162,10 @@ export class TaskList implements AsyncDisposable {
       await worker({ log, signal });
       log("TASK OK");
     } catch (error) {
-      exitstatus = firstLine(error instanceof Error ? error.message : String(error));
-      if (!(error instanceof WorkerKilled)) log(`TASK ERROR: ${exitstatus}`);
+      const killed = wasKilled(error, signal);
+      const reason = killed ? new WorkerKilled() : error;
+      exitstatus = firstLine(reason instanceof Error ? reason.message : String(reason));
+      if (!killed) log(`TASK ERROR: ${exitstatus}`);
     }
     const endtime = seconds(this.#clock);
     const lines = task.log.map((line): JournalEntry => ({ upid: task.upid, line }));

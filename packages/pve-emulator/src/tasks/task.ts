@@ -30,6 +30,11 @@ export class WorkerKilled extends Error {
   }
 }
 
+/** Whether the worker is gone, and with it whoever would clean up: what it threw, or that its host died under it. */
+export function wasKilled(error: unknown, signal: AbortSignal): boolean {
+  return error instanceof WorkerKilled || signal.reason instanceof WorkerKilled;
+}
+
 /** A task and its log. */
 export interface Task {
   readonly upid: string;

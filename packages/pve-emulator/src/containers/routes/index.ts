@@ -5,6 +5,7 @@ import { cloneRoutes } from "./clone-routes.ts";
 import { configRoutes } from "./config-routes.ts";
 import { createRoutes } from "./create-routes.ts";
 import { firewallRoutes } from "./firewall-routes.ts";
+import { migrateRoutes } from "./migrate-routes.ts";
 import { powerRoutes } from "./power-routes.ts";
 import { snapshotRoutes } from "./snapshot-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
@@ -16,6 +17,7 @@ export function containerRoutes(emulation: Emulation, statuses: StatusReader): R
     ...powerRoutes(emulation),
     ...createRoutes(emulation),
     ...cloneRoutes(emulation),
+    ...migrateRoutes(emulation),
     ...snapshotRoutes(emulation),
     ...firewallRoutes(emulation),
   ];
