@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { WebSocket } from "ws";
-import { watchHeartbeat } from "../src/heartbeat.ts";
+import { Heartbeats, watchHeartbeat } from "../src/heartbeat.ts";
 
 /** As much of a socket as the heartbeat touches. */
 class Socket extends EventEmitter {
@@ -21,12 +21,18 @@ class Socket extends EventEmitter {
 
 const everyMs = 1_000;
 
-describe("the heartbeat of a connection", () => {
+/** Both ways have the same promise. */
+const ways: [string, (socket: WebSocket) => void][] = [
+  ["a connection", (socket) => watchHeartbeat(socket, everyMs)],
+  ["one of many connections", (socket) => new Heartbeats(everyMs).watch(socket)],
+];
+
+describe.each(ways)("the heartbeat of %s", (_name, watch) => {
   let socket: Socket;
   beforeEach(() => {
     vi.useFakeTimers();
     socket = new Socket();
-    watchHeartbeat(socket as unknown as WebSocket, everyMs);
+    watch(socket as unknown as WebSocket);
   });
   afterEach(() => vi.useRealTimers());
 
@@ -65,5 +71,35 @@ describe("the heartbeat of a connection", () => {
     socket.emit("close");
     vi.advanceTimersByTime(10 * everyMs);
     expect(socket.pings).toBe(0);
+  });
+});
+
+describe("the heartbeat of many connections", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => vi.useRealTimers());
+
+  it("is one timer, which asks each of them once a beat and ends with the last of them", () => {
+    const heartbeats = new Heartbeats(everyMs);
+    const sockets = Array.from({ length: 100 }, () => {
+      const socket = new Socket();
+      heartbeats.watch(socket as unknown as WebSocket);
+      vi.advanceTimersByTime(everyMs / 50);
+      return socket;
+    });
+    expect(vi.getTimerCount()).toBe(1);
+    for (const socket of sockets) socket.emit("pong");
+    const before = sockets.map(({ pings }) => pings);
+    for (let part = 0; part < 100; part++) {
+      vi.advanceTimersByTime(everyMs / 10);
+      for (const socket of sockets) socket.emit("pong");
+    }
+    // Whoever is heard of is not asked.
+    expect(sockets.map(({ pings }) => pings)).toEqual(before);
+    vi.advanceTimersByTime(2 * everyMs);
+    expect(sockets.map(({ pings }, index) => pings - (before[index] ?? 0))).toEqual(sockets.map(() => 2));
+    for (const socket of sockets) socket.emit("close");
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

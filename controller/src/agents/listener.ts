@@ -8,7 +8,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import { type WebSocket, WebSocketServer } from "ws";
 import { hashSecret, type ListenerCertificate } from "../fleet/keys.ts";
-import { watchHeartbeat } from "../heartbeat.ts";
+import { Heartbeats } from "../heartbeat.ts";
 import type { Database } from "../store/tables.ts";
 import { AgentLink, linkCloseCodes } from "./link.ts";
 import type { AgentRegistry } from "./registry.ts";
@@ -61,6 +61,7 @@ export class AgentListener {
     perMessageDeflate: false,
   });
   readonly #connections = new Set<Socket>();
+  readonly #heartbeats = new Heartbeats(heartbeatMs);
   #handshakes = 0;
 
   constructor(dependencies: AgentListenerDependencies) {
@@ -151,7 +152,7 @@ export class AgentListener {
     const helloTimer = setTimeout(() => {
       if (!link.greeted) link.close(linkCloseCodes.silent, "no hello");
     }, helloTimeoutMs);
-    watchHeartbeat(socket, heartbeatMs);
+    this.#heartbeats.watch(socket);
     socket.once("close", () => {
       clearTimeout(helloTimer);
       if (!registry.remove(link)) return;
