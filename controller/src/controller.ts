@@ -40,6 +40,7 @@ import type { Settings } from "./settings/settings.ts";
 import { Guests } from "./shares/guests.ts";
 import { Shares } from "./shares/repository.ts";
 import { shareRoutes } from "./shares/routes.ts";
+import { snapshotRoutes } from "./snapshots/routes.ts";
 import { SandboxSsh } from "./ssh/sandbox-ssh.ts";
 import type { Store } from "./store/connect.ts";
 import { keepHouse } from "./store/housekeeping.ts";
@@ -284,6 +285,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           onEnvironmentChanged: (id) => void tellEnvironment(parts, id),
           onRenamed: (id) => parts.ssh.access.look(id),
         }),
+      (api) => snapshotRoutes(api, { ...fleet, client, now: () => systemClock.now() }),
       (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild, cancelSync }),
       (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup }),

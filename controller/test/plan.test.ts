@@ -4,19 +4,25 @@ import { type Desired, type Observed, type ObservedContainer, plan } from "../sr
 const now = 1_000_000;
 const fresh: Desired = {
   power: "running",
+  state: "provisioning",
   vmid: null,
   configured: false,
   bootstrapped: false,
+  met: false,
   filled: true,
   keepWanted: false,
   restartWanted: false,
+  changeWanted: false,
+  diskWork: undefined,
+  fork: undefined,
+  copied: false,
   abandonedVmids: [],
   claimedAt: now,
   cloneAsked: false,
   steps: ["reserve", "clone", "configure", "start", "address", "bootstrap", "agent", "ready"],
   running: undefined,
 };
-const made: Desired = { ...fresh, vmid: 151, configured: true, bootstrapped: true };
+const made: Desired = { ...fresh, vmid: 151, configured: true, bootstrapped: true, met: true };
 const ours = (more: Partial<Extract<ObservedContainer, { kind: "ours" }>> = {}): ObservedContainer => ({
   kind: "ours",
   power: "running",

@@ -2,10 +2,14 @@ import type { OperationRow } from "../operations/record.ts";
 import type { Action } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import { bootstrap } from "./steps/bootstrap.ts";
+import { change } from "./steps/change.ts";
 import { cloneFacts, cloneTemplate, placeFor } from "./steps/clone.ts";
+import { cloneFork } from "./steps/clone-fork.ts";
 import { configure } from "./steps/configure.ts";
 import { type ActionDependencies, place, readyTemplate } from "./steps/dependencies.ts";
 import { deleteAbandoned, destroy } from "./steps/destroy.ts";
+import { diskActions } from "./steps/disk.ts";
+import { prepareFork, releaseFork } from "./steps/fork.ts";
 import { fillWorkspace, keepWork } from "./steps/workspace.ts";
 import { beginOn } from "./task-watch.ts";
 
@@ -18,18 +22,27 @@ const shutdownSeconds = 30;
 export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "follow-task">, Perform> {
   const { client, tasks, claims, sandboxes, journal } = deps;
   return {
+    ...diskActions(deps),
     reserve: async (row, operation) => {
+      if (row.source) {
+        await claims.take(row, row.source.node, deps.template.vmid);
+        return journal.log(operation, "reserve", "berth", `claimed the id ${row.vmid} on the node ${row.node}`);
+      }
       const template = await readyTemplate(deps.template);
       await claims.take(row, await placeFor(deps, row, template.node), deps.template.vmid);
       await journal.log(operation, "reserve", "berth", `claimed the id ${row.vmid} on the node ${row.node}`);
       await sandboxes.change(row, cloneFacts(template));
     },
     abandon: (row) => claims.abandon(row),
-    clone: (row, operation) => cloneTemplate(deps, row, operation),
+    "prepare-fork": (row, operation) => prepareFork(deps, row, operation),
+    clone: (row, operation) => (row.source ? cloneFork : cloneTemplate)(deps, row, operation),
+    "release-fork": (row, operation) =>
+      releaseFork(deps, row, operation, row.desired === "destroyed" ? "delete" : "release"),
     configure: (row, operation) => configure(deps, row, operation),
+    change: (row, operation) => change(deps, row, operation),
     start: async (row, operation) => {
       // Written first: the boot that follows is the one that was asked for, also if nobody lives to see it.
-      await sandboxes.change(row, { boot_done: row.boot_wanted, address: null });
+      await sandboxes.change(row, { boot_done: row.boot_wanted, address: null, restart_needed: [] });
       const at = place(row);
       const begin = () => beginOn(client, at, "vzstart", () => client.containers.start(at));
       await tasks.run(row, operation, "start", begin, ["running"]);

@@ -71,6 +71,7 @@ export interface SandboxModuleDependencies {
 export interface SandboxModule {
   readonly sandboxes: Sandboxes;
   readonly service: SandboxService;
+  readonly journal: OperationJournal;
   readonly lookup: SandboxLookup;
   readonly limits: FleetLimits;
   /**
@@ -159,6 +160,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
       defaultSize: deps.size,
       workspaceWish: deps.workspaces.wish,
     }),
+    journal,
     lookup: new SandboxLookup(db),
     arrived: (sandboxId, agentVersion, address) =>
       tell(sandboxId, async (row) => {

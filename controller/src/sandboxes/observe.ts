@@ -4,6 +4,7 @@ import type { ClusterView } from "../cluster/cluster-view.ts";
 import { isIdFree } from "../cluster/free-ids.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { readOwner } from "../fleet/ownership.ts";
+import { type ContainerSettings, settingsOfContainer } from "./container-settings.ts";
 import type { ObservedContainer } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 
@@ -18,6 +19,8 @@ export interface ObserverDependencies {
 export interface Sighting {
   container: ObservedContainer;
   node: string | undefined;
+  /** What it has of what a sandbox has settings for; undefined: that was not looked at. */
+  settings?: ContainerSettings | undefined;
 }
 
 /** A container of ours that runs and has no address yet. */
@@ -142,7 +145,9 @@ export class Observer {
     const known = running && wanted !== "known" ? address : (row.address ?? undefined);
     const whole = config.rootfs !== undefined;
     const power = running ? "running" : "stopped";
-    const sighting: Sighting = { container: { kind: "ours", power, lock, address: known, whole }, node: at.node };
+    const settings = settingsOfContainer(config);
+    const container = { kind: "ours", power, lock, address: known, whole } as const;
+    const sighting: Sighting = { container, node: at.node, settings };
     if (running && wanted === "awaited" && address === undefined && lock === undefined) {
       const now = this.#deps.clock.now();
       this.#awaited.set(row.id, { seenAt: now, askedAt: now, at, sighting, cards: cardsOf(config) });

@@ -1,18 +1,31 @@
-import type { Failure, SandboxState, StepName } from "@berth/protocol";
+import type { DiskOperationKind, Failure, SandboxState, StepName } from "@berth/protocol";
 
 /** What is wanted of a sandbox, and what was recorded on the way there. */
 export interface Desired {
   readonly power: "running" | "stopped" | "destroyed";
+  /** What was told last. */
+  readonly state: SandboxState;
   readonly vmid: number | null;
   /** The settings were written to the container. */
   readonly configured: boolean;
+  /** Its disk is known to have the identity that the controller gave it last. */
   readonly bootstrapped: boolean;
+  /** It was bootstrapped once, if perhaps not since its disk was put back. */
+  readonly met: boolean;
   /** The workspace has what it is to have at first. */
   readonly filled: boolean;
   /** Work in it that is nowhere else is to be kept before it is destroyed. */
   readonly keepWanted: boolean;
   /** A restart was asked for since the container was last started. */
   readonly restartWanted: boolean;
+  /** Settings were changed that the container does not have yet. */
+  readonly changeWanted: boolean;
+  /** What is to be done with its disk. */
+  readonly diskWork: DiskOperationKind | undefined;
+  /** Of a copy of another sandbox: whether what is to be cloned is there, and whether that is a snapshot to be removed. */
+  readonly fork: { readonly prepared: boolean; readonly temporary: boolean } | undefined;
+  /** A copy of it is being made, for which Proxmox locks it. */
+  readonly copied: boolean;
   /** Ids that the sandbox gave up on, which may yet turn out to be cloned. */
   readonly abandonedVmids: readonly number[];
   /** When the id was taken, in milliseconds. */
@@ -60,9 +73,13 @@ export type Plan =
 export type Action =
   | "reserve"
   | "abandon"
+  | "prepare-fork"
   | "clone"
+  | "release-fork"
   | "follow-task"
   | "configure"
+  | "change"
+  | DiskOperationKind
   | "start"
   | "bootstrap"
   | "fill"
@@ -92,7 +109,10 @@ const rejoinAfterMs = 30_000;
  */
 export function plan(desired: Desired, observed: Observed, now: number): Plan {
   const state = transition(desired);
-  if (observed.task) return { kind: "step", step: "follow-task", name: observed.task.step, state };
+  if (observed.task) {
+    const { step } = observed.task;
+    return { kind: "step", step: "follow-task", name: step, state: isAside(step) ? undisturbed(desired) : state };
+  }
   if (desired.power === "destroyed") return planDestroyed(desired, observed, now);
   if (desired.abandonedVmids.length > 0 && desired.vmid !== null && observed.container.kind === "ours") {
     return { kind: "step", step: "delete-abandoned", name: "configure", state };
@@ -107,6 +127,9 @@ function planPresent(desired: Desired, observed: Observed, now: number, state: S
     case "none":
     case "hidden":
       if (desired.configured) return { kind: "fail", name: "start", failure: unreadable(desired.vmid, container.kind) };
+      if (container.kind === "none" && desired.fork?.prepared === false) {
+        return { kind: "step", step: "prepare-fork", name: "snapshot", state };
+      }
       // The call takes the id or is refused, so it may be made again: what is on its way answers "exists".
       if (container.kind === "none" || now - desired.claimedAt <= hiddenLimitMs) {
         return { kind: "step", step: "clone", name: "clone", state };
@@ -128,14 +151,39 @@ function planOurs(
   state: SandboxState,
   now: number,
 ): Plan {
+  const next = planUnlocked(desired, observed, container, state, now);
+  // Whoever has locked what is as it should be, such as a backup, is none of ours.
+  if (container.lock === undefined || next.kind === "settled") return next;
+  const name =
+    next.kind === "step" && isAside(next.name)
+      ? next.name
+      : !desired.configured
+        ? "clone"
+        : desired.power === "stopped"
+          ? "stop"
+          : "start";
+  return waitForLock(desired, container.lock, name, next.kind === "step" ? next.state : state, now);
+}
+
+/** What is to be done with a container of ours that nothing holds. */
+function planUnlocked(
+  desired: Desired,
+  observed: Observed,
+  container: Extract<ObservedContainer, { kind: "ours" }>,
+  state: SandboxState,
+  now: number,
+): Plan {
   const step = (action: Action, name: StepName): Plan => ({ kind: "step", step: action, name, state });
-  if (container.lock !== undefined) {
-    const name = !desired.configured ? "clone" : desired.power === "stopped" ? "stop" : "start";
-    return waitForLock(desired, container.lock, name, state, now);
-  }
   // Half a clone whose worker was killed, and which somebody has unlocked.
   if (!desired.configured && !container.whole) return step("delete", "clone");
+  if (!desired.configured && desired.fork?.temporary) return step("release-fork", "release");
   if (!desired.configured) return step("configure", "configure");
+  if (desired.changeWanted) return { kind: "step", step: "change", name: "change", state: undisturbed(desired) };
+  if (desired.diskWork !== undefined) {
+    const { diskWork } = desired;
+    const stops = diskWork === "rollback" && desired.power === "running";
+    return { kind: "step", step: diskWork, name: diskWork, state: stops ? state : undisturbed(desired) };
+  }
   if (desired.power === "stopped") {
     return container.power === "running" ? step("shutdown", "stop") : { kind: "settled", state: "stopped" };
   }
@@ -167,6 +215,9 @@ function isLate(desired: Desired, name: StepName, limitMs: number, now: number):
 }
 
 function waitForLock(desired: Desired, lock: string, name: StepName, state: SandboxState, now: number): Plan {
+  if (desired.copied && lock === "disk") {
+    return { kind: "wait", name, state, ms: 4 * pollMs, detail: "waiting until a copy of it is made" };
+  }
   if (isLate(desired, name, lockLimitMs, now)) return { kind: "fail", name, failure: lockLeft(desired.vmid, lock) };
   return { kind: "wait", name, state, ms: 4 * pollMs, detail: `Proxmox holds the lock "${lock}" on the container` };
 }
@@ -188,15 +239,26 @@ function planDestroyed(desired: Desired, observed: Observed, now: number): Plan 
     return { kind: "wait", name: "delete", state, ms: 4 * pollMs, detail };
   }
   if (desired.abandonedVmids.length > 0) return { kind: "step", step: "delete-abandoned", name: "delete", state };
+  if (desired.fork?.temporary) return { kind: "step", step: "release-fork", name: "delete", state };
   return { kind: "step", step: "forget", name: "forget", state };
 }
 
 /** How a sandbox on its way is called. */
 function transition(desired: Desired): SandboxState {
   if (desired.power === "destroyed") return "destroying";
-  const made = desired.bootstrapped && desired.filled;
+  const made = desired.met && desired.filled;
   if (!desired.configured || (desired.power === "running" && !made)) return "provisioning";
   return desired.power === "running" ? "starting" : "stopping";
+}
+
+/** How a sandbox is called while something is done that those who use it do not notice. */
+function undisturbed(desired: Desired): SandboxState {
+  return desired.state === "ready" || desired.state === "stopped" ? desired.state : transition(desired);
+}
+
+/** Whether a step is work beside a sandbox's life: if it fails, the sandbox itself has not. */
+export function isAside(name: StepName): boolean {
+  return name === "change" || name === "snapshot" || name === "delete_snapshot" || name === "rollback";
 }
 
 const noAddress: Failure = {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { backoffMs, type Clock } from "@berth/base";
 import type { SandboxState, StepName } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
@@ -8,12 +9,14 @@ import type { OperationRow } from "../operations/record.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { Claims } from "./claims.ts";
+import { driftBetween, settingsOfRow } from "./container-settings.ts";
 import { judge, Superseded } from "./failures.ts";
-import type { Observer } from "./observe.ts";
-import { type Action, type Desired, type ObservedContainer, type Plan, plan } from "./plan.ts";
+import type { Observer, Sighting } from "./observe.ts";
+import { type Action, type Desired, isAside, type ObservedContainer, type Plan, plan } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 import { readSituation, type Situation } from "./situation.ts";
+import { isSandboxState } from "./state.ts";
 import { stepOf, type TaskRunner } from "./tasks.ts";
 import type { AgentPresence } from "./watch.ts";
 
@@ -93,8 +96,10 @@ export class Reconciler {
     agentConnected: boolean,
   ): Promise<ObservedContainer> {
     const needsAddress = row.desired === "running" && !agentConnected;
-    const { container, node } = await this.#deps.observer.look(row, needsAddress);
+    const sighting = await this.#deps.observer.look(row, needsAddress);
+    const { container, node } = sighting;
     await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);
+    await this.#noteDrift(row, sighting);
     return container;
   }
 
@@ -109,6 +114,16 @@ export class Reconciler {
     if (!moved && !readdressed) return;
     await this.#deps.sandboxes.change(row, { ...(moved ? { node } : {}), ...(readdressed ? { address } : {}) });
     if (readdressed && operation) await this.#deps.journal.step(operation, "address", `it has the address ${address}`);
+  }
+
+  /** Tells what somebody has changed in Proxmox, and leaves it: they will have had a reason. */
+  async #noteDrift(row: SandboxRow, { container, settings }: Sighting): Promise<void> {
+    const isSettled = row.configured && !row.change_wanted && row.disk_work === null && row.desired !== "destroyed";
+    if (!isSettled || !settings || container.kind !== "ours" || container.lock !== undefined) return;
+    const drift = driftBetween(settingsOfRow(row), settings);
+    if (!isDeepStrictEqual(drift, row.drift)) {
+      await this.#deps.sandboxes.change(row, { drift: JSON.stringify(drift) });
+    }
   }
 
   async #carryOut(
@@ -129,12 +144,11 @@ export class Reconciler {
         if (operation) await journal.step(operation, next.name, next.detail);
         return next.ms;
       case "fail":
-        await this.#fail(row, operation, next.name, next.failure);
-        return undefined;
+        return await this.#fail(row, operation, next.name, next.failure);
       case "step":
         // What failed is not tried again unasked.
         if (row.state === "failed" && !operation) return undefined;
-        await this.#step(row, operation ?? (await this.#beginUnasked(row, next.name)), next);
+        await this.#step(row, operation ?? (await this.#beginUnasked(row, next)), next);
         return "go on";
     }
   }
@@ -161,9 +175,9 @@ export class Reconciler {
   }
 
   /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
-  #beginUnasked(row: SandboxRow, name: StepName): Promise<OperationRow> {
-    const kind = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
-    return this.#deps.journal.begin(row, kind, name);
+  #beginUnasked(row: SandboxRow, { step, name }: Extract<Plan, { kind: "step" }>): Promise<OperationRow> {
+    const power = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
+    return this.#deps.journal.begin(row, step === "change" ? "change" : power, name);
   }
 
   async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
@@ -173,8 +187,7 @@ export class Reconciler {
     try {
       const operation = await journal.current(row.id);
       if (attempts >= tries) {
-        await this.#fail(row, operation, name, failure);
-        return undefined;
+        return await this.#fail(row, operation, name, failure);
       }
       const waitMs = backoffMs(attempts - 1, retryBackoff);
       await sandboxes.change(row, {
@@ -204,7 +217,7 @@ export class Reconciler {
     const { db, sandboxes } = this.#deps;
     await inTransaction(db, async (work) => {
       const now = await sandboxes.lock(work, row.id);
-      if (now?.desired !== row.desired || now.boot_wanted !== row.boot_wanted) throw new Superseded();
+      if (!now || isWishNew(now, row)) throw new Superseded();
       await end(work);
       await sandboxes.changeIn(work, row, { ...change, attempts: 0, look_at: null });
     });
@@ -215,24 +228,61 @@ export class Reconciler {
     operation: OperationRow | undefined,
     name: StepName | undefined,
     failure: { code: string; message: string; hint?: string },
-  ): Promise<void> {
+  ): Promise<number | undefined> {
+    if (operation && name && isAside(name) && row.configured) return this.#giveUp(row, operation, name, failure);
     await this.#rest(row, { state: "failed", error: JSON.stringify(failure) }, async ({ trx }) => {
       if (operation) await this.#deps.journal.failIn(trx, operation, name, failure);
     });
     this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
+    return undefined;
+  }
+
+  /** Work beside a sandbox's life has failed: nobody wants it any more, and the sandbox is as it was. */
+  async #giveUp(
+    row: SandboxRow,
+    operation: OperationRow,
+    name: StepName,
+    failure: { code: string; message: string; hint?: string },
+  ): Promise<number> {
+    const { db, sandboxes, journal, clock, log } = this.#deps;
+    await inTransaction(db, async (work) => {
+      const now = await sandboxes.lock(work, row.id);
+      if (!now || isWishNew(now, row)) throw new Superseded();
+      await journal.failIn(work.trx, operation, name, failure);
+      const wish = name === "change" ? { change_wanted: false } : { disk_work: null };
+      await sandboxes.changeIn(work, row, { ...wish, error: null, attempts: 0, look_at: new Date(clock.now()) });
+    });
+    log.warn({ sandboxId: row.id, step: name, code: failure.code }, "work on a sandbox failed");
+    return 0;
   }
 }
 
-function desiredOf({ row, operation, abandonedVmids, claim }: Situation): Desired {
+/** Whether something else is wished for than was when a row was read. */
+function isWishNew(now: SandboxRow, read: SandboxRow): boolean {
+  return (
+    now.desired !== read.desired ||
+    now.boot_wanted !== read.boot_wanted ||
+    (now.change_wanted && !read.change_wanted) ||
+    now.disk_work?.operationId !== read.disk_work?.operationId
+  );
+}
+
+function desiredOf({ row, operation, abandonedVmids, copied, claim }: Situation): Desired {
   const running = operation?.steps.find((step) => step.state === "running");
   return {
     power: row.desired,
+    state: isSandboxState(row.state) ? row.state : "failed",
     vmid: row.vmid,
     configured: row.configured,
     bootstrapped: row.bootstrapped_at !== null,
+    met: row.host_key_fingerprint !== null,
     filled: row.workspace_filled,
     keepWanted: row.keep_wanted,
     restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
+    changeWanted: row.change_wanted,
+    diskWork: row.disk_work?.kind,
+    fork: row.source ? { prepared: row.source.prepared, temporary: row.source.temporary } : undefined,
+    copied,
     abandonedVmids,
     claimedAt: claim?.createdAt.getTime() ?? 0,
     cloneAsked: claim?.asked ?? false,

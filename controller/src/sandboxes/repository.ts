@@ -2,6 +2,8 @@ import type { Kysely, UpdateObject } from "kysely";
 import { sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
 import type { Database } from "../store/tables.ts";
+import { inTransaction } from "../store/transaction.ts";
+import { driftBetween, settingsOfRow } from "./container-settings.ts";
 import { presentSandbox, type SandboxRow } from "./record.ts";
 import { toldSandbox } from "./told.ts";
 
@@ -23,6 +25,10 @@ const visible = [
   "memory_mib",
   "disk_gib",
   "vlan",
+  "on_boot",
+  "protection",
+  "restart_needed",
+  "drift",
   "node",
   "vmid",
   "address",
@@ -70,6 +76,19 @@ export class Sandboxes {
   /** The same inside the caller's transaction. */
   changeIn({ trx }: UnitOfWork, row: SandboxRow, patch: SandboxPatch): Promise<void> {
     return this.#change(trx, row, patch);
+  }
+
+  /**
+   * Writes down that the container has the settings of the given copy. What was changed meanwhile is still to be done.
+   */
+  async noteChanged(row: SandboxRow, patch: SandboxPatch): Promise<void> {
+    const applied = settingsOfRow(row);
+    await inTransaction(this.#db, async (work) => {
+      const now = await this.lock(work, row.id);
+      if (!now) return;
+      const done = driftBetween(settingsOfRow(now), applied).length === 0;
+      await this.changeIn(work, row, { ...patch, ...(done ? { change_wanted: false } : {}) });
+    });
   }
 
   /** Tells that a sandbox is as it is now. */

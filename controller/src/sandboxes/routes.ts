@@ -12,15 +12,20 @@ import {
 import type { Api } from "../http/api.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
 import { pageLimit } from "../http/page.ts";
+import type { FleetLimits } from "../limits/limits.ts";
+import type { OperationJournal } from "../operations/journal.ts";
 import { inTransaction } from "../store/transaction.ts";
+import { changeSandbox } from "./changes.ts";
 import type { SandboxLookup } from "./lookup.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
-import { nameTaken, type SandboxService } from "./service.ts";
+import { isProtected, type SandboxService } from "./service.ts";
 
 export interface SandboxRouteDependencies {
   sandboxes: Sandboxes;
   service: SandboxService;
+  journal: OperationJournal;
+  limits: FleetLimits;
   lookup: SandboxLookup;
   /**
    * Answers whether there is unsaved work to keep. Throws `unsaved_work` where some would be lost and the caller has not
@@ -34,7 +39,7 @@ export interface SandboxRouteDependencies {
 }
 
 export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
-  const { sandboxes, service, lookup, onEnvironmentChanged, onRenamed, permitDestroy } = deps;
+  const { sandboxes, service, journal, limits, lookup, onEnvironmentChanged, onRenamed, permitDestroy } = deps;
   mount(api, listSandboxes, async ({ query, caller }) => {
     const limit = pageLimit(query);
     const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
@@ -65,23 +70,18 @@ export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
 
   mountTransactional(api, updateSandbox, async ({ params, body, caller }, work) => {
     const row = await lookup.own(params.id, caller.user.id, work.trx);
+    const changed = await changeSandbox(work, { sandboxes, service, journal, limits }, row, body);
     const { name, env } = body;
-    if (name !== undefined && name !== row.name) {
-      const taken = await work.trx.selectFrom("sandboxes").select("id").where("name", "=", name).executeTakeFirst();
-      if (taken) throw nameTaken(name);
-    }
-    await sandboxes.changeIn(work, row, {
-      ...(name === undefined ? {} : { name }),
-      ...(env === undefined ? {} : { env: JSON.stringify(env) }),
-    });
     if (name !== undefined) work.afterCommit(() => onRenamed(row.id));
     if (env !== undefined) work.afterCommit(() => onEnvironmentChanged(row.id));
-    return sandboxes.present(row, work.trx);
+    return changed;
   });
 
   mount(api, deleteSandbox, async ({ params, query, caller }) => {
     // A sandbox is asked before a transaction begins: its answer may take seconds.
-    const options = await permitDestroy(await lookup.own(params.id, caller.user.id), query.discard === true);
+    const row = await lookup.own(params.id, caller.user.id);
+    if (row.protection) throw isProtected(row);
+    const options = await permitDestroy(row, query.discard === true);
     return inTransaction(api.db, async (work) => ({
       operation: await service.want(work, await lookup.own(params.id, caller.user.id, work.trx), "destroy", options),
     }));

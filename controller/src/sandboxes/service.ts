@@ -4,6 +4,7 @@ import {
   type createSandbox,
   newId,
   type Operation,
+  type PowerOperationKind,
   type RouteInput,
   type Sandbox,
   type SandboxOperationKind,
@@ -81,7 +82,7 @@ export class SandboxService {
       .returningAll()
       .executeTakeFirst();
     if (!row) throw nameTaken(name);
-    const operation = await this.#begin(work, row, "create");
+    const operation = await this.begin(work, row, "create");
     return { sandbox: await this.#deps.sandboxes.present(row, work.trx), operation };
   }
 
@@ -92,7 +93,7 @@ export class SandboxService {
   async want(
     work: UnitOfWork,
     sandbox: SandboxRow,
-    kind: Exclude<SandboxOperationKind, "create">,
+    kind: PowerOperationKind,
     options: { keep?: boolean } = {},
   ): Promise<Operation> {
     const row = await this.#deps.sandboxes.lock(work, sandbox.id);
@@ -104,8 +105,11 @@ export class SandboxService {
     // The same wish again is the same work.
     if (current?.kind === kind && kind !== "restart") return presentOperation(current);
     if (kind === "start" || kind === "restart") await this.#requireRoom(work, row);
+    if (kind !== "destroy") refuseDuringDiskWork(row);
+    else if (row.protection) throw isProtected(row);
     if (current) await this.#deps.journal.supersede(work.trx, current);
     await this.#deps.sandboxes.changeIn(work, row, {
+      disk_work: null,
       desired: kind === "destroy" ? "destroyed" : kind === "stop" ? "stopped" : "running",
       ...(kind === "destroy" && options.keep === true ? { keep_wanted: true } : {}),
       ...(kind === "restart" ? { boot_wanted: row.boot_wanted + 1 } : {}),
@@ -114,14 +118,23 @@ export class SandboxService {
       attempts: 0,
       look_at: new Date(this.#deps.clock.now()),
     });
-    return this.#begin(work, row, kind);
+    return this.begin(work, row, kind);
+  }
+
+  /** Has a sandbox looked at that something else is wished for than before. */
+  async look(work: UnitOfWork, row: SandboxRow): Promise<void> {
+    await this.#deps.sandboxes.changeIn(work, row, { look_at: new Date(this.#deps.clock.now()), attempts: 0 });
+    work.afterCommit(() => this.#deps.wake(row.id));
   }
 
   /** Gives an operation up: a create leaves nothing behind, a start ends stopped. */
   async cancel(work: UnitOfWork, sandbox: SandboxRow, operation: OperationRow): Promise<void> {
-    if (operation.kind === "create") await this.want(work, sandbox, "destroy");
+    if (operation.kind === "create" || operation.kind === "fork") await this.want(work, sandbox, "destroy");
     else if (operation.kind === "start" || operation.kind === "restart") await this.want(work, sandbox, "stop");
-    else throw new BerthError("conflict", `A ${operation.kind} cannot be cancelled.`, { hint: "Wait for its end." });
+    else
+      throw new BerthError("conflict", `A ${operation.kind.replace("_", " ")} cannot be cancelled.`, {
+        hint: "Wait for its end.",
+      });
   }
 
   /** A sandbox that is to run takes part in the limits of cores and memory again. */
@@ -130,7 +143,11 @@ export class SandboxService {
     return this.#deps.limits.require(work, { ownerId: row.owner_id, sandboxId: row.id, size, running: true });
   }
 
-  async #begin(work: UnitOfWork, row: SandboxRow, kind: SandboxOperationKind): Promise<Operation> {
+  /**
+   * Begins the operation of a wish that the caller has written into the row, and has it looked at. There must be none
+   * under way on the sandbox.
+   */
+  async begin(work: UnitOfWork, row: SandboxRow, kind: SandboxOperationKind): Promise<Operation> {
     const operation = await insertOperation(work.trx, row, kind);
     await this.#deps.sandboxes.announce(work, row);
     await work.trx
@@ -162,7 +179,23 @@ function numbersOf({ cores, memoryMiB, diskGiB }: CreateBody): Partial<SandboxSi
   };
 }
 
-async function freeName({ trx }: UnitOfWork, wanted: string | undefined): Promise<string> {
+/** Work on a disk is not given up halfway; it takes seconds mostly. Throws `conflict`. */
+function refuseDuringDiskWork({ name, disk_work: work }: SandboxRow): void {
+  if (!work) return;
+  const what = { snapshot: "taken", delete_snapshot: "deleted", rollback: "gone back to" }[work.kind];
+  throw new BerthError("conflict", `The snapshot ${work.name} of "${name}" is being ${what}.`, {
+    hint: "Wait for its end.",
+  });
+}
+
+/** Why a sandbox is not destroyed. */
+export function isProtected({ name }: SandboxRow): BerthError {
+  return new BerthError("protected", `The sandbox "${name}" is protected.`, {
+    hint: `Take its protection off first: berth set ${name} --protection off`,
+  });
+}
+
+export async function freeName({ trx }: UnitOfWork, wanted: string | undefined): Promise<string> {
   for (let tries = 0; tries < 20; tries++) {
     const name = wanted ?? suggestName();
     const taken = await trx.selectFrom("sandboxes").select("id").where("name", "=", name).executeTakeFirst();

@@ -11,6 +11,8 @@ export interface Situation {
   readonly operation: OperationRow | undefined;
   /** Ids that it gave up on. */
   readonly abandonedVmids: readonly number[];
+  /** Somebody makes a copy of it. */
+  readonly copied: boolean;
   /** Its claim on the id that it has; only read until its container is configured, which is when it says something. */
   readonly claim: { readonly createdAt: Date; readonly asked: boolean } | undefined;
 }
@@ -20,6 +22,8 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
   const { rows } = await sql<Columns>`
     select sandboxes.*, to_jsonb(operations) - 'created_at' as operation, operations.created_at as operation_created_at,
       array(select vmid from claims where sandbox_id = sandboxes.id and state = 'abandoned') as abandoned,
+      exists (select from sandboxes as copy where copy.source->>'sandboxId' = sandboxes.id and copy.source is not null
+        and not copy.configured and copy.state <> 'failed') as copied,
       held.created_at as claim_created_at, held.asked as claim_asked
     from sandboxes
     left join operations on operations.sandbox_id = sandboxes.id and operations.state in ('queued', 'running')
@@ -28,7 +32,7 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
     where sandboxes.id = ${sandboxId}`.execute(db);
   const [read] = rows;
   if (!read) return undefined;
-  const { operation, operation_created_at, abandoned, claim_created_at, claim_asked, ...row } = read;
+  const { operation, operation_created_at, abandoned, copied, claim_created_at, claim_asked, ...row } = read;
   return {
     row,
     operation:
@@ -36,6 +40,7 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
         ? { ...operation, finished_at: null, created_at: operation_created_at }
         : undefined,
     abandonedVmids: abandoned,
+    copied,
     claim: claim_created_at ? { createdAt: claim_created_at, asked: claim_asked ?? false } : undefined,
   };
 }
@@ -45,6 +50,7 @@ interface Columns extends SandboxRow {
   operation: Omit<OperationRow, "created_at" | "finished_at"> | null;
   operation_created_at: Date | null;
   abandoned: number[];
+  copied: boolean;
   claim_created_at: Date | null;
   claim_asked: boolean | null;
 }

@@ -16,6 +16,8 @@ function textOf(row: string): string {
   return `jsonb_build_object(
     'id', ${row}.id, 'name', ${row}.name, 'ownerId', ${row}.owner_id, 'state', ${row}.state, 'error', ${row}.error,
     'cores', ${row}.cores, 'memoryMiB', ${row}.memory_mib, 'diskGiB', ${row}.disk_gib, 'vlan', ${row}.vlan,
+    'onBoot', ${row}.on_boot, 'protection', ${row}.protection, 'restartNeeded', to_jsonb(${row}.restart_needed),
+    'drift', ${row}.drift, 'forkedFrom', ${row}.source->'sandboxId',
     'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'workspace', ${row}.workspace,
     'envNames', (select coalesce(jsonb_agg(key order by key collate "C"), '[]') from jsonb_object_keys(${row}.env) as key),
     'operationId', (select operations.id from operations

@@ -1,4 +1,6 @@
 import type {
+  ContainerSetting,
+  Drift,
   Environment,
   Failure,
   KeptWork,
@@ -135,6 +137,18 @@ export interface SandboxesTable {
   workspace_filled: Generated<boolean>;
   /** Its unsaved work is to be kept before it is destroyed. */
   keep_wanted: Generated<boolean>;
+  /** Its container starts with its node, and cannot be removed. */
+  on_boot: Generated<boolean>;
+  protection: Generated<boolean>;
+  /** Settings were changed that its container does not have yet. */
+  change_wanted: Generated<boolean>;
+  /** Settings that the container takes over when it is started next. */
+  restart_needed: Generated<ContainerSetting[]>;
+  /** What of its settings somebody has changed in Proxmox. */
+  drift: ColumnType<Drift[], string | undefined, string>;
+  disk_work: OptionalJson<DiskWork>;
+  /** What it is a copy of; null: of a template. */
+  source: OptionalJson<ForkSource>;
   created_at: CreatedAt;
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }
@@ -188,6 +202,29 @@ export interface TemplatesTable {
   skipped: OptionalJson<SkippedPart[]>;
   built_at: OptionalInstant;
   created_at: CreatedAt;
+}
+
+/** What is to be done with the disk of a sandbox. */
+export interface DiskWork {
+  kind: "snapshot" | "delete_snapshot" | "rollback";
+  /** Of the snapshot. */
+  name: string;
+  description?: string;
+  /** The operation that it was asked for with: by it a snapshot is known again whose task's end was not seen. */
+  operationId: string;
+}
+
+/** What a sandbox is a copy of. */
+export interface ForkSource {
+  sandboxId: string;
+  vmid: number;
+  node: string;
+  /** What is cloned; null: the disk as it is, of a container that is stopped. */
+  snapshot: string | null;
+  /** The snapshot was taken for this alone, or was about to be, and is to be removed. */
+  temporary: boolean;
+  /** What is to be cloned is known, and there. */
+  prepared: boolean;
 }
 
 /** A Proxmox task that is waited for, the step that began it, and how many lines that step's log had before. */
@@ -282,6 +319,8 @@ export interface ConversationsTable {
   id: string;
   owner_id: string;
   sandbox_id: string | null;
+  /** The conversation that it began as a copy of, in a sandbox that is a copy. */
+  forked_from: string | null;
   created_at: CreatedAt;
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }

@@ -17,6 +17,7 @@ export const errorRegistry = {
   idempotency_key_reused: { status: 422, title: "The idempotency key was used for another request" },
   name_taken: { status: 409, title: "The name is taken" },
   conflict: { status: 409, title: "The request does not fit the present state" },
+  protected: { status: 409, title: "It is protected" },
   unsaved_work: { status: 409, title: "Unsaved work would be lost" },
   push_rejected: { status: 409, title: "The git remote refused the push" },
   remote_unavailable: { status: 502, title: "The git remote cannot be reached or used" },

@@ -72,12 +72,14 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
 async function reach(deps: ActionDependencies, row: SandboxRow): Promise<SshConnection> {
   const bootstrapKeys = deps.bootstrapKeys(row.template_id);
   const own = deps.keys.hostKey(row.id).fingerprint;
+  // A copy has the host key of what it is a copy of.
+  const first = row.source ? deps.keys.hostKey(row.source.sandboxId).fingerprint : bootstrapKeys.host.fingerprint;
   try {
     return await connectSsh({
       host: row.address ?? "",
       port: row.ssh_port ?? 22,
       username: row.ssh_user ?? "root",
-      hostKeyFingerprints: row.bootstrapped_at === null ? [bootstrapKeys.host.fingerprint, own] : [own],
+      hostKeyFingerprints: row.host_key_fingerprint === null ? [first, own] : [own],
       privateKeys: [bootstrapKeys.client.privateKey, deps.keys.sshClient.privateKey],
     });
   } catch (error) {

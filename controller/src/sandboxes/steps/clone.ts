@@ -74,7 +74,7 @@ async function templateOf(deps: ActionDependencies, row: SandboxRow): Promise<Te
  * Proxmox locks the template for the whole of a clone, so that clones of one template take turns. As long as the end of
  * a call that may have been made was not seen, the claim says so.
  */
-async function askForClone(
+export async function askForClone(
   { claims, tasks, sandboxes }: ActionDependencies,
   row: SandboxRow,
   operation: OperationRow,
@@ -125,12 +125,12 @@ async function templateLocked(
   return new StepFailure({ code: "template_locked", message, hint }, { retry: true, cause });
 }
 
-function isLinkedCloneRefused(error: unknown): boolean {
+export function isLinkedCloneRefused(error: unknown): boolean {
   return isProxmoxError(error, "other") && /linked clone feature/i.test(error.message);
 }
 
 /** The id was taken between the claim and the call: by a call of ours whose answer was lost, or by somebody else. */
-async function settleExisting(deps: ActionDependencies, row: SandboxRow): Promise<void> {
+export async function settleExisting(deps: ActionDependencies, row: SandboxRow): Promise<void> {
   try {
     await deps.client.containers.config(place(row));
   } catch (error) {

@@ -1,8 +1,8 @@
 import { type ContainerConfig, formatPropertyString } from "@berth/proxmox";
-import { gibOf } from "../../cluster/sizes.ts";
 import type { OperationRow } from "../../operations/record.ts";
+import { settingsOfContainer } from "../container-settings.ts";
 import type { SandboxRow } from "../record.ts";
-import { beginOn } from "../task-watch.ts";
+import { growDisk } from "./change.ts";
 import { type ActionDependencies, place } from "./dependencies.ts";
 
 /** Gives a fresh clone its size and its network. */
@@ -15,18 +15,17 @@ export async function configure(deps: ActionDependencies, row: SandboxRow, opera
     digest: config.digest,
     cores: row.cores,
     memoryMiB: row.memory_mib,
+    // Whatever the container is a copy of may have them set.
+    startsAtBoot: row.on_boot === config.startsAtBoot ? undefined : row.on_boot,
+    protection: row.protection === config.protection ? undefined : row.protection,
     tags: ["berth"],
     net0: networkCard(config, { bridge: deps.bridge, vlan: row.vlan ?? deps.vlan }),
   });
-  const disk = gibOf(config.rootfs?.size) ?? 0;
-  if (row.disk_gib > disk) {
-    const order = { disk: "rootfs", size: `${row.disk_gib}G` } as const;
-    const begin = () => beginOn(deps.client, at, "resize", () => deps.client.containers.resize(at, order));
-    await deps.tasks.run(row, operation, "configure", begin, []);
-  }
+  await growDisk(deps, row, operation, "configure", config);
+  const disk = settingsOfContainer(config)?.diskGiB ?? 0;
   const size = `${row.cores} cores, ${row.memory_mib} MiB of memory, ${row.disk_gib} GiB of disk`;
   await deps.journal.log(operation, "configure", "berth", `gave it ${size}`);
-  await deps.sandboxes.change(row, { configured: true, ...(disk > row.disk_gib ? { disk_gib: Math.ceil(disk) } : {}) });
+  await deps.sandboxes.change(row, { configured: true, ...(disk > row.disk_gib ? { disk_gib: disk } : {}) });
 }
 
 /** The clone's network card on this bridge and VLAN, where one is named; otherwise as the template has it. */

@@ -16,6 +16,11 @@ export async function destroy(
   at: ContainerRef,
   operation: OperationRow,
 ): Promise<void> {
+  // A clone that was never configured has the protection of what it is a copy of.
+  if (!row.configured) {
+    const { protection } = await deps.client.containers.config(at);
+    if (protection) await deps.client.containers.configure(at, { protection: false });
+  }
   const begin = () => beginOn(deps.client, at, "vzdestroy", () => deps.client.containers.destroy(at, { purge: true }));
   await deps.tasks.run(row, operation, "delete", begin, ["missing"]);
 }

@@ -10,6 +10,7 @@ export * from "./projects.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
 export * from "./shares.ts";
+export * from "./snapshots.ts";
 export * from "./ssh.ts";
 export * from "./sync.ts";
 export * from "./templates.ts";

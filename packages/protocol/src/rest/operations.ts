@@ -9,11 +9,20 @@ export const operationKindSchema = Type.Enum([
   "stop",
   "restart",
   "destroy",
+  "change",
+  "snapshot",
+  "delete_snapshot",
+  "rollback",
+  "fork",
   "template_build",
   "sync",
 ]);
+/** What people want of a sandbox as a whole. */
+export type PowerOperationKind = "start" | "stop" | "restart" | "destroy";
+/** Work on the disk of one sandbox. */
+export type DiskOperationKind = "snapshot" | "delete_snapshot" | "rollback";
 /** Work on one sandbox. */
-export type SandboxOperationKind = "create" | "start" | "stop" | "restart" | "destroy";
+export type SandboxOperationKind = "create" | "fork" | "change" | PowerOperationKind | DiskOperationKind;
 export type OperationKind = SandboxOperationKind | "template_build" | "sync";
 
 /** The named steps of each kind of operation, in order. */
@@ -23,6 +32,24 @@ export const operationSteps = {
   stop: ["stop"],
   restart: ["stop", "start", "address", "bootstrap", "agent", "workspace", "ready"],
   destroy: ["keep", "stop", "delete", "forget"],
+  change: ["change"],
+  snapshot: ["snapshot"],
+  delete_snapshot: ["delete_snapshot"],
+  rollback: ["rollback", "change", "start", "address", "bootstrap", "agent", "workspace", "ready"],
+  /** Of the new sandbox: `snapshot` and `release` are about the one that it is a copy of. */
+  fork: [
+    "reserve",
+    "snapshot",
+    "clone",
+    "release",
+    "configure",
+    "start",
+    "address",
+    "bootstrap",
+    "agent",
+    "workspace",
+    "ready",
+  ],
   sync: ["compare", "transfer"],
   template_build: [
     "debian",

@@ -55,6 +55,18 @@ export const sandboxSizeNameSchema = Type.Enum(["small", "medium", "large"]);
 /** The tag of a network of its own on the bridge. */
 export const vlanSchema = Type.Integer({ minimum: 1, maximum: 4094 });
 
+/** What of a sandbox's settings Proxmox has a setting for. */
+export const containerSettings = ["cores", "memoryMiB", "diskGiB", "onBoot", "protection"] as const;
+export type ContainerSetting = (typeof containerSettings)[number];
+
+/** A setting that somebody has changed in Proxmox: what Berth was told, and what the container has. */
+export const driftSchema = Type.Object({
+  setting: Type.Enum(containerSettings),
+  wanted: Type.Union([Type.Number(), Type.Boolean()]),
+  found: Type.Union([Type.Number(), Type.Boolean()]),
+});
+export type Drift = Static<typeof driftSchema>;
+
 export const sandboxSchema = Type.Object({
   id: idSchema,
   name: nameSchema,
@@ -65,6 +77,16 @@ export const sandboxSchema = Type.Object({
   ...sizeFields,
   /** Null: the fleet's, or none. */
   vlan: nullable(vlanSchema),
+  /** Its container starts with its node. */
+  onBoot: Type.Boolean(),
+  /** It cannot be destroyed, here or in Proxmox, until this is taken off. */
+  protection: Type.Boolean(),
+  /** Settings that count from the next restart on. */
+  restartNeeded: Type.Array(Type.Enum(containerSettings)),
+  /** Settings that somebody has changed in Proxmox; Berth leaves them until the setting is changed here. */
+  drift: Type.Array(driftSchema),
+  /** The sandbox that it began as a copy of; it may be gone by now. */
+  forkedFrom: nullable(idSchema),
   node: nullable(Type.String()),
   vmid: nullable(Type.Integer()),
   /** The container's address as the controller sees it. */
@@ -135,11 +157,20 @@ export const getSandbox = route({
 export const updateSandbox = route({
   method: "PATCH",
   path: "/sandboxes/:id",
-  summary: "Rename a sandbox, or set its environment for terminals opened from now on",
+  summary:
+    "Change a sandbox: its name, its environment for terminals opened from now on, its size (operationId names the work; a disk only grows), start on boot, protection",
   tag: "sandboxes",
   access: "user",
   params: reference,
-  body: strictObject({ name: Type.Optional(nameSchema), env: Type.Optional(environmentSchema) }),
+  body: strictObject({
+    name: Type.Optional(nameSchema),
+    env: Type.Optional(environmentSchema),
+    cores: Type.Optional(sizeFields.cores),
+    memoryMiB: Type.Optional(sizeFields.memoryMiB),
+    diskGiB: Type.Optional(sizeFields.diskGiB),
+    onBoot: Type.Optional(Type.Boolean()),
+    protection: Type.Optional(Type.Boolean()),
+  }),
   status: 200,
   result: sandboxSchema,
 });

@@ -12,6 +12,7 @@ const readSnapshots = answerOf(
       description: Type.Optional(Type.String()),
       parent: Type.Optional(Type.String()),
       snaptime: Type.Optional(NumberLike),
+      snapstate: Type.Optional(Type.String()),
     }),
   ),
 );
@@ -24,6 +25,10 @@ export interface ContainerSnapshot {
   readonly parent: string | undefined;
   /** Seconds since the Unix epoch. */
   readonly takenAtSeconds: number | undefined;
+  /** What the container is now descends from it. */
+  readonly current: boolean;
+  /** `prepare` or `delete`: a task was cut off while it worked on it. Undefined: it is whole. */
+  readonly unfinished: string | undefined;
 }
 
 /** Snapshots of containers. Calls that answer a string answer a task's id. */
@@ -39,6 +44,7 @@ export class SnapshotsApi {
     const snapshots = await this.#connection.ask(call, readSnapshots, (api) =>
       api.nodes.$(at.node).lxc.$(at.vmid).snapshot.$get(),
     );
+    const present = snapshots.find(({ name }) => name === "current")?.parent;
     return snapshots
       .filter((snapshot) => snapshot.name !== "current")
       .map((snapshot) => ({
@@ -46,6 +52,8 @@ export class SnapshotsApi {
         description: snapshot.description?.replace(/\n$/, ""),
         parent: snapshot.parent,
         takenAtSeconds: optionalNumber(snapshot.snaptime),
+        current: snapshot.name === present,
+        unfinished: snapshot.snapstate,
       }));
   }
 

@@ -1,0 +1,68 @@
+import { BerthError, type DiskOperationKind, isReservedSnapshotName, type Operation } from "@berth/protocol";
+import type { UnitOfWork } from "../http/context.ts";
+import type { OperationJournal } from "../operations/journal.ts";
+import { presentOperation } from "../operations/record.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
+import type { Sandboxes } from "../sandboxes/repository.ts";
+import type { SandboxService } from "../sandboxes/service.ts";
+
+export interface DiskWishDependencies {
+  readonly sandboxes: Sandboxes;
+  readonly service: Pick<SandboxService, "begin" | "look">;
+  readonly journal: OperationJournal;
+}
+
+/** What people want of a sandbox's disk. */
+export interface DiskWish {
+  readonly kind: DiskOperationKind;
+  /** Of the snapshot. */
+  readonly name: string;
+  readonly description?: string | undefined;
+}
+
+/**
+ * Wants something done with a sandbox's disk; the reconciler does it. Throws `conflict` while something else is done with
+ * the sandbox, `sandbox_not_ready` for one that has not been made yet, and `invalid_request` for a name that is reserved.
+ */
+export async function wantDiskWork(
+  work: UnitOfWork,
+  { sandboxes, service, journal }: DiskWishDependencies,
+  { id }: SandboxRow,
+  wish: DiskWish,
+): Promise<Operation> {
+  const row = await sandboxes.lock(work, id);
+  if (!row) throw new BerthError("not_found", `There is no sandbox ${id}.`);
+  if (wish.kind === "snapshot") refuseReserved(wish.name);
+  const current = await journal.current(row.id, work.trx);
+  // The same wish again is the same work.
+  if (current?.kind === wish.kind && row.disk_work?.name === wish.name) return presentOperation(current);
+  requireMade(row);
+  if (current) {
+    throw new BerthError("conflict", `A ${current.kind.replace("_", " ")} of "${row.name}" is under way.`, {
+      hint: "Wait for its end.",
+    });
+  }
+  const operation = await service.begin(work, row, wish.kind);
+  const { kind, name, description } = wish;
+  const asked = { kind, name, operationId: operation.id, ...(description === undefined ? {} : { description }) };
+  await sandboxes.changeIn(work, row, { disk_work: JSON.stringify(asked) });
+  await service.look(work, row);
+  return operation;
+}
+
+function refuseReserved(name: string): void {
+  if (!isReservedSnapshotName(name)) return;
+  throw new BerthError("invalid_request", `No snapshot may be called "${name}".`, {
+    hint: "Choose another name.",
+    fields: { name: "is reserved" },
+  });
+}
+
+/** Before its first start a sandbox has nothing of its own, and the keys of its template. */
+export function requireMade(row: SandboxRow): void {
+  const made = row.configured && row.host_key_fingerprint !== null && row.workspace_filled;
+  if (made && row.desired !== "destroyed") return;
+  throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" has not been ready yet.`, {
+    hint: "Start it, and wait until its state is ready.",
+  });
+}
