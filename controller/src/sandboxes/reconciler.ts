@@ -95,7 +95,8 @@ export class Reconciler {
     operation: OperationRow | undefined,
     agentConnected: boolean,
   ): Promise<ObservedContainer> {
-    const needsAddress = row.desired === "running" && !agentConnected;
+    // An agent that is connected may still have to be bootstrapped: its disk was put back.
+    const needsAddress = row.desired === "running" && !(agentConnected && row.bootstrapped_at !== null);
     const sighting = await this.#deps.observer.look(row, needsAddress);
     const { container, node } = sighting;
     await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);

@@ -9,12 +9,17 @@ import type { SandboxRow } from "../../src/sandboxes/record.ts";
 import type { Database } from "../../src/store/tables.ts";
 import { templateVmid } from "./world/places.ts";
 
-const configSchema = Type.Object({ values: Type.Record(Type.String(), Type.String()) });
+const configSchema = Type.Object({
+  values: Type.Record(Type.String(), Type.String()),
+  snapshots: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+});
 
 /** A container as Proxmox keeps it, whoever may see it. */
 export interface ContainerFacts {
   readonly vmid: number;
   readonly lock: string | undefined;
+  readonly cores: number;
+  readonly snapshots: readonly string[];
   /** Undefined: the controller's token may not see it. */
   readonly running: boolean | undefined;
 }
@@ -52,7 +57,7 @@ export async function gatherFacts({ db, client, proxmoxDir, during }: FactSource
   const folder = join(proxmoxDir, "containers");
   const vmids = (await readdir(folder)).map(Number);
   const all = await Promise.all(
-    vmids.map(async (vmid) => ({ vmid, lock: await lockOf(folder, vmid), running: seen.get(vmid) })),
+    vmids.map(async (vmid) => ({ vmid, ...(await configOf(folder, vmid)), running: seen.get(vmid) })),
   );
   const { node = "pve" } = (await client.cluster.nodes())[0] ?? {};
   const running = await client.tasks.list(node, { source: "active" });
@@ -66,7 +71,8 @@ export async function gatherFacts({ db, client, proxmoxDir, during }: FactSource
   };
 }
 
-async function lockOf(folder: string, vmid: number): Promise<string | undefined> {
+async function configOf(folder: string, vmid: number): Promise<Omit<ContainerFacts, "vmid" | "running">> {
   const text = await readFile(join(folder, String(vmid), "config.json"), "utf8");
-  return Value.Parse(configSchema, parseJson(text)).values.lock;
+  const { values, snapshots = {} } = Value.Parse(configSchema, parseJson(text));
+  return { lock: values.lock, cores: Number(values.cores), snapshots: Object.keys(snapshots) };
 }

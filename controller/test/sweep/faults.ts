@@ -129,7 +129,7 @@ async function expectNothingTwice(world: FaultyWorld, { fault }: FaultCase, know
   const tasks = (await tasksOf(world)).filter(({ upid }) => !known.has(upid));
   // A call that nobody waits for any more and that acts later cannot be known of.
   const unknowable = fault.kind === "late" && fault.ms === beyondTimeoutMs;
-  for (const type of ["vzclone", "resize", "vzstart", "vzshutdown", "vzstop", "vzdestroy"]) {
+  for (const type of ["vzclone", "resize", "vzstart", "vzshutdown", "vzstop", "vzdestroy", "vzsnapshot"]) {
     const done = tasks.filter((task) => task.type === type && task.exitStatus === "OK");
     const told = `${type}: ${JSON.stringify(tasks.map(({ upid, exitStatus }) => [upid, exitStatus]))}`;
     expect(done.length, told).toBeLessThanOrEqual(unknowable ? 2 : 1);

@@ -1,15 +1,29 @@
-import type { Operation } from "@berth/protocol";
+import type { DiskOperationKind, Operation, PowerOperationKind } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FaultRule, PctCommand } from "@berth/pve-emulator";
 import type { Facts } from "./facts.ts";
 
-/** How it stands with the one sandbox of a world. */
-export type Standing = "absent" | "ready" | "stopped";
+/**
+ * How it stands with the one sandbox of a world; `kept`: it is ready and has a snapshot; `copied`: it is ready, and a
+ * copy of it is.
+ */
+export type Standing = "absent" | "ready" | "stopped" | "kept" | "copied";
 
-/** A world with one controller and at most one sandbox. */
+/** The name of the snapshot in a world that is `kept`. */
+export const keptSnapshot = "kept";
+
+/** A world with one controller, at most one sandbox, and at most one copy of that. */
 export interface FlowWorld {
   create(): Promise<Operation>;
-  want(kind: "start" | "stop" | "restart" | "destroy"): Promise<Operation>;
+  want(kind: PowerOperationKind): Promise<Operation>;
+  /** Asks for something to be done with the copy. */
+  wantOfCopy(kind: PowerOperationKind): Promise<Operation>;
+  /** Asks for work on the snapshot of `keptSnapshot`. */
+  wantOfDisk(kind: DiskOperationKind): Promise<Operation>;
+  /** Asks for a copy of the sandbox. */
+  fork(): Promise<Operation>;
+  /** Asks for other settings than the sandbox has: another number of cores, and a larger disk. */
+  change(): Promise<Operation>;
   operation(id: string): Promise<Operation>;
   facts(): Promise<Facts>;
   /** Repeats a check until it answers something; throws when that takes too long. */
@@ -53,7 +67,23 @@ export const flows: readonly Flow[] = [
   flow("start", "stopped", "ready"),
   flow("restart", "ready", "ready"),
   { ...flow("destroy", "ready", "absent"), name: "delete" },
+  { name: "change", from: "ready", to: "ready", begin: (world) => world.change(), again: (world) => world.change() },
+  diskFlow("snapshot", "ready", "kept"),
+  diskFlow("rollback", "kept", "kept"),
+  diskFlow("delete_snapshot", "kept", "ready"),
+  {
+    name: "fork",
+    from: "ready",
+    to: "copied",
+    begin: (world) => world.fork(),
+    again: (world) => world.wantOfCopy("start"),
+  },
 ];
+
+function diskFlow(kind: DiskOperationKind, from: Standing, to: Standing): Flow {
+  const begin = (world: FlowWorld) => world.wantOfDisk(kind);
+  return { name: kind, from, to, begin, again: begin };
+}
 
 function flow(kind: "start" | "stop" | "restart" | "destroy", from: Standing, to: Standing): Flow {
   const begin = (world: FlowWorld) => world.want(kind);
@@ -70,12 +100,31 @@ export function ended(world: FlowWorld, { id, kind }: Operation): Promise<Operat
 
 /** Brings a world to where a flow begins. */
 export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
-  const { sandboxes } = await world.facts();
-  const [sandbox] = sandboxes;
+  const { sandboxes, containers } = await world.facts();
+  const sandbox = sandboxes.find(({ source }) => source === null);
+  if (sandboxes.length > 1) {
+    if (wanted === "copied") return;
+    await succeed(world, await world.wantOfCopy("destroy"));
+    return bring(world, wanted);
+  }
+  const isKept = containers.some(({ snapshots }) => snapshots.includes(keptSnapshot));
+  if (isKept && wanted !== "kept" && wanted !== "absent") {
+    await succeed(world, await world.wantOfDisk("delete_snapshot"));
+    return bring(world, wanted);
+  }
   if (!sandbox) {
     if (wanted === "absent") return;
     await succeed(world, await world.create());
     return bring(world, wanted);
+  }
+  if (wanted === "kept" || wanted === "copied") {
+    if (sandbox.state !== "ready") {
+      await bring(world, "ready");
+      return bring(world, wanted);
+    }
+    if (isKept) return;
+    await succeed(world, await (wanted === "kept" ? world.wantOfDisk("snapshot") : world.fork()));
+    return;
   }
   if (sandbox.state === wanted) return;
   const kind = wanted === "absent" ? "destroy" : wanted === "ready" ? "start" : "stop";

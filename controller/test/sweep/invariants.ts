@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { hashSecret } from "../../src/fleet/keys.ts";
 import type { Facts } from "./facts.ts";
-import type { FlowWorld, Standing } from "./flows.ts";
+import { type FlowWorld, keptSnapshot, type Standing } from "./flows.ts";
 
 /** Waits until nothing is under way any more, and asserts that everything is as it should be. */
 export async function expectSettled(world: FlowWorld, standing: Standing): Promise<Facts> {
@@ -13,48 +13,56 @@ export async function expectSettled(world: FlowWorld, standing: Standing): Promi
     .catch(async (cause: unknown) => {
       throw new Error(`${String(cause)}; instead: ${describe(await world.facts())}`, { cause });
     });
-  const [sandbox] = facts.sandboxes;
+  const snapshots = standing === "kept" ? [keptSnapshot] : [];
+  const { sandboxes } = facts;
+  const byId = (a: { vmid: number | null }, b: { vmid: number | null }) => (a.vmid ?? 0) - (b.vmid ?? 0);
   expect(summary(facts), describe(facts)).toEqual({
-    containers: sandbox ? [{ vmid: sandbox.vmid, lock: undefined, running: standing === "ready" }] : [],
-    claims: sandbox ? [{ vmid: sandbox.vmid, sandbox_id: sandbox.id, state: "held", asked: false }] : [],
+    containers: sandboxes
+      .map(({ vmid, cores }) => ({ vmid, cores, lock: undefined, running: standing !== "stopped", snapshots }))
+      .toSorted(byId),
+    claims: sandboxes.map(({ vmid, id }) => ({ vmid, sandbox_id: id, state: "held", asked: false })).toSorted(byId),
     templateLock: undefined,
     runningTasks: [],
-    error: null,
-    task: null,
-    attempts: 0,
+    left: sandboxes.map(() => ({ error: null, task: null, attempts: 0, wish: false, drift: [], temporary: false })),
   });
   return facts;
 }
 
 /** Asserts that the container has the one identity that the database knows. */
 export function expectOneIdentity(facts: Facts, root: (vmid: number) => ReadonlyMap<string, string>): void {
-  const [sandbox] = facts.sandboxes;
-  if (!sandbox?.bootstrapped_at || sandbox.vmid === null) return;
-  const config: { secret: string; machineId: string } = JSON.parse(
-    root(sandbox.vmid).get("etc/berth/agent.json") ?? "",
-  );
-  const valid = [sandbox.agent_secret_hash, ...sandbox.former_agent_secret_hashes];
-  expect(valid).toContain(hashSecret(config.secret));
-  expect(config.machineId).toBe(sandbox.machine_id);
+  const machineIds = new Set<string>();
+  for (const sandbox of facts.sandboxes) {
+    if (!sandbox.bootstrapped_at || sandbox.vmid === null) continue;
+    const config: { sandboxId: string; secret: string; machineId: string } = JSON.parse(
+      root(sandbox.vmid).get("etc/berth/agent.json") ?? "",
+    );
+    const valid = [sandbox.agent_secret_hash, ...sandbox.former_agent_secret_hashes];
+    expect(valid).toContain(hashSecret(config.secret));
+    expect(config).toMatchObject({ sandboxId: sandbox.id, machineId: sandbox.machine_id });
+    expect(machineIds).not.toContain(config.machineId);
+    machineIds.add(config.machineId);
+  }
 }
 
 function isSettled({ sandboxes, underWay }: Facts, standing: Standing): boolean {
   if (underWay.length > 0) return false;
-  const [sandbox] = sandboxes;
-  if (standing === "absent") return sandbox === undefined;
-  return sandbox?.state === standing && sandbox.look_at === null;
+  if (sandboxes.length !== { absent: 0, ready: 1, stopped: 1, kept: 1, copied: 2 }[standing]) return false;
+  const state = standing === "stopped" ? "stopped" : "ready";
+  return sandboxes.every((sandbox) => sandbox.state === state && sandbox.look_at === null);
 }
 
 function summary({ sandboxes, claims, containers, templateLock, runningTasks }: Facts) {
-  const [sandbox] = sandboxes;
+  const byId = (a: { vmid: number }, b: { vmid: number }) => a.vmid - b.vmid;
   return {
-    containers,
-    claims,
+    containers: containers.toSorted(byId),
+    claims: claims.toSorted(byId),
     templateLock,
     runningTasks,
-    error: sandbox?.error ?? null,
-    task: sandbox?.task ?? null,
-    attempts: sandbox?.attempts ?? 0,
+    left: sandboxes.map(({ error, task, attempts, change_wanted, disk_work, drift, source }) => ({
+      ...{ error, task, attempts, drift },
+      wish: change_wanted || disk_work !== null,
+      temporary: source?.temporary ?? false,
+    })),
   };
 }
 

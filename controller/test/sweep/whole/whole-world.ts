@@ -1,7 +1,20 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Scope } from "@berth/base";
-import { deleteSandbox, type Operation, restartSandbox, startSandbox, stopSandbox } from "@berth/protocol";
+import {
+  createSnapshot,
+  type DiskOperationKind,
+  deleteSandbox,
+  deleteSnapshot,
+  forkSandbox,
+  type Operation,
+  type PowerOperationKind,
+  restartSandbox,
+  rollbackSnapshot,
+  startSandbox,
+  stopSandbox,
+  updateSandbox,
+} from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import type { FaultRule, PctCommand } from "@berth/pve-emulator";
 import { type Berth, eventually, testDatabase } from "@berth/testkit";
@@ -10,7 +23,7 @@ import { connect, type Store } from "../../../src/store/connect.ts";
 import { startBerth } from "../../e2e/berth.ts";
 import { ProxmoxControl } from "../../proxmox-control.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
-import type { FaultyWorld } from "../flows.ts";
+import { type FaultyWorld, keptSnapshot } from "../flows.ts";
 
 /** Longest that anything may take, in milliseconds. */
 const limitMs = 240_000;
@@ -72,10 +85,40 @@ export class WholeWorld implements FaultyWorld {
     return (await this.berth.create()).operation;
   }
 
-  async want(kind: keyof typeof wishes): Promise<Operation> {
-    const [sandbox] = (await this.facts()).sandboxes;
-    if (!sandbox) throw new Error(`there is no sandbox to ${kind}`);
-    return (await this.berth.client.call(wishes[kind], { params: { id: sandbox.id } })).operation;
+  async want(kind: PowerOperationKind): Promise<Operation> {
+    return (await this.berth.client.call(wishes[kind], { params: { id: await this.#id(false) } })).operation;
+  }
+
+  async wantOfCopy(kind: PowerOperationKind): Promise<Operation> {
+    return (await this.berth.client.call(wishes[kind], { params: { id: await this.#id(true) } })).operation;
+  }
+
+  async wantOfDisk(kind: DiskOperationKind): Promise<Operation> {
+    const { client } = this.berth;
+    const id = await this.#id(false);
+    const params = { id, name: keptSnapshot };
+    if (kind === "snapshot")
+      return (await client.call(createSnapshot, { params: { id }, body: { name: keptSnapshot } })).operation;
+    return (await client.call(kind === "rollback" ? rollbackSnapshot : deleteSnapshot, { params })).operation;
+  }
+
+  async fork(): Promise<Operation> {
+    return (await this.berth.client.call(forkSandbox, { params: { id: await this.#id(false) }, body: {} })).operation;
+  }
+
+  async change(): Promise<Operation> {
+    const id = await this.#id(false);
+    const { cores, disk_gib } = (await this.facts()).sandboxes.find((row) => row.id === id) ?? {};
+    const body = { cores: cores === 2 ? 3 : 2, diskGiB: (disk_gib ?? 0) + 1 };
+    const { operationId } = await this.berth.client.call(updateSandbox, { params: { id }, body });
+    return this.operation(operationId ?? "none");
+  }
+
+  async #id(ofCopy: boolean): Promise<string> {
+    const { sandboxes } = await this.facts();
+    const found = sandboxes.find(({ source }) => (source !== null) === ofCopy);
+    if (!found) throw new Error(`there is no ${ofCopy ? "copy" : "sandbox"}`);
+    return found.id;
   }
 
   /** Read from the database, since there may be no controller to ask. */

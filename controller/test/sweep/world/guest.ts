@@ -152,7 +152,9 @@ class RunningGuest implements BootedGuest {
 
   #config(): AgentConfig | undefined {
     const config = parseJson(this.#guest.root.get(guestPaths.agentConfig) ?? "");
-    return Value.Check(agentConfigSchema, config) ? config : undefined;
+    // As the agent: of another machine's configuration it makes no use.
+    const machineId = this.#guest.root.get(guestPaths.machineId)?.trim();
+    return Value.Check(agentConfigSchema, config) && config.machineId === machineId ? config : undefined;
   }
 
   /** One link, from the dial to its end. */

@@ -15,6 +15,7 @@ function segmentOf(segment: string): string {
   const task = /^UPID:[^:]+:[^:]+:[^:]+:[^:]+:(\w+):/.exec(segment)?.[1];
   if (task !== undefined) return `{${task}}`;
   if (segment === String(templateVmid)) return "{template}";
+  if (segment.startsWith("berth-")) return "{temporary}";
   return /^\d{3,}$/.test(segment) ? "{vmid}" : segment;
 }
 
@@ -22,6 +23,7 @@ function segmentOf(segment: string): string {
 export function patternOf(normalised: string): string {
   const segments = normalised.split("/").map((segment) => {
     if (segment === "{template}") return String(templateVmid);
+    if (segment === "{temporary}") return "berth-[0-9a-z]+";
     if (segment === "{vmid}") return `(?!${templateVmid}\\b)\\d+`;
     const task = /^\{(\w+)\}$/.exec(segment)?.[1];
     return task === undefined ? segment : `UPID[^/]*${task}[^/]*`;

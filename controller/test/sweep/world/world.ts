@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Scope } from "@berth/base";
-import type { Operation } from "@berth/protocol";
+import type { DiskOperationKind, Operation, PowerOperationKind } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import {
   type FaultRule,
@@ -17,11 +17,14 @@ import { type TestDatabase, testDatabase } from "@berth/testkit";
 import { expect } from "vitest";
 import { type FleetKeys, loadFleetKeys } from "../../../src/fleet/keys.ts";
 import { presentOperation } from "../../../src/operations/record.ts";
+import { changeSandbox } from "../../../src/sandboxes/changes.ts";
+import { fork } from "../../../src/snapshots/fork.ts";
+import { wantDiskWork } from "../../../src/snapshots/service.ts";
 import { connect, type Store } from "../../../src/store/connect.ts";
 import { migrate } from "../../../src/store/migrate.ts";
 import { inTransaction } from "../../../src/store/transaction.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
-import type { FaultyWorld } from "../flows.ts";
+import { type FaultyWorld, keptSnapshot } from "../flows.ts";
 import { expectOneIdentity } from "../invariants.ts";
 import { type SweepController, startController } from "./controller.ts";
 import { bootGuest, type GuestMishaps, guestSsh } from "./guest.ts";
@@ -140,19 +143,60 @@ export class World implements FaultyWorld {
   }
 
   /** Asks the controller something about the one sandbox. */
-  want(kind: "start" | "stop" | "restart" | "destroy"): Promise<Operation> {
+  want(kind: PowerOperationKind): Promise<Operation> {
+    return this.#wish(async (work) => this.controller.fleet.service.want(work, await this.#present(), kind));
+  }
+
+  /** The same of its copy. */
+  wantOfCopy(kind: PowerOperationKind): Promise<Operation> {
+    return this.#wish(async (work) => this.controller.fleet.service.want(work, present(await this.copy()), kind));
+  }
+
+  wantOfDisk(kind: DiskOperationKind): Promise<Operation> {
+    const { fleet } = this.controller;
+    return this.#wish(async (work) => wantDiskWork(work, fleet, await this.#present(), { kind, name: keptSnapshot }));
+  }
+
+  fork(): Promise<Operation> {
+    const { fleet } = this.controller;
+    const now = () => this.clock.now();
+    return this.#wish(
+      async (work) => (await fork(work, { ...fleet, now }, await this.#present(), {}, undefined)).operation,
+    );
+  }
+
+  change(): Promise<Operation> {
+    const { fleet } = this.controller;
     return this.#wish(async (work) => {
-      const row = await this.sandbox();
-      if (!row) throw new Error(`there is no sandbox to ${kind}`);
-      return this.controller.fleet.service.want(work, row, kind);
+      const row = await this.#present();
+      const { operationId } = await changeSandbox(work, fleet, row, {
+        cores: row.cores === 2 ? 3 : 2,
+        diskGiB: row.disk_gib + 1,
+      });
+      return presentOperation(present(await fleet.journal.current(row.id, work.trx), operationId ?? "none"));
     });
   }
 
   /** The one sandbox, if there is one. */
   async sandbox() {
+    const rows = await this.#rows();
+    return rows.find(({ source }) => source === null);
+  }
+
+  /** The copy of it, if there is one. */
+  async copy() {
+    const rows = await this.#rows();
+    return rows.find(({ source }) => source !== null);
+  }
+
+  async #rows() {
     const rows = await this.clock.during(() => this.store.db.selectFrom("sandboxes").selectAll().execute());
-    if (rows.length > 1) throw new Error(`${rows.length} sandboxes where one is enough`);
-    return rows[0];
+    if (rows.length > 2) throw new Error(`${rows.length} sandboxes where two are enough`);
+    return rows;
+  }
+
+  async #present() {
+    return present(await this.sandbox(), "there is no sandbox");
   }
 
   async operation(id: string): Promise<Operation> {
@@ -256,7 +300,7 @@ async function migrateAt(url: string): Promise<void> {
   await store.close();
 }
 
-function present<T>(part: T | undefined): T {
-  if (part === undefined) throw new Error("the world is not open");
+function present<T>(part: T | undefined, otherwise = "the world is not open"): T {
+  if (part === undefined) throw new Error(otherwise);
   return part;
 }
