@@ -107,12 +107,18 @@ it("a situation is the row with its operation, what it gave up on, and its claim
   expect(await readSituation(db, row.id)).toEqual({
     ...{ row, operation: undefined, claim: undefined },
     abandonedVmids: [7_001, 7_002],
+    copied: false,
+  });
+  const copied = { sandboxId: row.id, vmid: 1, node: "pve1", snapshot: null, temporary: false, prepared: true };
+  await sandboxes.change(await rowAt(4), {
+    ...{ configured: false, state: "provisioning", source: JSON.stringify(copied) },
   });
   const operation = await insertOperation(db, row, "stop");
   await sandboxes.change(row, { configured: false });
   expect(await readSituation(db, row.id)).toEqual({
     ...{ row, operation, claim: { createdAt: expect.any(Date), asked: true } },
     abandonedVmids: [7_001, 7_002],
+    copied: true,
   });
   expect(await readSituation(db, "sbx_none")).toBeUndefined();
 });

@@ -63,6 +63,7 @@ export class FakeFleet {
       error: null,
       ...defaultSize,
       vlan: null,
+      ...{ onBoot: false, protection: false, restartNeeded: [], drift: [], forkedFrom: null },
       node: "pve1",
       vmid: this.#nextVmid++,
       address: "10.66.0.7",

@@ -7,25 +7,16 @@ import type {
   OperationKind,
   SkippedPart,
   Step,
-  SyncChange,
-  SyncRequest,
-  SyncResult,
   TemplateWish,
   TerminalExit,
   TerminalKind,
   Workspace,
 } from "@berth/protocol";
-import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from "kysely";
+import type { ColumnType, Generated, GeneratedAlways } from "kysely";
+import type { Count, CreatedAt, Instant, Json, OptionalInstant, OptionalJson } from "./column-types.ts";
+import type { SyncChangesTable, SyncRunsTable, WorkspacesTable } from "./sync-tables.ts";
 
-/** An instant; the database's own default on insertion. */
-type CreatedAt = ColumnType<Date, Date | undefined, never>;
-type Instant = ColumnType<Date, Date, Date>;
-type OptionalInstant = ColumnType<Date | null, Date | null | undefined, Date | null>;
-/** A value kept as JSON: written as text. */
-type Json<T> = JSONColumnType<T & object>;
-type OptionalJson<T> = ColumnType<T | null, string | null | undefined, string | null>;
-/** A count that PostgreSQL keeps in 64 bits; the driver reads it as a number. */
-type Count = ColumnType<number, number | undefined, number>;
+export type { ContinuousWish, SyncRunRequest, SyncRunsTable, WorkspacesTable } from "./sync-tables.ts";
 
 /** At most one row: the fleet whose keys the sandboxes of this database know. */
 export interface FleetTable {
@@ -358,43 +349,6 @@ export interface AuditTable {
   action: string;
   subject: string;
   detail: Json<unknown>;
-}
-
-/** How a sandbox's workspace and a folder on the host stand to each other. */
-export interface WorkspacesTable {
-  sandbox_id: string;
-  /** The folder that it was synced with last. */
-  folder: string | null;
-  /** What is followed; null: nothing. */
-  continuous: OptionalJson<ContinuousWish>;
-  continuous_state: Generated<"watching" | "syncing" | "paused">;
-  continuous_error: OptionalJson<Failure>;
-  /** When the sides were last found in accord. */
-  continuous_at: OptionalInstant;
-}
-
-/** Syncs as they are asked for, without a dry run. */
-export type ContinuousWish = Omit<SyncRequest, "dryRun">;
-
-/** One sync: of an operation, or the latest of those that follow changes. */
-export interface SyncRunsTable {
-  /** The operation's id, or the sandbox's for what is followed. */
-  id: string;
-  sandbox_id: string;
-  request: Json<SyncRunRequest>;
-  result: OptionalJson<SyncResult>;
-  created_at: ColumnType<Date, Date | undefined, Date>;
-}
-
-/** What was asked for, with the decisions on conflicts: paths as base64url of their bytes. */
-export type SyncRunRequest = SyncRequest & { resolve?: { take: "source" | "both"; paths: string[] } };
-
-/** What a sync did, path by path. */
-export interface SyncChangesTable {
-  run_id: string;
-  position: number;
-  action: string;
-  data: Json<SyncChange>;
 }
 
 export interface Database {

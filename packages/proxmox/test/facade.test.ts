@@ -192,7 +192,14 @@ describe("answers are put into our words", () => {
       { name: "current", parent: "before", description: "You are here!" },
     ]);
     expect(await snapshots.client.snapshots.list(CT)).toEqual([
-      { name: "before", description: "x", parent: undefined, takenAtSeconds: 1700000000 },
+      {
+        name: "before",
+        description: "x",
+        parent: undefined,
+        takenAtSeconds: 1700000000,
+        current: true,
+        unfinished: undefined,
+      },
     ]);
     const tasks = await answering([
       {
