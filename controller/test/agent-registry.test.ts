@@ -19,6 +19,7 @@ function link(): AgentLink {
   return new AgentLink({
     ...{ sandboxId, socket: new WebSocket("ws://127.0.0.1:1"), onHello },
     onTerminal: () => {},
+    onFrame: () => {},
     onViolation: () => {},
   });
 }

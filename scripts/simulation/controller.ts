@@ -38,6 +38,7 @@ export class ControllerProcess {
         return { linkVersion, env: {}, heartbeatMs };
       },
       onTerminal: () => {},
+      onFrame: () => {},
       onViolation: (reason) => this.#world.failed(new Error(`the agent broke the rules of the link: ${reason}`)),
     });
     // biome-ignore lint/suspicious/noExplicitAny: stands in for a socket of ws.

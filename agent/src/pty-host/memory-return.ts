@@ -1,6 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { garbageCollection } from "@berth/base/node";
 
 /** Garbage that is worth a collection, in bytes. */
 const muchBytes = 1024 * 1024;
@@ -63,16 +62,8 @@ function ofThisProcess(): Surroundings {
       return performance.eventLoopUtilization(last, before).utilization;
     },
     collect() {
-      collect ??= collector();
+      collect ??= garbageCollection("all");
       collect();
     },
   };
-}
-
-/** V8's own collection, which Node offers by a flag alone; as a last resort it keeps no freed page. */
-export function collector(): () => void {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
-  if (typeof collect !== "function") throw new Error("this Node has no collection to call");
-  return () => void collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }

@@ -33,6 +33,8 @@ export interface AgentLinkOptions {
   /** The agent introduces itself; a rejection refuses the link. */
   onHello(link: AgentLink, hello: Hello): Promise<Welcome>;
   onTerminal(status: TerminalStatus): void;
+  /** A frame came, of so many bytes. */
+  onFrame(bytes: number): void;
   /** The peer broke the rules: why, for the log. */
   onViolation(reason: string): void;
 }
@@ -72,7 +74,10 @@ export class AgentLink {
         options.onTerminal(data as TerminalStatus);
       },
     });
-    this.#socket.on("message", (data: Buffer, isBinary) => this.#receive(data, isBinary));
+    this.#socket.on("message", (data: Buffer, isBinary) => {
+      this.#receive(data, isBinary);
+      options.onFrame(data.length);
+    });
     this.#socket.on("close", () => this.#end());
     this.#socket.on("error", () => this.#socket.terminate());
   }

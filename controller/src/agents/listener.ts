@@ -11,6 +11,7 @@ import { hashSecret, type ListenerCertificate } from "../fleet/keys.ts";
 import { Heartbeats } from "../heartbeat.ts";
 import type { Database } from "../store/tables.ts";
 import { AgentLink, linkCloseCodes } from "./link.ts";
+import { PassingBuffers } from "./passing-buffers.ts";
 import type { AgentRegistry } from "./registry.ts";
 import { matchSecret } from "./secrets.ts";
 
@@ -62,6 +63,7 @@ export class AgentListener {
   });
   readonly #connections = new Set<Socket>();
   readonly #heartbeats = new Heartbeats(heartbeatMs);
+  readonly #buffers = new PassingBuffers();
   #handshakes = 0;
 
   constructor(dependencies: AgentListenerDependencies) {
@@ -147,6 +149,7 @@ export class AgentListener {
       onTerminal: (status) => {
         if (registry.get(sandboxId) === link) onTerminal(sandboxId, status);
       },
+      onFrame: (bytes) => this.#buffers.passed(bytes),
       onViolation: (reason) => log.warn({ sandboxId, reason }, "an agent broke the rules of the link"),
     });
     const helloTimer = setTimeout(() => {

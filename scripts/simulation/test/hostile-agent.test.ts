@@ -66,6 +66,7 @@ async function agent(sandboxId: string): Promise<SimulatedWebSocket> {
       return { linkVersion, env: {}, heartbeatMs: 15_000 };
     },
     onTerminal: () => {},
+    onFrame: () => {},
     onViolation: (reason) => violations.push(reason),
   });
   far.once("close", () => registry.remove(link));
