@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { terminalChannelKind } from "@berth/protocol/link";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../src/log.ts";
+import { AwakeScreens } from "../src/pty-host/awake-screens.ts";
 import type { HandedTerminal } from "../src/pty-host/handover.ts";
 import { PtyHost } from "../src/pty-host/host.ts";
 import { limits } from "../src/pty-host/limits.ts";
@@ -15,11 +16,11 @@ import { loopback } from "./support/loopback.ts";
 import { TestViewer, temporaryRoot, until } from "./support/pty-host.ts";
 
 const size = { cols: 80, rows: 24 };
-const ordinaryRestMs = limits.restAfterMs;
+const { restAfterMs, lingering, lingerMs } = limits;
 
 // A terminal is at rest soon after it has fallen silent.
-beforeAll(() => void Object.assign(limits, { restAfterMs: 20 }));
-afterAll(() => void Object.assign(limits, { restAfterMs: ordinaryRestMs }));
+beforeAll(() => void Object.assign(limits, { restAfterMs: 20, lingering: 0 }));
+afterAll(() => void Object.assign(limits, { restAfterMs, lingering }));
 
 describe("a screen model", () => {
   let ring: OutputRing;
@@ -29,9 +30,10 @@ describe("a screen model", () => {
   beforeEach(() => {
     ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
     gaveUp = 0;
-    feed = new ScreenFeed(ring, RestingScreen.blank(size), 0, () => {
+    const awake = new AwakeScreens(() => {
       gaveUp += 1;
     });
+    feed = new ScreenFeed(ring, RestingScreen.blank(size), 0, awake);
   });
   afterEach(() => feed.dispose());
 
@@ -73,6 +75,47 @@ describe("a screen model", () => {
     expect(await feed.caughtUp()).toBe(model);
     letGo();
     await until(() => feed.rests);
+  });
+
+  it("rests on in a flood, and begins behind it with its title and colours", async () => {
+    write("\x1b]2;a title\x07\x1b]4;1;#102030\x07before");
+    await until(() => feed.title === "a title");
+    await until(() => feed.rests);
+    const flood = "in the flood\r\n".repeat(limits.ringBytes / 4);
+    let floods = 0;
+    const flooding = setInterval(() => {
+      floods += 1;
+      write(flood);
+    }, 5);
+    await until(() => floods > 20);
+    expect(feed.outrun).toBe(true);
+    expect(feed.rests).toBe(true);
+    clearInterval(flooding);
+    await until(() => feed.parsedOffset === ring.endOffset);
+    const model = await feed.caughtUp();
+    expect(model.title).toBe("a title");
+    expect(model.palette).toContain("4;1;#102030");
+    expect(model.text().text).toMatch(/^(in the flood\n)+in the flood$/);
+    expect(model.snapshotApproximate).toBe(true);
+  });
+
+  it("keeps its model for a while if it was the last one used", async () => {
+    Object.assign(limits, { lingering: 1, lingerMs: 300 });
+    const awake = new AwakeScreens();
+    const [first, last] = [0, 1].map(
+      () => new ScreenFeed(new OutputRing(1024, 1024), RestingScreen.blank(size), 0, awake),
+    );
+    try {
+      await first?.caughtUp();
+      await last?.caughtUp();
+      await until(() => first?.rests === true);
+      expect(last?.rests).toBe(false);
+      await until(() => last?.rests === true);
+    } finally {
+      Object.assign(limits, { lingering: 0, lingerMs });
+      first?.dispose();
+      last?.dispose();
+    }
   });
 
   it("takes another size while it rests", async () => {

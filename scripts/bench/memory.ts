@@ -16,7 +16,8 @@ const filledTerminals = 15;
 /** Enough for 5,000 lines of scrollback, and more than the PTY host keeps of it as it came. */
 const fillBytes = 2e6;
 const scrollbackLines = 5_000;
-const restMs = 10_000;
+/** Longer than the screens that were used last keep their models. */
+const restMs = 30_000;
 
 /** What one terminal takes, in bytes. */
 interface Round {

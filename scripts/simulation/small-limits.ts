@@ -16,6 +16,8 @@ Object.assign(limits, {
   parseBatchBytes: 1024,
   parseTailBytes: 4 * 1024,
   restAfterMs: 200,
+  lingering: 1,
+  lingerMs: 500,
   restedBytes: 1024,
   scrollbackLines: 200,
   checkpointLines: 40,

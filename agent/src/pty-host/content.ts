@@ -1,3 +1,4 @@
+import type { AwakeScreens } from "./awake-screens.ts";
 import { limits } from "./limits.ts";
 import { RestingScreen } from "./resting-screen.ts";
 import { OutputRing } from "./ring.ts";
@@ -11,17 +12,17 @@ export interface TerminalContent {
   readonly feed: ScreenFeed;
 }
 
-/** A terminal that has not shown anything yet. `onRest` hears of each screen model that is given up. */
-export function emptyContent(size: Size, onRest?: (garbageBytes: number) => void): TerminalContent {
+/** A terminal that has not shown anything yet. */
+export function emptyContent(size: Size, awake: AwakeScreens): TerminalContent {
   const ring = new OutputRing(limits.ringBytes, limits.firstRingBytes);
-  return { ring, feed: new ScreenFeed(ring, RestingScreen.blank(size), 0, onRest) };
+  return { ring, feed: new ScreenFeed(ring, RestingScreen.blank(size), 0, awake) };
 }
 
 /** The content that another process left on disk: the last screen it wrote, and what came after it. */
 export async function loadContent(
   store: TerminalStore,
   meta: TerminalMeta,
-  onRest?: (garbageBytes: number) => void,
+  awake: AwakeScreens,
 ): Promise<TerminalContent> {
   const ring = await store.readRing(meta.epoch);
   const stored = await store.readScreen();
@@ -35,7 +36,7 @@ export async function loadContent(
   else if (ring.startOffset > 0) await model.skip();
   model.title ||= meta.title;
   const shown = isNext ? ring.endOffset : (screen?.offset ?? ring.startOffset);
-  const feed = new ScreenFeed(ring, model, shown, onRest);
+  const feed = new ScreenFeed(ring, model, shown, awake);
   await feed.caughtUp();
   if (model.cols !== meta.cols || model.rows !== meta.rows) feed.resize(meta.cols, meta.rows);
   await feed.caughtUp();

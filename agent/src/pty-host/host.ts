@@ -15,6 +15,7 @@ import type { Static } from "typebox";
 import { Value } from "typebox/value";
 import { errorText, type Log } from "../log.ts";
 import { agentVersion } from "../version.ts";
+import { AwakeScreens } from "./awake-screens.ts";
 import { type HandedTerminal, HandoverRefused, holdOpen } from "./handover.ts";
 import { limits } from "./limits.ts";
 import type { AdoptPty, SpawnPty } from "./pty.ts";
@@ -53,11 +54,13 @@ export class PtyHost {
   readonly #terminals = new Map<string, Terminal>();
   readonly #queues = new Map<string, SerialQueue>();
   readonly #typists = new Typists();
+  readonly #awake: AwakeScreens;
   readonly #listeners = new Set<(status: TerminalStatus) => void>();
   readonly #recordings: Recordings;
 
   constructor(options: PtyHostOptions) {
     this.#options = options;
+    this.#awake = new AwakeScreens(options.onRest);
     this.#recordings = new Recordings({ ...options, terminals: this.#terminals });
   }
 
@@ -202,12 +205,22 @@ export class PtyHost {
   }
 
   #terminalOptions(id: string): TerminalOptions {
-    const { spawn, succession, log, folder, bootId, onRest } = this.#options;
+    const { spawn, succession, log, folder, bootId } = this.#options;
     const onChange = (status: TerminalStatus) => {
       for (const listener of this.#listeners) listener(status);
     };
     const { shelf } = this.#recordings;
     const store = new TerminalStore(join(folder, id));
-    return { store, shelf, spawn, adopt: succession?.adopt, log, bootId, typists: this.#typists, onRest, onChange };
+    return {
+      store,
+      shelf,
+      spawn,
+      adopt: succession?.adopt,
+      log,
+      bootId,
+      typists: this.#typists,
+      awake: this.#awake,
+      onChange,
+    };
   }
 }

@@ -36,8 +36,13 @@ export const limits = {
   calmLookMs: 100,
   /** Silence after which the screen model is put to rest, in milliseconds: it takes ten megabytes, and a moment to make. */
   restAfterMs: 2000,
+  /** How many that were used last, and for how long, keep their model all the same. */
+  lingering: 2,
+  lingerMs: 20_000,
   /** Output with which a model that rests is woken: so much is parsed in two milliseconds when somebody asks. */
   restedBytes: 64 * 1024,
+  /** How long it rests on when that has come, in milliseconds: by then a flood has gone past the ring. */
+  wakeLookMs: 30,
   /** What the model keeps: the most that a viewer may ask for. */
   scrollbackLines: 10_000,
 

@@ -90,18 +90,23 @@ export class RestingScreen {
     );
   }
 
-  /** The model again, as it was. */
-  async wake(): Promise<ScreenModel> {
+  /** The model again, as it was; of one that output has outrun, what it keeps when it skips. */
+  async wake(what: "whole" | "outrun" = "whole"): Promise<ScreenModel> {
     const { ScreenModel } = await import("./screen-model.ts");
     const model = new ScreenModel(this.cols, this.rows);
-    let parts: Uint8Array[] = [];
+    model.restore(this);
+    const head = this.#blocks.length > 0 ? [inflateRawSync(this.#head)] : [];
+    if (what === "outrun") {
+      await model.write(Buffer.concat(head));
+      return model;
+    }
+    let parts: Uint8Array[] = head;
     let bytes = 0;
     const write = async () => {
       await model.write(Buffer.concat(parts));
       parts = [];
       bytes = 0;
     };
-    if (this.#blocks.length > 0) parts.push(inflateRawSync(this.#head));
     for (const block of this.#blocks) {
       const { text } = unpack(block);
       parts.push(text);

@@ -1,3 +1,4 @@
+import { AwakeScreens } from "./awake-screens.ts";
 import { limits } from "./limits.ts";
 import { RestingScreen } from "./resting-screen.ts";
 import type { OutputRing } from "./ring.ts";
@@ -20,12 +21,13 @@ const titleStarts = [Buffer.from("\x1b]"), Buffer.from("\u009d")];
  */
 export class ScreenFeed {
   readonly #ring: OutputRing;
-  readonly #onRest: (garbageBytes: number) => void;
+  readonly #awake: AwakeScreens;
   #screen: ScreenModel | RestingScreen;
   #parsedOffset: number;
   /** Of the output that came while the model rested, what was looked at. */
   #lookedOffset = 0;
   #restTimer: NodeJS.Timeout | undefined;
+  #quietSince = 0;
   /** Those who need the model to stay. */
   #holds = 0;
   /** How often it has run: whoever writes the model down sees by it whether the model is the same still. */
@@ -40,17 +42,17 @@ export class ScreenFeed {
   /** Where the output had come to at the last look at a flood that has outrun the ring. */
   #floodOffset: number | undefined;
 
-  /** Feeds what the ring has from `parsedOffset` on. `onRest` hears of each model that is given up, and its size. */
+  /** Feeds what the ring has from `parsedOffset` on. */
   constructor(
     ring: OutputRing,
     screen: ScreenModel | RestingScreen,
     parsedOffset: number,
-    onRest: (garbageBytes: number) => void = () => {},
+    awake: AwakeScreens = new AwakeScreens(),
   ) {
     this.#ring = ring;
     this.#screen = screen;
     this.#parsedOffset = parsedOffset;
-    this.#onRest = onRest;
+    this.#awake = awake;
   }
 
   /** The size of the screen, and its title, where the output has been parsed to. */
@@ -81,7 +83,7 @@ export class ScreenFeed {
   /** The ring has more. */
   grew(): void {
     if (this.#running || this.#timer || (this.rests && !this.#mustWake())) return;
-    this.#rest(limits.coalesceMs * 4);
+    this.#rest(this.rests ? limits.wakeLookMs : limits.coalesceMs * 4);
   }
 
   /** The terminal has another size from the ring's present end on. */
@@ -125,7 +127,7 @@ export class ScreenFeed {
   /** A feed that goes on with the same screen from the start of another ring. This one must have caught up; it ends. */
   continueWith(ring: OutputRing): ScreenFeed {
     this.stop();
-    return new ScreenFeed(ring, this.#screen, 0, this.#onRest);
+    return new ScreenFeed(ring, this.#screen, 0, this.#awake);
   }
 
   /**
@@ -146,6 +148,7 @@ export class ScreenFeed {
     this.#stopped = true;
     this.#clearTimer();
     clearTimeout(this.#restTimer);
+    this.#awake.ended(this);
     // Those who wait while the model wakes are told when it is there.
     if (!(this.#screen instanceof RestingScreen)) this.#settleAll(this.#screen);
   }
@@ -178,7 +181,10 @@ export class ScreenFeed {
     this.#running = true;
     this.#runs += 1;
     clearTimeout(this.#restTimer);
+    // In a flood a model would only be made to be outrun.
+    if (this.rests && this.#waitsOutFlood()) return this.#lookForCalm();
     const model = await this.#wake();
+    this.#awake.used(this);
     if (this.#stopped) this.#settleAll(model);
     while (!this.#stopped) {
       const began = performance.now();
@@ -188,11 +194,7 @@ export class ScreenFeed {
         if (this.#waiters.length === 0) break;
         continue;
       }
-      if (this.#waitsOutFlood()) {
-        this.#running = false;
-        this.#rest(limits.calmLookMs);
-        return;
-      }
+      if (this.#waitsOutFlood()) return this.#lookForCalm();
       // While the tail is parsed, too, a flood may go past it.
       if (this.#parsedOffset < this.#ring.startOffset) await this.#skipToTail(model);
       else await this.#parseBatch(model);
@@ -217,6 +219,11 @@ export class ScreenFeed {
     );
     await model.write(this.#ring.copy(this.#parsedOffset, end));
     this.#parsedOffset = end;
+  }
+
+  #lookForCalm(): void {
+    this.#running = false;
+    this.#rest(limits.calmLookMs);
   }
 
   #waitsOutFlood(): boolean {
@@ -292,14 +299,23 @@ export class ScreenFeed {
   }
 
   async #wake(): Promise<ScreenModel> {
-    if (this.#screen instanceof RestingScreen) this.#screen = await this.#screen.wake();
+    const isOutrun = this.#parsedOffset < this.#ring.startOffset;
+    if (this.#screen instanceof RestingScreen) this.#screen = await this.#screen.wake(isOutrun ? "outrun" : "whole");
     return this.#screen;
   }
 
   #restSoon(): void {
     clearTimeout(this.#restTimer);
     if (this.#stopped || this.#holds > 0 || this.rests) return;
-    this.#restTimer = setTimeout(() => void this.#putToRest(), limits.restAfterMs);
+    this.#quietSince = performance.now();
+    this.#awaitRest();
+  }
+
+  #awaitRest(): void {
+    this.#restTimer = setTimeout(() => {
+      if (this.#awake.mayStay(this, performance.now() - this.#quietSince)) this.#awaitRest();
+      else void this.#putToRest();
+    }, limits.restAfterMs);
     this.#restTimer.unref();
   }
 
@@ -314,6 +330,6 @@ export class ScreenFeed {
     this.#screen = resting;
     this.#lookedOffset = this.#parsedOffset;
     model.dispose();
-    this.#onRest(modelBytes + resting.lines * lineBytes);
+    this.#awake.rested(this, modelBytes + resting.lines * lineBytes);
   }
 }

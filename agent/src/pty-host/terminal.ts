@@ -9,6 +9,7 @@ import {
 } from "@berth/protocol";
 import type { Channel } from "@berth/protocol/link";
 import { errorText, type Log } from "../log.ts";
+import type { AwakeScreens } from "./awake-screens.ts";
 import { emptyContent, epochBreak, loadContent, nextContent, type TerminalContent } from "./content.ts";
 import type { HandedTerminal } from "./handover.ts";
 import { keyBytes } from "./keys.ts";
@@ -45,8 +46,8 @@ export interface TerminalOptions {
   bootId: string;
   /** Of all terminals of this host. */
   typists: Typists;
-  /** A screen model was given up, which took about so many bytes. */
-  onRest?: ((garbageBytes: number) => void) | undefined;
+  /** Of all terminals of this host. */
+  awake: AwakeScreens;
   /** State, size or title changed. */
   onChange(status: TerminalStatus): void;
 }
@@ -111,7 +112,7 @@ export class Terminal {
     const { cols, rows } = program;
     const meta: TerminalMeta = { version: 1, id, epoch, exit: null, lost: false, cols, rows, title: "" };
     await options.store.open();
-    const terminal = new Terminal(options, meta, emptyContent({ cols, rows }, options.onRest));
+    const terminal = new Terminal(options, meta, emptyContent({ cols, rows }, options.awake));
     try {
       await terminal.#persistence.beginEpoch(meta, undefined, () => {});
       terminal.#run(program);
@@ -132,7 +133,7 @@ export class Terminal {
     if (!meta) return undefined;
     const running = meta.exit === null;
     if (running && options.adopt && handed?.epoch === meta.epoch) {
-      const terminal = new Terminal(options, meta, await loadContent(options.store, meta, options.onRest));
+      const terminal = new Terminal(options, meta, await loadContent(options.store, meta, options.awake));
       terminal.#goOn(handed, options.adopt);
       return terminal;
     }
@@ -383,7 +384,7 @@ export class Terminal {
 
   async #loaded(): Promise<TerminalContent> {
     if (this.#content) return this.#content;
-    this.#loading ??= loadContent(this.#options.store, this.#meta, this.#options.onRest);
+    this.#loading ??= loadContent(this.#options.store, this.#meta, this.#options.awake);
     this.#content = await this.#loading;
     return this.#content;
   }
