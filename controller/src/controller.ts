@@ -172,6 +172,7 @@ function assemble(foundation: Foundation): Parts {
     environment: (row) => ({ ...claudeEnvironment(foundation), ...row.env }),
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
     workspaces: workspaceSources(projects.workspaces, () => workspaces),
+    rolledBack: (sandboxId) => terminals.rolledBack(sandboxId),
   });
   const { lookup, sandboxes } = fleet;
   const workspaces = makeWorkspaceModule({ ...common, ssh: sandboxSsh, sandboxes, dataDir, folders });

@@ -146,6 +146,7 @@ async function moduleAt(
     environment: () => ({}),
     authorizedKeys: () => Promise.resolve([]),
     workspaces: emptyWorkspaces,
+    rolledBack: async () => {},
   });
   await events.start();
   scope.add(() => events.stop());

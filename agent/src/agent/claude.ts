@@ -11,16 +11,30 @@ function claudePaths(home: string, env: Environment): { folder: string; settings
     : { folder: join(home, ".claude"), settings: join(home, ".claude.json") };
 }
 
+/** A session of Claude's. */
+export interface Conversation {
+  readonly id: string | undefined;
+  /** The one that it begins as a copy of. */
+  readonly forkOf: string | undefined;
+}
+
 /**
- * The command that runs a conversation: resumed where a transcript of it is there, begun under this id otherwise. A
- * transcript comes with the first prompt; a conversation without one may be begun again. Without a credential it opens
- * with Claude's own login.
+ * The command that runs a conversation: resumed where a transcript of it is there, else as a copy of the one that it is
+ * forked from, if that has one, and begun under its id otherwise. A transcript comes with the first prompt; a
+ * conversation without one may be begun again. Without a credential it opens with Claude's own login.
  */
-export async function claudeCommand(home: string, env: Environment, conversationId?: string): Promise<string[]> {
+export async function claudeCommand(
+  home: string,
+  env: Environment,
+  { id, forkOf }: Conversation = { id: undefined, forkOf: undefined },
+): Promise<string[]> {
   const { folder, settings } = claudePaths(home, env);
   const command = ["claude"];
-  if (conversationId !== undefined) {
-    command.push((await hasTranscript(folder, conversationId)) ? "--resume" : "--session-id", conversationId);
+  if (id !== undefined) {
+    if (await hasTranscript(folder, id)) command.push("--resume", id);
+    else if (forkOf !== undefined && (await hasTranscript(folder, forkOf)))
+      command.push("--resume", forkOf, "--fork-session", "--session-id", id);
+    else command.push("--session-id", id);
   }
   if (!hasCredential(env) && !(await hasLogin(folder, settings))) command.push("/login");
   return command;

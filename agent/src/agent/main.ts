@@ -84,7 +84,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     current = { ...current, env };
     await writeConfig(root, current);
   };
-  const registry = new TerminalRegistry(root);
+  const registry = new TerminalRegistry(root, config.sandboxId);
   await registry.load();
   const ptyHost = new PtyHostLink({
     path: "pty.sock",
@@ -146,6 +146,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
 
   const serving = ptyHost.run(async () => {
     recordingSwitch.tell();
+    await terminals.dropForeign();
     await terminals.resumeLost();
     for (const status of await ptyHost.call("list", {})) controller.tellTerminal(status);
     programs.onPtyHost();
@@ -154,6 +155,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
   const watching = watchPtyHost({ ask, kill: () => killPtyHost(run), clock: systemClock, log }, signal);
   // Without the PTY host of the terminals that there are, the agent would tell the controller that there are none.
   if (await terminals.areKnown()) await ptyHost.want();
+  else await terminals.dropForeign();
   if (!signal.aborted) manager.tell({ READY: "1", STATUS: firstStatus });
   const stopAnswering = manager.keepAlive(() => controller.turns);
   await Promise.all([serving, watching, controller.run(signal), programs.run(signal)]);

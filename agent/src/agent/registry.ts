@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { SerialQueue } from "@berth/base";
 import { makePrivateDirectory, readTextIfExists, writeFileAtomic } from "@berth/base/node";
-import { conversationIdSchema, environmentSchema, parseJson } from "@berth/protocol";
+import { conversationIdSchema, environmentSchema, idSchema, parseJson } from "@berth/protocol";
 import { terminalKindSchema } from "@berth/protocol/link";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
@@ -13,26 +13,51 @@ const recordSchema = Type.Object({
   cwd: Type.Optional(Type.String()),
   env: environmentSchema,
   conversationId: Type.Optional(conversationIdSchema),
+  forkOf: Type.Optional(conversationIdSchema),
 });
 /** How a terminal was asked for: what it takes to start it anew. */
 export type TerminalRecord = Static<typeof recordSchema>;
 
-const fileSchema = Type.Object({ version: Type.Literal(1), terminals: Type.Record(Type.String(), recordSchema) });
+const fileSchema = Type.Object({
+  version: Type.Literal(1),
+  /** Whose terminals they are; earlier agents did not say. */
+  sandboxId: Type.Optional(idSchema),
+  terminals: Type.Record(Type.String(), recordSchema),
+});
 
 /** What each terminal runs, on the sandbox's disk. It may hold secrets of the owner's, so the file is private. */
 export class TerminalRegistry {
   readonly #path: string;
   readonly #writes = new SerialQueue();
+  readonly #sandboxId: string;
   #terminals = new Map<string, TerminalRecord>();
+  #ofAnother = false;
 
-  constructor(root: Root) {
+  constructor(root: Root, sandboxId: string) {
+    this.#sandboxId = sandboxId;
     this.#path = join(root.path, "var/lib/berth/agent/terminals.json");
   }
 
   /** Reads the file; one that is missing or not valid counts as empty. */
   async load(): Promise<void> {
     const file = parseJson((await readTextIfExists(this.#path)) ?? "");
-    this.#terminals = new Map(Value.Check(fileSchema, file) ? Object.entries(file.terminals) : []);
+    if (!Value.Check(fileSchema, file)) return;
+    this.#terminals = new Map(Object.entries(file.terminals));
+    this.#ofAnother = file.sandboxId !== undefined && file.sandboxId !== this.#sandboxId;
+    // From now on it can be told, should this disk be copied.
+    if (file.sandboxId === undefined) await this.#write();
+  }
+
+  /** Whether the terminals are those of the sandbox that this one is a copy of. */
+  get isOfAnother(): boolean {
+    return this.#ofAnother;
+  }
+
+  /** Forgets all of them; what comes is this sandbox's own. */
+  async clear(): Promise<void> {
+    this.#terminals.clear();
+    await this.#write();
+    this.#ofAnother = false;
   }
 
   /** Whether it knows no terminal at all. */
@@ -58,7 +83,7 @@ export class TerminalRegistry {
   async #write(): Promise<void> {
     await this.#writes.run(async () => {
       await makePrivateDirectory(dirname(this.#path));
-      const file = { version: 1, terminals: Object.fromEntries(this.#terminals) };
+      const file = { version: 1, sandboxId: this.#sandboxId, terminals: Object.fromEntries(this.#terminals) };
       await writeFileAtomic(this.#path, JSON.stringify(file));
     });
   }

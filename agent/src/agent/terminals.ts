@@ -82,13 +82,27 @@ export class Terminals {
     }
   }
 
-  async #ensure({ id, cols, rows, ...asked }: EnsureParams): Promise<TerminalStatus> {
+  /**
+   * In a copy of a sandbox: takes away the terminals of that one, whose programs are not here. Conversations stay on
+   * disk, for this sandbox's own to begin as copies of them.
+   */
+  async dropForeign(): Promise<void> {
+    const { ptyHost, registry, log } = this.#options;
+    if (!registry.isOfAnother) return;
+    const left = ptyHost.wanted ? await ptyHost.call("list", {}) : [];
+    for (const { id } of left) await ptyHost.call("remove", { id });
+    await registry.clear();
+    log.info("this is a copy of another sandbox: its terminals are taken away", { terminals: left.length });
+  }
+
+  async #ensure({ id, cols, rows, minEpoch = 1, ...asked }: EnsureParams): Promise<TerminalStatus> {
     const { ptyHost, registry } = this.#options;
     const known = (await ptyHost.call("list", {})).find((status) => status.id === id);
-    if (known) return known;
+    if (known && known.epoch >= minEpoch) return known;
+    if (known) await ptyHost.call("remove", { id });
     const record: TerminalRecord = { ...asked, env: asked.env ?? {} };
     await registry.set(id, record);
-    return this.#start(id, 1, record, { cols, rows });
+    return this.#start(id, minEpoch, record, { cols, rows });
   }
 
   async #remove(id: string): Promise<null> {
@@ -124,7 +138,7 @@ export class Terminals {
     switch (record.kind) {
       case "claude": {
         await prepareClaude(home, env, cwd);
-        return claudeCommand(home, env, record.conversationId);
+        return claudeCommand(home, env, { id: record.conversationId, forkOf: record.forkOf });
       }
       case "shell":
         return [loginShell(), "-l"];

@@ -46,6 +46,23 @@ fi
 : > .git/berth-filled
 `;
 
+/**
+ * In a copy of a sandbox: goes on in a branch of its own, with the files and the index as they are. Lines: the branch.
+ * Once it is there, whatever is checked out since is left alone.
+ */
+export const branchOffScript = `set -eu
+cd "$1"
+IFS= read -r branch
+[ -e .git ] || exit 0
+rm -f .git/index.lock .git/HEAD.lock .git/config.lock
+[ "$(git config --get berth.branchedOff || true)" != "$branch" ] || exit 0
+git config "branch.$branch.remote" origin
+git config "branch.$branch.merge" "refs/heads/$branch"
+if git rev-parse -q --verify HEAD > /dev/null; then git branch -q -f --no-track "$branch" HEAD; fi
+git symbolic-ref HEAD "refs/heads/$branch"
+git config berth.branchedOff "$branch"
+`;
+
 /** What nobody else has: four lines of counts, then the changed files, each ending with a NUL. */
 export const unsavedScript = `cd "$1" || exit 3
 if [ ! -e .git ]; then echo none; exit 0; fi

@@ -10,7 +10,7 @@ import { branchPrefix } from "./place.ts";
 import { allowedPath, type RepositoryRoots, readRemote } from "./remote-url.ts";
 import type { Projects } from "./repository.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
-import { checkOutScript, prepareScript } from "./sandbox-scripts.ts";
+import { branchOffScript, checkOutScript, prepareScript } from "./sandbox-scripts.ts";
 import { giveCommits } from "./transfers.ts";
 
 export interface GitWorkspacesDependencies {
@@ -49,6 +49,7 @@ export class GitWorkspaces {
   async fill(sandboxes: Sandboxes, row: SandboxRow, progress: FillProgress): Promise<void> {
     const { workspace, project_id: projectId } = row;
     if (workspace.type !== "git" || projectId === null) return;
+    if (row.source) return this.#branchOff(sandboxes, row, projectId, progress.signal);
     try {
       const bring = await this.#deps.mirrors.turn(projectId, async (turn) => {
         const onProgress = part(progress, shares.fetch);
@@ -65,6 +66,26 @@ export class GitWorkspaces {
       progress.signal.throwIfAborted();
       throw stepFailure(error);
     }
+  }
+
+  /** A copy of a sandbox has all that the other one had; it goes on in a branch of its own. */
+  async #branchOff(sandboxes: Sandboxes, row: SandboxRow, projectId: string, signal: AbortSignal): Promise<void> {
+    try {
+      const branch =
+        row.branch ??
+        (await this.#deps.mirrors.turn(projectId, async (turn) => this.#keepBranch(sandboxes, row, turn)));
+      const repository = await this.#deps.repository(row, signal);
+      await repository.run({ script: branchOffScript, lines: [branch], timeoutMs: 30_000, ...scriptBounds, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw stepFailure(error);
+    }
+  }
+
+  async #keepBranch(sandboxes: Sandboxes, row: SandboxRow, turn: ProjectTurn): Promise<string> {
+    const branch = await this.#takeBranch(row, turn);
+    await sandboxes.change(row, { branch });
+    return branch;
   }
 
   async #bring(

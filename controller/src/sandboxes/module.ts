@@ -65,6 +65,8 @@ export interface SandboxModuleDependencies {
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;
   workspaces: Workspaces;
+  /** A sandbox's disk was put back to what it was at an earlier time. */
+  rolledBack(sandboxId: string): Promise<void>;
 }
 
 /** All that makes and keeps sandboxes, put together. */

@@ -258,7 +258,11 @@ function undisturbed(desired: Desired): SandboxState {
 
 /** Whether a step is work beside a sandbox's life: if it fails, the sandbox itself has not. */
 export function isAside(name: StepName): boolean {
-  return name === "change" || name === "snapshot" || name === "delete_snapshot" || name === "rollback";
+  return name === "change" || isDiskWork(name);
+}
+
+export function isDiskWork(name: string): name is DiskOperationKind {
+  return name === "snapshot" || name === "delete_snapshot" || name === "rollback";
 }
 
 const noAddress: Failure = {

@@ -12,7 +12,7 @@ import type { Claims } from "./claims.ts";
 import { driftBetween, settingsOfRow } from "./container-settings.ts";
 import { judge, Superseded } from "./failures.ts";
 import type { Observer, Sighting } from "./observe.ts";
-import { type Action, type Desired, isAside, type ObservedContainer, type Plan, plan } from "./plan.ts";
+import { type Action, type Desired, isAside, isDiskWork, type ObservedContainer, type Plan, plan } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 import { readSituation, type Situation } from "./situation.ts";
@@ -178,7 +178,8 @@ export class Reconciler {
   /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
   #beginUnasked(row: SandboxRow, { step, name }: Extract<Plan, { kind: "step" }>): Promise<OperationRow> {
     const power = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
-    return this.#deps.journal.begin(row, step === "change" ? "change" : power, name);
+    const kind = step === "change" || isDiskWork(step) ? step : power;
+    return this.#deps.journal.begin(row, isDiskWork(name) && row.disk_work !== null ? name : kind, name);
   }
 
   async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
@@ -230,7 +231,9 @@ export class Reconciler {
     name: StepName | undefined,
     failure: { code: string; message: string; hint?: string },
   ): Promise<number | undefined> {
-    if (operation && name && isAside(name) && row.configured) return this.#giveUp(row, operation, name, failure);
+    if (operation && name && isUndone(row, name) && !(name === "rollback" && row.task !== null)) {
+      return this.#giveUp(row, operation, name, failure);
+    }
     await this.#rest(row, { state: "failed", error: JSON.stringify(failure) }, async ({ trx }) => {
       if (operation) await this.#deps.journal.failIn(trx, operation, name, failure);
     });
@@ -238,24 +241,34 @@ export class Reconciler {
     return undefined;
   }
 
-  /** Work beside a sandbox's life has failed: nobody wants it any more, and the sandbox is as it was. */
+  /**
+   * Work beside a sandbox's life has failed, and the sandbox is as it was. Nobody wants it any more; unless its task may
+   * still run, for then the same wish goes on with that.
+   */
   async #giveUp(
     row: SandboxRow,
     operation: OperationRow,
     name: StepName,
     failure: { code: string; message: string; hint?: string },
-  ): Promise<number> {
+  ): Promise<number | undefined> {
     const { db, sandboxes, journal, clock, log } = this.#deps;
+    const ended = row.task === null;
     await inTransaction(db, async (work) => {
       const now = await sandboxes.lock(work, row.id);
       if (!now || isWishNew(now, row)) throw new Superseded();
       await journal.failIn(work.trx, operation, name, failure);
-      const wish = name === "change" ? { change_wanted: false } : { disk_work: null };
-      await sandboxes.changeIn(work, row, { ...wish, error: null, attempts: 0, look_at: new Date(clock.now()) });
+      const wish = !ended ? {} : name === "change" ? { change_wanted: false } : { disk_work: null };
+      const look_at = ended ? new Date(clock.now()) : null;
+      await sandboxes.changeIn(work, row, { ...wish, error: null, attempts: 0, look_at });
     });
     log.warn({ sandboxId: row.id, step: name, code: failure.code }, "work on a sandbox failed");
-    return 0;
+    return ended ? 0 : undefined;
   }
+}
+
+/** Whether a step is work beside a sandbox's life that is still to be done. */
+function isUndone(row: SandboxRow, name: StepName): boolean {
+  return isAside(name) && row.configured && (name === "change" ? row.change_wanted : row.disk_work?.kind === name);
 }
 
 /** Whether something else is wished for than was when a row was read. */

@@ -19,6 +19,7 @@ import type { OperationJournal } from "../operations/journal.ts";
 import { insertOperation, type OperationRow, presentOperation } from "../operations/record.ts";
 import type { SandboxesTable } from "../store/tables.ts";
 import { suggestName } from "./names.ts";
+import { isDiskWork } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
 
@@ -105,7 +106,7 @@ export class SandboxService {
     // The same wish again is the same work.
     if (current?.kind === kind && kind !== "restart") return presentOperation(current);
     if (kind === "start" || kind === "restart") await this.#requireRoom(work, row);
-    if (kind !== "destroy") refuseDuringDiskWork(row);
+    if (kind !== "destroy" && current && isDiskWork(current.kind)) throw diskInUse(row);
     else if (row.protection) throw isProtected(row);
     if (current) await this.#deps.journal.supersede(work.trx, current);
     await this.#deps.sandboxes.changeIn(work, row, {
@@ -179,13 +180,11 @@ function numbersOf({ cores, memoryMiB, diskGiB }: CreateBody): Partial<SandboxSi
   };
 }
 
-/** Work on a disk is not given up halfway; it takes seconds mostly. Throws `conflict`. */
-function refuseDuringDiskWork({ name, disk_work: work }: SandboxRow): void {
-  if (!work) return;
-  const what = { snapshot: "taken", delete_snapshot: "deleted", rollback: "gone back to" }[work.kind];
-  throw new BerthError("conflict", `The snapshot ${work.name} of "${name}" is being ${what}.`, {
-    hint: "Wait for its end.",
-  });
+/** Work on a disk is not given up halfway; it takes seconds mostly. */
+function diskInUse({ name, disk_work: work }: SandboxRow): BerthError {
+  const what = { snapshot: "taken", delete_snapshot: "deleted", rollback: "gone back to" }[work?.kind ?? "snapshot"];
+  const message = `The snapshot ${work?.name ?? ""} of "${name}" is being ${what}.`;
+  return new BerthError("conflict", message, { hint: "Wait for its end." });
 }
 
 /** Why a sandbox is not destroyed. */

@@ -24,7 +24,10 @@ const slowMs = 2 * minuteMs;
 const stopUnwantedMs = minuteMs;
 
 /** How long a task of each step may run, in minutes, before it is taken for one that never ends. */
-const limitMinutes: Partial<Record<StepName, number>> = { clone: 60, configure: 15, start: 10, stop: 10, delete: 30 };
+const limitMinutes: Partial<Record<StepName, number>> = {
+  ...{ clone: 60, configure: 15, start: 10, stop: 10, delete: 30 },
+  ...{ change: 15, snapshot: 15, delete_snapshot: 30, release: 30, rollback: 60 },
+};
 const otherLimitMinutes = 120;
 /** The same for one that was asked to stop. */
 const unwantedLimitMinutes = 4;

@@ -35,7 +35,8 @@ export async function wantDiskWork(
   if (wish.kind === "snapshot") refuseReserved(wish.name);
   const current = await journal.current(row.id, work.trx);
   // The same wish again is the same work.
-  if (current?.kind === wish.kind && row.disk_work?.name === wish.name) return presentOperation(current);
+  const isSame = row.disk_work?.kind === wish.kind && row.disk_work.name === wish.name;
+  if (isSame && current?.kind === wish.kind) return presentOperation(current);
   requireMade(row);
   if (current) {
     throw new BerthError("conflict", `A ${current.kind.replace("_", " ")} of "${row.name}" is under way.`, {
@@ -45,7 +46,8 @@ export async function wantDiskWork(
   const operation = await service.begin(work, row, wish.kind);
   const { kind, name, description } = wish;
   const asked = { kind, name, operationId: operation.id, ...(description === undefined ? {} : { description }) };
-  await sandboxes.changeIn(work, row, { disk_work: JSON.stringify(asked) });
+  // What has failed without its end having been seen goes on where it was.
+  if (!isSame) await sandboxes.changeIn(work, row, { disk_work: JSON.stringify(asked) });
   await service.look(work, row);
   return operation;
 }

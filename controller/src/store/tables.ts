@@ -264,6 +264,8 @@ export interface TerminalsTable {
   state: "starting" | "running" | "exited";
   exit: OptionalJson<TerminalExit>;
   epoch: Generated<number>;
+  /** The least that it may have since its sandbox was rolled back. */
+  epoch_floor: Generated<number>;
   offset: Count;
   title: Generated<string>;
   /** Deleted while its sandbox could not be reached: removed there at the next chance. */

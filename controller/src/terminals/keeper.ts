@@ -109,7 +109,9 @@ export class TerminalKeeper {
 
   async #ensure(row: TerminalRow): Promise<void> {
     try {
-      const status = await this.linkTo(row.sandbox_id).call("ensureTerminal", {
+      const link = this.linkTo(row.sandbox_id);
+      const forkOf = row.conversation_id && (await this.#deps.terminals.originOf(row.conversation_id));
+      const status = await link.call("ensureTerminal", {
         id: row.id,
         kind: row.kind,
         cols: row.cols,
@@ -117,6 +119,8 @@ export class TerminalKeeper {
         ...(row.argv ? { argv: row.argv } : {}),
         ...(row.cwd === null ? {} : { cwd: row.cwd }),
         ...(row.conversation_id === null ? {} : { conversationId: row.conversation_id }),
+        ...(forkOf ? { forkOf } : {}),
+        ...(row.epoch_floor > 1 ? { minEpoch: row.epoch_floor } : {}),
       });
       await this.#deps.terminals.note(row, status);
     } catch (error) {
@@ -136,6 +140,7 @@ export class TerminalKeeper {
     const { terminals, log } = this.#deps;
     try {
       if (row.removed) await this.#remove(row);
+      else if (status?.state === "running" && status.epoch < row.epoch_floor) await this.ensure(row);
       else if (status) await terminals.note(row, status);
       else if (row.state === "starting" || row.kind === "claude") await this.ensure(row);
       else if (row.state === "running") await terminals.note(row, lostWithItsHost(row));

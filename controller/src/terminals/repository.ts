@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { BerthError, type Terminal, type TerminalExit, type TerminalStatus } from "@berth/protocol";
-import type { Kysely, Selectable, Updateable } from "kysely";
+import { type Kysely, type Selectable, sql, type Updateable } from "kysely";
 import type { EventLog } from "../events/log.ts";
 import type { Database, TerminalsTable } from "../store/tables.ts";
 
@@ -91,6 +91,29 @@ export class Terminals {
       });
       return changed;
     });
+  }
+
+  /** The conversation that one begins as a copy of. */
+  async originOf(conversationId: string): Promise<string | undefined> {
+    const row = await this.#db
+      .selectFrom("conversations")
+      .select("forked_from")
+      .where("id", "=", conversationId)
+      .executeTakeFirst();
+    return row?.forked_from ?? undefined;
+  }
+
+  /**
+   * A sandbox's disk was put back to an earlier state: what its terminals are from now on is none of the epochs that
+   * viewers know, whose bytes were others.
+   */
+  async rolledBack(sandboxId: string): Promise<void> {
+    await this.#db
+      .updateTable("terminals")
+      .set({ epoch_floor: sql`greatest(epoch_floor, epoch + 1)`, epoch: 1 })
+      .where("sandbox_id", "=", sandboxId)
+      .where("kind", "=", "claude")
+      .execute();
   }
 
   /** Forgets a terminal that is gone from its sandbox. */

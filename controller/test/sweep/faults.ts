@@ -116,6 +116,8 @@ async function cure(world: FaultyWorld, { flow, fault }: FaultCase, { error }: O
     await world.pct({ command: command === "destroy" ? "destroy" : "unlock", vmid: Number(vmid) });
   }
   for (const [upid] of hint.matchAll(/UPID:\S+:/g)) await world.client.tasks.stop(upid);
+  // What goes on by itself is waited for, as a refusal would say.
+  await world.until("nothing under way", async () => ((await world.facts()).underWay.length === 0 ? true : undefined));
   const { state, error: still } = await ended(world, await flow.again(world));
   expect(state, `${hint} did not help: ${JSON.stringify(still)}`).toBe("succeeded");
 }

@@ -1,4 +1,4 @@
-import { type Operation, operationEventSchemas, operationEvents } from "@berth/protocol";
+import { getOperation, type Operation, operationEventSchemas, operationEvents } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { follow } from "./events/follow.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -35,6 +35,12 @@ export async function followOperation(session: Session, operation: Operation): P
     view.end();
   }
   throw new CommandFailed(exitCodes.failed, "internal", "The controller did not say how it ended.");
+}
+
+/** The same of work that is known by its id alone. */
+export async function followOperationById(session: Session, id: string): Promise<Operation> {
+  const client = await session.client();
+  return followOperation(session, await client.call(getOperation, { params: { id } }, { signal: session.signal }));
 }
 
 function succeeded(operation: Operation): Operation {

@@ -7,6 +7,8 @@ import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { newCommand } from "./commands/new.ts";
 import type { Run } from "./commands/register.ts";
+import { setCommand } from "./commands/set.ts";
+import { forkCommand, rollbackCommand, snapshotCommand } from "./commands/snapshots.ts";
 import { cpCommand, forwardCommand, sshCommand, sshConfigCommand } from "./commands/ssh.ts";
 import { syncCommand } from "./commands/sync.ts";
 import { templateCommand } from "./commands/template.ts";
@@ -32,6 +34,10 @@ function commands(run: Run, root: () => Command): Command[] {
     powerCommand(run, "start"),
     powerCommand(run, "stop"),
     powerCommand(run, "restart"),
+    setCommand(run),
+    snapshotCommand(run),
+    rollbackCommand(run),
+    forkCommand(run),
     logsCommand(run),
     claudeCommand(run),
     attachCommand(run),

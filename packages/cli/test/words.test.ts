@@ -1,8 +1,11 @@
-import { BerthError, type ErrorCode, errorRegistry } from "@berth/protocol";
+import { BerthError, type ErrorCode, errorRegistry, snapshotNameSchema } from "@berth/protocol";
 import type { Command } from "commander";
+import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { shown as line } from "../src/commands/diff.ts";
 import { wishOf } from "../src/commands/new.ts";
+import { changeOf } from "../src/commands/set.ts";
+import { nameOf } from "../src/commands/snapshots.ts";
 import { wishOf as syncWishOf } from "../src/commands/sync.ts";
 import { candidates, type NameSource } from "../src/completion/candidates.ts";
 import { readEnvironment } from "../src/environment.ts";
@@ -156,6 +159,33 @@ describe("the command line", () => {
   });
 });
 
+it("reads what is to be changed of a sandbox", async () => {
+  const change = async (...args: string[]) => {
+    let found: ReturnType<typeof changeOf> | undefined;
+    const line = program(async (command: Command) => {
+      found = changeOf(command);
+    });
+    await line.parseAsync(["set", "web", ...args], { from: "user" });
+    return found;
+  };
+  expect(await change("--cores", "4", "--memory", "8G", "--disk", "40")).toEqual({
+    cores: 4,
+    memoryMiB: 8192,
+    diskGiB: 40,
+  });
+  expect(await change("--on-boot", "on", "--protection", "off", "--name", "api")).toEqual({
+    onBoot: true,
+    protection: false,
+    name: "api",
+  });
+  expect(await change()).toEqual({});
+});
+
+it("makes up a name for a snapshot that Proxmox takes", () => {
+  expect(nameOf(new Date(Date.UTC(2026, 10, 21, 18, 4, 59)))).toBe("at-2026-11-21-18-04-59");
+  expect(Value.Check(snapshotNameSchema, nameOf(new Date()))).toBe(true);
+});
+
 describe("completion", () => {
   const asked: string[] = [];
   const source =
@@ -186,6 +216,10 @@ describe("completion", () => {
     expect(await offered("stop", "web", "w")).toEqual(["web", "worker"]);
     expect(await offered("attach", "")).toEqual(["web", "worker", "trm_1"]);
     expect(await offered("new", "--c")).toEqual(["--cores"]);
+    expect(await offered("snapshot", "we")).toEqual(["web"]);
+    expect(await offered("snapshot", "web", "")).toEqual(["create", "ls", "rm"]);
+    expect(await offered("rollback", "")).toEqual(["web", "worker"]);
+    expect(await offered("fork", "web", "--s")).toEqual(["--snapshot"]);
     expect(await offered("--profile", "")).toEqual(["lab"]);
     expect(await offered("--profile", "lab", "keys", "rm", "")).toEqual(["key_1"]);
     expect(await offered("exec", "web", "--", "--")).toEqual([]);

@@ -37,7 +37,7 @@ export async function cloneFork(deps: ActionDependencies, row: SandboxRow, opera
     await askForClone(deps, row, operation, begin(true));
   } catch (error) {
     if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
-    if (isProxmoxError(error, "locked")) throw await sourceLocked(deps, from, error.failure.lock, error);
+    if (isProxmoxError(error, "locked")) throw await sourceLocked(deps, row, from, error.failure.lock, error);
     if (
       isProxmoxError(error, "other") &&
       /running container without snapshots|snapshot '.*' does not exist/.test(error.message)

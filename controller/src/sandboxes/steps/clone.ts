@@ -1,4 +1,4 @@
-import { isProxmoxError, type ProxmoxError } from "@berth/proxmox";
+import { type ContainerRef, isProxmoxError, type ProxmoxError } from "@berth/proxmox";
 import { isIdFree } from "../../cluster/free-ids.ts";
 import { describeOwner } from "../../fleet/ownership.ts";
 import type { OperationRow } from "../../operations/record.ts";
@@ -115,14 +115,23 @@ async function templateLocked(
       { retry: "patiently", cause },
     );
   }
+  const hint = await unlockHint(deps, row, { node, vmid });
+  return new StepFailure({ code: "template_locked", message, hint }, { retry: true, cause });
+}
+
+/** How to take away what a worker has left that was killed while it cloned: the source's lock, and half a clone. */
+export async function unlockHint(
+  deps: ActionDependencies,
+  row: SandboxRow,
+  { node, vmid }: ContainerRef,
+): Promise<string> {
   const left: number[] = [];
   for (const claim of await deps.claims.asked(row.id)) {
     if (!(await isIdFree(deps.client, claim.vmid))) left.push(claim.vmid);
   }
   const commands = [`pct unlock ${vmid}`, ...left.map((one) => `pct unlock ${one}; pct destroy ${one}`)].join("; ");
   const half = left.length === 0 ? "" : ` and pct config ${left.join(", ")} shows the lock "create"`;
-  const hint = `If no task works on it${half}, run on the Proxmox host ${node}: ${commands} (then try again).`;
-  return new StepFailure({ code: "template_locked", message, hint }, { retry: true, cause });
+  return `If no task works on it${half}, run on the Proxmox host ${node}: ${commands} (then try again).`;
 }
 
 export function isLinkedCloneRefused(error: unknown): boolean {

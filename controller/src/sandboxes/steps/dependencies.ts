@@ -49,6 +49,8 @@ export interface ActionDependencies {
   clock: Clock;
   /** The container stopped: whatever link its agent had is dead. */
   dropLink(sandboxId: string): void;
+  /** Its disk is what it was at an earlier time. */
+  rolledBack(sandboxId: string): Promise<void>;
   /** Aborted when the controller stops. */
   signal: AbortSignal;
   /** Erases the rows of a sandbox that has left nothing behind. */

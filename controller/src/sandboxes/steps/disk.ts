@@ -38,6 +38,7 @@ export function diskActions(deps: ActionDependencies): Record<DiskOperationKind,
       await tasks.run(row, operation, "rollback", begin, []).catch(told(row.name));
       deps.dropLink(row.id);
       await journal.log(operation, "rollback", "berth", `its disk is as it was at the snapshot ${name}`);
+      await deps.rolledBack(row.id);
       // The disk may have secrets and keys of an earlier time, and the configuration the settings of then.
       await sandboxes.change(row, {
         ...{ disk_work: null, change_wanted: true, bootstrapped_at: null, address: null },

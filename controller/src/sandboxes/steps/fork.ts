@@ -7,6 +7,7 @@ import type { ForkSource } from "../../store/tables.ts";
 import { StepFailure } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
 import { beginOn } from "../task-watch.ts";
+import { unlockHint } from "./clone.ts";
 import type { ActionDependencies } from "./dependencies.ts";
 import { findSnapshot, removalOf } from "./disk.ts";
 
@@ -55,7 +56,7 @@ export async function releaseFork(
   try {
     if (begin) await tasks.run(row, operation, step, begin, []);
   } catch (error) {
-    throw at && isProxmoxError(error, "locked") ? await sourceLocked(deps, at, error.failure.lock, error) : error;
+    throw at && isProxmoxError(error, "locked") ? await sourceLocked(deps, row, at, error.failure.lock, error) : error;
   }
   // What is cloned again begins from the start.
   await sandboxes.change(row, {
@@ -99,7 +100,7 @@ async function takeTemporary(
     const begin = () => beginOn(client, at, "vzsnapshot", () => client.snapshots.create(at, { name, description }));
     await tasks.run(row, operation, "snapshot", begin, []);
   } catch (error) {
-    if (isProxmoxError(error, "locked")) throw await sourceLocked(deps, at, error.failure.lock, error);
+    if (isProxmoxError(error, "locked")) throw await sourceLocked(deps, row, at, error.failure.lock, error);
     if (!isProxmoxError(error, "other") || !/snapshot feature is not available/i.test(error.message)) throw error;
     throw new StepFailure(
       {
@@ -114,19 +115,20 @@ async function takeTemporary(
 
 /** Somebody works on the source, or a worker that was killed has left its lock. */
 export async function sourceLocked(
-  { client }: ActionDependencies,
+  deps: ActionDependencies,
+  row: SandboxRow,
   at: ContainerRef,
   lock: string,
   cause: unknown,
 ): Promise<StepFailure> {
-  const working = await client.tasks.list(at.node, { vmid: at.vmid, source: "active" });
+  const working = await deps.client.tasks.list(at.node, { vmid: at.vmid, source: "active" });
   const message = `Proxmox holds the lock "${lock}" on the container ${at.vmid}, which is to be copied.`;
   const code = "source_locked";
   if (working.length > 0) {
     const hint = "A task works on it: Berth waits for its end.";
     return new StepFailure({ code, message, hint }, { retry: "patiently", cause });
   }
-  const hint = `If no task works on it, run on the Proxmox host ${at.node}: pct unlock ${at.vmid} (then try again).`;
+  const hint = await unlockHint(deps, row, at);
   return new StepFailure({ code, message, hint }, { retry: true, cause });
 }
 

@@ -81,6 +81,7 @@ export async function startController(
     environment: () => ({}),
     authorizedKeys: async () => [],
     workspaces: emptyWorkspaces,
+    rolledBack: async () => {},
   });
   const listener = new AgentListener({
     db,

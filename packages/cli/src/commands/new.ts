@@ -99,7 +99,8 @@ function sizeName(text: string): NonNullable<Wish["size"]> {
   throw wrongUsage(`--size is one of ${Object.keys(sandboxSizes).join(", ")}, not "${text}".`);
 }
 
-function mebibytes(text: string): number {
+/** The MiB of a size such as `2048` or `4G`. */
+export function mebibytes(text: string): number {
   const [, digits, unit] = /^(\d{1,9})\s*(|m|mib|g|gib)$/i.exec(text) ?? [];
   if (digits === undefined) throw wrongUsage(`--memory needs a size such as 2048 or 4G, not "${text}".`);
   return Number(digits) * (/^g/i.test(unit ?? "") ? 1024 : 1);

@@ -135,6 +135,10 @@ export const agentInterface = {
         ...terminalSizeFields,
         /** For `claude`: the session that it runs; resumed where a transcript of it is there, begun otherwise. */
         conversationId: Type.Optional(conversationIdSchema),
+        /** The session that it begins as a copy of, where a transcript of that is there and none of its own. */
+        forkOf: Type.Optional(conversationIdSchema),
+        /** A terminal of an earlier epoch is begun anew: viewers know later ones of it, whose bytes were rolled back. */
+        minEpoch: Type.Optional(Type.Integer({ minimum: 1 })),
       }),
       result: terminalStatusSchema,
     },
