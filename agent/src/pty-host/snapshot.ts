@@ -180,7 +180,8 @@ function rejoin(terminal: Terminal, buffer: IBuffer, hidden: HiddenState): strin
   if (!cell || cell.getWidth() !== width || cell.getChars() === "") return "";
   const look = styleOf(cell);
   if (!sameStyle(look, hidden.style) || urlIdOf(look) !== urlIdOf(hidden.style)) return "";
-  // In insert mode the line moves to the right of what is printed.
+  // In insert mode the line moves to the right of what is printed: of a character that grew only as far as its first part.
+  if (terminal.modes.insertMode && [...cell.getChars()].length > 1) return "";
   const room = terminal.modes.insertMode ? `\x1b[${width}P` : "";
   return `${position(terminal, buffer, hidden, buffer.cursorX - width)}${room}${cell.getChars()}`;
 }

@@ -1,5 +1,5 @@
 import type { IBuffer, IBufferCell, Terminal } from "@xterm/headless";
-import { backgroundOf, urlIdOf } from "../../src/pty-host/cell-style.ts";
+import { backgroundOf, type CellStyle, urlIdOf } from "../../src/pty-host/cell-style.ts";
 import type { ScreenModel } from "../../src/pty-host/screen-model.ts";
 import { hyperlink, styleOf } from "../../src/pty-host/serialize-lines.ts";
 import { type Hyperlinks, hiddenState } from "../../src/pty-host/xterm-internals.ts";
@@ -49,7 +49,7 @@ function lines(buffer: IBuffer, cols: number, blanks: boolean, links: Hyperlinks
 }
 
 function describeCell(cell: IBufferCell, blanks: boolean, links: Hyperlinks): string {
-  const look = styleOf(cell);
+  const look = withoutForgottenLink(styleOf(cell), links);
   const chars = cell.getChars();
   // An erased cell shows its background alone; so does half of a wide character that was cut in two.
   if (chars === "" || (blanks && chars === " " && look.fg === 0 && look.bg === backgroundOf(look).bg))
@@ -58,6 +58,13 @@ function describeCell(cell: IBufferCell, blanks: boolean, links: Hyperlinks): st
     look.bg & hasExtended && look.extended ? `${look.extended.underlineStyle}.${look.extended.underlineColor}` : "0.0";
   const link = urlIdOf(look) === 0 ? "" : hyperlink(links, urlIdOf(look));
   return `${chars}|${cell.getWidth()}|${word(look.fg)}|${word(look.bg & ~hasExtended)}|${extended}${link}`;
+}
+
+/** A link whose first line scrolled away leads nowhere any more. */
+function withoutForgottenLink(look: CellStyle, links: Hyperlinks): CellStyle {
+  if (urlIdOf(look) === 0 || links.getLinkData(urlIdOf(look))) return look;
+  const plain = { fg: look.fg, bg: look.bg & ~hasExtended };
+  return look.extended?.underlineStyle ? { ...look, extended: { ...look.extended, urlId: 0 } } : plain;
 }
 
 /** The flag of a look that has more than colours; xterm leaves it set when nothing of that is left. */
