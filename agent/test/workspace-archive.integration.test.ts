@@ -12,28 +12,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { tarHeader } from "../src/agent/workspace/archive/tar-header.ts";
-import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
-import { done, linkPath, WorkspaceCall } from "./support/workspace-call.ts";
+import { workspaceOfEachTest } from "./support/workspace.ts";
+import { linkPath } from "./support/workspace-call.ts";
 
-let served: ServedWorkspace;
-let workspace: string;
-let link: ServedWorkspace["link"]["dialler"];
+const workspace = workspaceOfEachTest();
+const { at, begin, done } = workspace;
 
-beforeEach(() => {
-  served = serveWorkspace();
-  workspace = served.path;
-  link = served.link.dialler;
-});
-afterEach(() => served.dispose());
-
-const at = (path: string) => join(workspace, path);
 const maxBytes = 64 * 1024 * 1024;
-const pack = async (path: string, format: "tar" | "zip") =>
-  (await done(link, "pack", { path: linkPath(path), format })).body;
+const pack = async (path: string, format: "tar" | "zip") => (await done("pack", { path: linkPath(path), format })).body;
 const unpack = (tar: Buffer, path = "into", overwrite = false) =>
-  new WorkspaceCall(link, "unpack", { path: linkPath(path), overwrite, maxBytes }).whole(tar);
+  begin("unpack", { path: linkPath(path), overwrite, maxBytes }).whole(tar);
 const entry = (path: string | Buffer, more: Partial<Parameters<typeof tarHeader>[0]> = {}, body = "") => {
   const known = { path: Buffer.from(path), kind: "file", mode: 0o644, mtimeNs: 0n, target: undefined } as const;
   const bytes = Buffer.from(body);
@@ -87,7 +77,7 @@ describe("a folder as an archive", () => {
   it("is a tar that GNU tar unpacks to the same", async () => {
     mkdirSync(at("tree"));
     oddTree(at("tree"));
-    const out = join(served.outside, "out");
+    const out = join(workspace.outside, "out");
     mkdirSync(out);
     execFileSync("tar", ["-xf", "-", "-C", out], { input: await pack("tree", "tar") });
     expect(listing(join(out, "tree"))).toEqual(listing(at("tree")));
@@ -100,31 +90,31 @@ describe("a folder as an archive", () => {
     writeFileSync(at("tree/sub/big"), randomBytes(500_000));
     writeFileSync(at("tree/é \n"), "x");
     symlinkSync("sub", at("tree/link"));
-    const zip = join(served.outside, "a.zip");
+    const zip = join(workspace.outside, "a.zip");
     writeFileSync(zip, await pack("tree", "zip"));
     const script = "import sys,zipfile; z=zipfile.ZipFile(sys.argv[1]); print(z.testzip()); z.extractall(sys.argv[2])";
-    const out = join(served.outside, "out");
+    const out = join(workspace.outside, "out");
     expect(execFileSync("python3", ["-c", script, zip, out], { encoding: "utf8" }).trim()).toBe("None");
     expect(readFileSync(join(out, "tree/sub/big")).equals(readFileSync(at("tree/sub/big")))).toBe(true);
     expect(readdirSync(join(out, "tree")).sort()).toEqual(["link", "sub", "é \n"]);
   });
 
   it("may be the whole workspace, or one file, and follows no link", async () => {
-    writeFileSync(join(served.outside, "secret"), "secret");
-    symlinkSync(served.outside, at("up"));
+    writeFileSync(join(workspace.outside, "secret"), "secret");
+    symlinkSync(workspace.outside, at("up"));
     writeFileSync(at("f"), "f");
     const names = (tar: Buffer) =>
       execFileSync("tar", ["-tf", "-"], { input: tar, encoding: "utf8" }).trim().split("\n");
     expect(names(await pack("", "tar"))).toEqual(["workspace/", "workspace/f", "workspace/up"]);
     expect(names(await pack("f", "tar"))).toEqual(["f"]);
-    const through = await new WorkspaceCall(link, "pack", { path: linkPath("up/secret"), format: "tar" }).whole();
+    const through = await begin("pack", { path: linkPath("up/secret"), format: "tar" }).whole();
     expect(through.closed.code).toBe("not_a_folder");
   });
 });
 
 describe("an archive that is unpacked", () => {
   it("is the tree that GNU tar has packed", async () => {
-    const tree = join(served.outside, "tree");
+    const tree = join(workspace.outside, "tree");
     mkdirSync(tree);
     oddTree(tree);
     execFileSync("ln", ["run", "hard"], { cwd: tree });
@@ -142,20 +132,23 @@ describe("an archive that is unpacked", () => {
   });
 
   it("reaches nothing outside of its folder, by names or by links", async () => {
-    writeFileSync(join(served.outside, "secret"), "secret");
+    writeFileSync(join(workspace.outside, "secret"), "secret");
     writeFileSync(at("beside"), "beside");
     const link = (path: string, target: string) => entry(path, { kind: "link", target: Buffer.from(target) });
     const attacks: [string, Buffer][] = [
       ["..", entry("../evil", {}, "x")],
       ["in the middle", entry("a/../../evil", {}, "x")],
       ["absolute", entry("/tmp/berth-evil", {}, "x")],
-      ["through its own link", Buffer.concat([link("out", served.outside), entry("out/evil", {}, "x")])],
+      ["through its own link", Buffer.concat([link("out", workspace.outside), entry("out/evil", {}, "x")])],
       ["through a link to above", Buffer.concat([link("up", ".."), entry("up/evil", {}, "x")])],
       ["a folder over a link", Buffer.concat([link("up", ".."), entry("up", { kind: "folder" }), entry("up/evil")])],
       ["a hard link to outside", ofType("1", "hard", "../../secret")],
       ["a hard link to beside", ofType("1", "hard", "../beside")],
-      ["an absolute hard link", ofType("1", "hard", join(served.outside, "secret"))],
-      ["a hard link through a link", Buffer.concat([link("out", served.outside), ofType("1", "hard", "out/secret")])],
+      ["an absolute hard link", ofType("1", "hard", join(workspace.outside, "secret"))],
+      [
+        "a hard link through a link",
+        Buffer.concat([link("out", workspace.outside), ofType("1", "hard", "out/secret")]),
+      ],
       ["a device", ofType("3", "device")],
       ["a pipe", ofType("6", "pipe")],
       ["a name with a NUL in pax", Buffer.concat([pax("path=a\0b"), entry("x")])],
@@ -165,7 +158,7 @@ describe("an archive that is unpacked", () => {
       const { closed } = await unpack(tar, `into ${what}`);
       expect(closed.code, what).toMatch(/^(invalid_request|not_a_folder)$/);
     }
-    expect(existsSync(join(served.outside, "evil"))).toBe(false);
+    expect(existsSync(join(workspace.outside, "evil"))).toBe(false);
     expect(existsSync(at("evil"))).toBe(false);
     expect(existsSync("/tmp/berth-evil")).toBe(false);
     expect(statSync(at("beside")).nlink).toBe(1);

@@ -16,26 +16,17 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { WorkspaceAnswer } from "@berth/protocol/link";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { until } from "./support/pty-host.ts";
-import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
-import { done, linkPath, refused, WorkspaceCall } from "./support/workspace-call.ts";
+import { workspaceOfEachTest } from "./support/workspace.ts";
+import { linkPath } from "./support/workspace-call.ts";
 
-let served: ServedWorkspace;
-let workspace: string;
-let link: ServedWorkspace["link"]["dialler"];
+const workspace = workspaceOfEachTest();
+const { at, begin, done, refused } = workspace;
 
-beforeEach(() => {
-  served = serveWorkspace();
-  workspace = served.path;
-  link = served.link.dialler;
-});
-afterEach(() => served.dispose());
-
-const at = (path: string) => join(workspace, path);
 const maxBytes = 64 * 1024 * 1024;
 const read = async (path: string | Buffer, range?: { from: number; to?: number } | { last: number }) => {
-  const { answer, body } = await done(link, "read", { path: linkPath(path), ...(range ? { range } : {}) });
+  const { answer, body } = await done("read", { path: linkPath(path), ...(range ? { range } : {}) });
   return { ...(answer as WorkspaceAnswer<"read">), body };
 };
 const write = async (
@@ -44,7 +35,7 @@ const write = async (
   expected?: { version: string } | { absent: true },
 ) => {
   const params = { path: linkPath(path), maxBytes, ...(expected ? { expected } : {}) };
-  return (await done(link, "write", params, Buffer.from(bytes))).answer as WorkspaceAnswer<"write">;
+  return (await done("write", params, Buffer.from(bytes))).answer as WorkspaceAnswer<"write">;
 };
 /** What half-written files there are. */
 const staged = () => {
@@ -55,7 +46,7 @@ const staged = () => {
 const open = () =>
   readdirSync("/proc/self/fd").filter((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(workspace);
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(workspace.path);
     } catch {
       return false;
     }
@@ -106,9 +97,9 @@ describe("a file", () => {
     chmodSync(at("f"), 0o750);
     const { version } = await read("f");
     expect(await write("f", "two", { version })).toMatchObject({ mode: 0o750, created: false });
-    expect(await refused(link, "write", { path: linkPath("f"), maxBytes, expected: { version } })).toBe("changed");
-    expect(await refused(link, "write", { path: linkPath("f"), maxBytes, expected: { absent: true } })).toBe("exists");
-    expect(await refused(link, "write", { path: linkPath("none"), maxBytes, expected: { version } })).toBe("changed");
+    expect(await refused("write", { path: linkPath("f"), maxBytes, expected: { version } })).toBe("changed");
+    expect(await refused("write", { path: linkPath("f"), maxBytes, expected: { absent: true } })).toBe("exists");
+    expect(await refused("write", { path: linkPath("none"), maxBytes, expected: { version } })).toBe("changed");
     expect(readFileSync(at("f"), "utf8")).toBe("two");
     await write("new", "x", { absent: true });
     expect(readFileSync(at("new"), "utf8")).toBe("x");
@@ -117,7 +108,7 @@ describe("a file", () => {
   it("that changes while it is being written is not overwritten, and of many writers one wins", async () => {
     writeFileSync(at("f"), "one");
     const { version } = await read("f");
-    const call = new WorkspaceCall(link, "write", { path: linkPath("f"), maxBytes, expected: { version } });
+    const call = begin("write", { path: linkPath("f"), maxBytes, expected: { version } });
     await call.send(Buffer.from("mine"));
     writeFileSync(at("f"), "theirs");
     call.channel.sendMessage({ type: "end", bytes: 4 });
@@ -132,12 +123,12 @@ describe("a file", () => {
 
   it("that is cut in the middle, or is too long, leaves nothing", async () => {
     writeFileSync(at("f"), "one");
-    const cut = new WorkspaceCall(link, "write", { path: linkPath("f"), maxBytes });
+    const cut = begin("write", { path: linkPath("f"), maxBytes });
     await cut.send(randomBytes(300_000));
     await until(() => staged().length === 1);
     cut.channel.close({ code: "cancelled" });
     await until(() => staged().length === 0);
-    const long = new WorkspaceCall(link, "write", { path: linkPath("f"), maxBytes: 10 });
+    const long = begin("write", { path: linkPath("f"), maxBytes: 10 });
     await long.send(randomBytes(11));
     await until(() => long.closed !== undefined);
     expect(long.closed?.code).toBe("payload_too_large");
@@ -146,34 +137,34 @@ describe("a file", () => {
   });
 
   it("is not one: a link, a folder, a pipe, what is below a link", async () => {
-    writeFileSync(join(served.outside, "secret"), "secret");
-    symlinkSync(join(served.outside, "secret"), at("link"));
-    symlinkSync(served.outside, at("up"));
+    writeFileSync(join(workspace.outside, "secret"), "secret");
+    symlinkSync(join(workspace.outside, "secret"), at("link"));
+    symlinkSync(workspace.outside, at("up"));
     mkdirSync(at("folder"));
     execFileSync("sh", ["-c", 'mkfifo "$0"', at("pipe")]);
     for (const path of ["link", "folder", "pipe"]) {
-      expect(await refused(link, "read", { path: linkPath(path) }), path).toBe("not_a_file");
-      expect(await refused(link, "write", { path: linkPath(path), maxBytes }), path).toBe("not_a_file");
+      expect(await refused("read", { path: linkPath(path) }), path).toBe("not_a_file");
+      expect(await refused("write", { path: linkPath(path), maxBytes }), path).toBe("not_a_file");
     }
     for (const path of ["up/secret", "up/new", "link/x"]) {
-      expect(await refused(link, "read", { path: linkPath(path) }), path).toBe("not_a_folder");
-      expect(await refused(link, "write", { path: linkPath(path), maxBytes }), path).toBe("not_a_folder");
+      expect(await refused("read", { path: linkPath(path) }), path).toBe("not_a_folder");
+      expect(await refused("write", { path: linkPath(path), maxBytes }), path).toBe("not_a_folder");
     }
-    expect(await refused(link, "write", { path: "", maxBytes })).toBe("invalid_request");
-    expect(readFileSync(join(served.outside, "secret"), "utf8")).toBe("secret");
-    expect(existsSync(join(served.outside, "new"))).toBe(false);
+    expect(await refused("write", { path: "", maxBytes })).toBe("invalid_request");
+    expect(readFileSync(join(workspace.outside, "secret"), "utf8")).toBe("secret");
+    expect(existsSync(join(workspace.outside, "new"))).toBe(false);
   });
 
   it("of more than one name leaves the other names as they are", async () => {
-    writeFileSync(join(served.outside, "other"), "before");
-    linkSync(join(served.outside, "other"), at("f"));
+    writeFileSync(join(workspace.outside, "other"), "before");
+    linkSync(join(workspace.outside, "other"), at("f"));
     await write("f", "after");
-    expect(readFileSync(join(served.outside, "other"), "utf8")).toBe("before");
+    expect(readFileSync(join(workspace.outside, "other"), "utf8")).toBe("before");
   });
 
   it("below a folder that turns into a link and back all the time is never one outside", async () => {
-    mkdirSync(join(served.outside, "real"));
-    writeFileSync(join(served.outside, "real/f"), "secret");
+    mkdirSync(join(workspace.outside, "real"));
+    writeFileSync(join(workspace.outside, "real/f"), "secret");
     mkdirSync(at("a"));
     writeFileSync(at("a/f"), "mine");
     writeFileSync(at("g"), "g");
@@ -182,7 +173,7 @@ describe("a file", () => {
       while (swapping) {
         renameSync(at("a"), at("b"));
         // A write that makes the folders on its way may make this one in between, again and again.
-        while (!linked(join(served.outside, "real"), at("a"))) rmSync(at("a"), { recursive: true, force: true });
+        while (!linked(join(workspace.outside, "real"), at("a"))) rmSync(at("a"), { recursive: true, force: true });
         await new Promise(setImmediate);
         rmSync(at("a"), { recursive: true, force: true });
         renameSync(at("b"), at("a"));
@@ -191,17 +182,17 @@ describe("a file", () => {
     })();
     let seen = 0;
     for (let turn = 0; turn < 60; turn += 1) {
-      const look = await new WorkspaceCall(link, "read", { path: linkPath("a/f") }).whole();
+      const look = await begin("read", { path: linkPath("a/f") }).whole();
       expect(look.body.toString()).not.toContain("secret");
       if (look.closed.code === undefined) seen += 1;
-      await new WorkspaceCall(link, "write", { path: linkPath("a/new"), maxBytes }).whole(Buffer.from("x"));
-      await new WorkspaceCall(link, "remove", { path: linkPath("a/new"), recursive: true }).whole();
-      await new WorkspaceCall(link, "move", { from: linkPath("g"), to: linkPath("a/g"), overwrite: true }).whole();
+      await begin("write", { path: linkPath("a/new"), maxBytes }).whole(Buffer.from("x"));
+      await begin("remove", { path: linkPath("a/new"), recursive: true }).whole();
+      await begin("move", { from: linkPath("g"), to: linkPath("a/g"), overwrite: true }).whole();
     }
     swapping = false;
     await swaps;
     expect(seen).toBeGreaterThan(0);
-    expect(readdirSync(join(served.outside, "real"))).toEqual(["f"]);
+    expect(readdirSync(join(workspace.outside, "real"))).toEqual(["f"]);
   });
 });
 
@@ -215,48 +206,48 @@ describe("a change of names", () => {
       to: linkPath(to),
       overwrite,
     });
-    await done(link, "move", move("folder", "deep/er/folder"));
-    await done(link, "move", move("link", "moved"));
+    await done("move", move("folder", "deep/er/folder"));
+    await done("move", move("link", "moved"));
     expect(readFileSync(at("deep/er/folder/f"), "utf8")).toBe("f");
     expect(readlinkSync(at("moved"))).toBe("/nowhere");
     writeFileSync(at("g"), "g");
     mkdirSync(at("full"));
     writeFileSync(at("full/x"), "x");
-    expect(await refused(link, "move", move("g", "deep/er/folder/f"))).toBe("exists");
-    expect(await refused(link, "move", move("deep", "full"))).toBe("exists");
-    expect(await refused(link, "move", move("deep", "full", true))).toBe("conflict");
-    expect(await refused(link, "move", move("deep", "deep/er/x"))).toBe("conflict");
+    expect(await refused("move", move("g", "deep/er/folder/f"))).toBe("exists");
+    expect(await refused("move", move("deep", "full"))).toBe("exists");
+    expect(await refused("move", move("deep", "full", true))).toBe("conflict");
+    expect(await refused("move", move("deep", "deep/er/x"))).toBe("conflict");
     expect(existsSync(at("deep/er/x"))).toBe(false);
-    expect(await refused(link, "move", move("none", "x"))).toBe("not_found");
-    expect(await refused(link, "move", move("g", "../g"))).toBe("invalid_request");
-    await done(link, "move", move("g", "deep/er/folder/f", true));
+    expect(await refused("move", move("none", "x"))).toBe("not_found");
+    expect(await refused("move", move("g", "../g"))).toBe("invalid_request");
+    await done("move", move("g", "deep/er/folder/f", true));
     expect(readFileSync(at("deep/er/folder/f"), "utf8")).toBe("g");
   });
 
   it("makes folders, and says where there is one", async () => {
-    await done(link, "makeFolder", { path: linkPath("a/b") });
+    await done("makeFolder", { path: linkPath("a/b") });
     expect(statSync(at("a/b")).isDirectory()).toBe(true);
-    expect(await refused(link, "makeFolder", { path: linkPath("a/b") })).toBe("exists");
-    expect(await refused(link, "makeFolder", { path: "" })).toBe("exists");
+    expect(await refused("makeFolder", { path: linkPath("a/b") })).toBe("exists");
+    expect(await refused("makeFolder", { path: "" })).toBe("exists");
   });
 
   it("removes folders with all that is in them only when asked, and nothing that links lead to", async () => {
     mkdirSync(at("a/b/c"), { recursive: true });
-    mkdirSync(join(served.outside, "kept"));
-    writeFileSync(join(served.outside, "kept/f"), "");
-    symlinkSync(join(served.outside, "kept"), at("a/b/link"));
+    mkdirSync(join(workspace.outside, "kept"));
+    writeFileSync(join(workspace.outside, "kept/f"), "");
+    symlinkSync(join(workspace.outside, "kept"), at("a/b/link"));
     const remove = (path: string, recursive: boolean) => ({ path: linkPath(path), recursive });
-    expect(await refused(link, "remove", remove("a", false))).toBe("conflict");
-    await done(link, "remove", remove("a/b/c", false));
-    await done(link, "remove", remove("a", true));
+    expect(await refused("remove", remove("a", false))).toBe("conflict");
+    await done("remove", remove("a/b/c", false));
+    await done("remove", remove("a", true));
     expect(existsSync(at("a"))).toBe(false);
-    expect(readdirSync(join(served.outside, "kept"))).toEqual(["f"]);
-    expect(await refused(link, "remove", remove("a", true))).toBe("not_found");
-    expect(await refused(link, "remove", remove("", true))).toBe("invalid_request");
+    expect(readdirSync(join(workspace.outside, "kept"))).toEqual(["f"]);
+    expect(await refused("remove", remove("a", true))).toBe("not_found");
+    expect(await refused("remove", remove("", true))).toBe("invalid_request");
     writeFileSync(at("f"), "one");
     const { version } = await read("f");
     writeFileSync(at("f"), "two");
-    expect(await refused(link, "remove", { ...remove("f", false), version })).toBe("changed");
+    expect(await refused("remove", { ...remove("f", false), version })).toBe("changed");
     expect(existsSync(at("f"))).toBe(true);
   });
 });

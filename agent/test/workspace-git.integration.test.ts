@@ -12,45 +12,36 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { WorkspaceAnswer } from "@berth/protocol/link";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { keptMs, pruneDiscarded } from "../src/agent/git/discarded.ts";
-import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
-import { asInput, done, linkPath, refused } from "./support/workspace-call.ts";
+import { workspaceOfEachTest } from "./support/workspace.ts";
+import { asInput, linkPath } from "./support/workspace-call.ts";
 
-let served: ServedWorkspace;
-let workspace: string;
-let link: ServedWorkspace["link"]["dialler"];
+const workspace = workspaceOfEachTest();
+const { at, done, refused } = workspace;
 
-beforeEach(() => {
-  served = serveWorkspace();
-  workspace = served.path;
-  link = served.link.dialler;
-});
-afterEach(() => served.dispose());
-
-const at = (path: string) => join(workspace, path);
 const who = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
 /** The user's own git. */
 const git = (...argv: string[]) =>
   execFileSync("git", [...who, ...argv], {
-    cwd: workspace,
+    cwd: workspace.path,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: "/usr/bin:/bin", HOME: served.environment.HOME },
+    env: { PATH: "/usr/bin:/bin", HOME: workspace.environment.HOME },
   });
 const commitAll = (message: string) => {
   git("add", "-A");
   git("commit", "-q", "-m", message);
 };
 const status = async (path = "", untracked: "no" | "normal" | "all" = "all") =>
-  (await done(link, "gitStatus", { path: linkPath(path), untracked })).body.toString();
+  (await done("gitStatus", { path: linkPath(path), untracked })).body.toString();
 const diff = async (more: { staged?: boolean; base?: string; path?: string } = {}) => {
   const { path = "", staged = false, ...rest } = more;
-  return (await done(link, "gitDiff", { path: linkPath(path), staged, context: 3, ...rest })).body.toString();
+  return (await done("gitDiff", { path: linkPath(path), staged, context: 3, ...rest })).body.toString();
 };
 const text = (path: string | null) => (path === null ? null : Buffer.from(path, "base64url").toString());
 const discard = async (paths: (string | Buffer)[], path = "") => {
-  const answer = (await done(link, "gitDiscard", { path: linkPath(path) }, asInput(paths))).answer;
+  const answer = (await done("gitDiscard", { path: linkPath(path) }, asInput(paths))).answer;
   const { files, kept } = answer as WorkspaceAnswer<"gitDiscard">;
   return { files, kept: text(kept) };
 };
@@ -63,7 +54,7 @@ describe("a repository of the workspace", () => {
     writeFileSync(at("a"), "changed\n");
     git("mv", "b", "moved");
     writeFileSync(at("new\nline"), "");
-    writeFileSync(Buffer.concat([Buffer.from(`${workspace}/`), Buffer.from([0xff])]), "");
+    writeFileSync(Buffer.concat([Buffer.from(`${workspace.path}/`), Buffer.from([0xff])]), "");
     const own = git("status", "--porcelain=v2", "-z", "--branch", "-uall");
     expect(await status()).toBe(own);
     expect(await status("moved"), "of one path").toContain("moved\0b\0".slice(0, 5));
@@ -77,26 +68,26 @@ describe("a repository of the workspace", () => {
     const against = await diff({ base: "main" });
     expect(against).toContain("+changed");
     expect(against).toContain("+later");
-    expect(await refused(link, "gitDiff", { path: "", staged: false, context: 3, base: "no-such" })).toBe("not_found");
+    expect(await refused("gitDiff", { path: "", staged: false, context: 3, base: "no-such" })).toBe("not_found");
   });
 
   it("is the one that a path lies in, and none above the workspace", async () => {
-    execFileSync("git", ["init", "-q", served.outside]);
-    expect(await refused(link, "gitStatus", { path: "", untracked: "all" })).toBe("not_found");
+    execFileSync("git", ["init", "-q", workspace.outside]);
+    expect(await refused("gitStatus", { path: "", untracked: "all" })).toBe("not_found");
     mkdirSync(at("sub/deep"), { recursive: true });
     git("init", "-q", "sub");
     writeFileSync(at("sub/deep/f"), "");
     expect(await status("sub/deep")).toContain("? deep/f");
-    const { answer } = await done(link, "gitStatus", { path: linkPath("sub/deep/gone/f"), untracked: "all" });
+    const { answer } = await done("gitStatus", { path: linkPath("sub/deep/gone/f"), untracked: "all" });
     expect(text((answer as WorkspaceAnswer<"gitStatus">).root)).toBe("sub");
-    expect(await refused(link, "gitStage", { path: linkPath("sub") }, asInput(["other"]))).toBe("invalid_request");
+    expect(await refused("gitStage", { path: linkPath("sub") }, asInput(["other"]))).toBe("invalid_request");
   });
 
   it("that lies outside of the workspace, or would lead there, is not looked at", async () => {
-    const outside = join(served.outside, "other");
+    const outside = join(workspace.outside, "other");
     execFileSync("git", ["init", "-q", outside]);
     writeFileSync(join(outside, "secret"), "secret");
-    const looks = async () => refused(link, "gitStatus", { path: "", untracked: "all" });
+    const looks = async () => refused("gitStatus", { path: "", untracked: "all" });
     writeFileSync(at(".git"), `gitdir: ${outside}/.git\n`);
     expect(await looks()).toBe("conflict");
     rmSync(at(".git"));
@@ -146,12 +137,12 @@ describe("a repository of the workspace", () => {
     expect(await status()).toContain("f");
     expect(await diff()).toContain("+another");
     await diff({ base: "main" });
-    await done(link, "gitLog", { path: "", skip: 0, limit: 10 });
-    expect(readdirSync(workspace).filter((name) => name.startsWith("evil"))).toEqual([]);
+    await done("gitLog", { path: "", skip: 0, limit: 10 });
+    expect(readdirSync(workspace.path).filter((name) => name.startsWith("evil"))).toEqual([]);
     git("config", "--remove-section", "filter.evil");
     const commit = { path: "", message: "m", all: true, amend: false, author: { name: "A", email: "a@example.org" } };
-    await done(link, "gitCommit", commit);
-    expect(readdirSync(workspace).filter((name) => name.startsWith("evil"))).toEqual([]);
+    await done("gitCommit", commit);
+    expect(readdirSync(workspace.path).filter((name) => name.startsWith("evil"))).toEqual([]);
     expect(git("--no-pager", "-c", "log.showSignature=false", "log", "-1", "--format=%an %cn %s")).toBe("A A m\n");
   });
 
@@ -170,7 +161,7 @@ describe("a repository of the workspace", () => {
     };
     for (const [key, value] of Object.entries(settings)) git("config", key, value);
     writeFileSync(at("f"), "another\n");
-    expect(await refused(link, "gitDiff", { path: "", staged: false, context: 3 })).toBe("conflict");
+    expect(await refused("gitDiff", { path: "", staged: false, context: 3 })).toBe("conflict");
     expect(existsSync(at("evil"))).toBe(false);
     expect(() => git("diff", "--patch"), "the user's own git").toThrow();
     expect(existsSync(at("evil"))).toBe(true);
@@ -187,7 +178,7 @@ describe("a repository of the workspace", () => {
     expect(statSync(at(".git/index"), { bigint: true }).ctimeNs).toBe(index.ctimeNs);
     writeFileSync(at(".git/index.lock"), "");
     expect(await status()).toContain("branch.head");
-    expect(await refused(link, "gitStage", { path: "" }, asInput(["f"]))).toBe("conflict");
+    expect(await refused("gitStage", { path: "" }, asInput(["f"]))).toBe("conflict");
   });
 
   it("takes changes in and out of the index, before the first commit, too, by names that are no patterns", async () => {
@@ -195,23 +186,23 @@ describe("a repository of the workspace", () => {
     for (const name of ["*", "a", ":(top)", "-A"]) writeFileSync(at(name), "x");
     const names = () =>
       git("-c", "core.quotePath=false", "diff", "--cached", "--name-only").trim().split("\n").filter(Boolean);
-    await done(link, "gitStage", { path: "" }, asInput(["*", ":(top)", "-A"]));
+    await done("gitStage", { path: "" }, asInput(["*", ":(top)", "-A"]));
     expect(names()).toEqual(["*", "-A", ":(top)"]);
-    await done(link, "gitUnstage", { path: "" }, asInput(["*", "-A"]));
+    await done("gitUnstage", { path: "" }, asInput(["*", "-A"]));
     expect(names()).toEqual([":(top)"]);
-    expect(await refused(link, "gitStage", { path: "" }, asInput([]))).toBe("invalid_request");
-    expect(await refused(link, "gitStage", { path: "" }, asInput(["../x"]))).toBe("invalid_request");
-    await done(link, "gitStage", { path: "" }, asInput([""]));
+    expect(await refused("gitStage", { path: "" }, asInput([]))).toBe("invalid_request");
+    expect(await refused("gitStage", { path: "" }, asInput(["../x"]))).toBe("invalid_request");
+    await done("gitStage", { path: "" }, asInput([""]));
     expect(names()).toHaveLength(4);
     const author = { name: "A", email: "a@example.org" };
-    await done(link, "gitCommit", { path: "", message: "first\n\nbody", all: false, amend: false, author });
+    await done("gitCommit", { path: "", message: "first\n\nbody", all: false, amend: false, author });
     rmSync(at("a"));
-    await done(link, "gitStage", { path: "" }, asInput(["a"]));
-    await done(link, "gitUnstage", { path: "" }, asInput(["a"]));
+    await done("gitStage", { path: "" }, asInput(["a"]));
+    await done("gitUnstage", { path: "" }, asInput(["a"]));
     expect(names()).toEqual([]);
     const nothing = { path: "", message: "m", all: false, amend: false, author };
-    expect(await refused(link, "gitCommit", nothing)).toBe("conflict");
-    const { answer } = await done(link, "gitCommit", { path: "", message: "again", all: true, amend: true, author });
+    expect(await refused("gitCommit", nothing)).toBe("conflict");
+    const { answer } = await done("gitCommit", { path: "", message: "again", all: true, amend: true, author });
     expect((answer as WorkspaceAnswer<"gitCommit">).commit).toBe(git("rev-parse", "HEAD").trim());
     expect(git("log", "--format=%s")).toBe("again\n");
   });
@@ -237,9 +228,9 @@ describe("a repository of the workspace", () => {
     expect([kept("d/tracked"), kept("d/-new"), kept("staged")]).toEqual(["mine\n", "new\n", "later\n"]);
     expect(await discard(["d"])).toEqual({ files: 0, kept: null });
     expect(await status()).not.toContain(".berth");
-    await pruneDiscarded(workspace, Date.now() + keptMs / 2, new AbortController().signal);
+    await pruneDiscarded(workspace.path, Date.now() + keptMs / 2, new AbortController().signal);
     expect(existsSync(at(first.kept ?? ""))).toBe(true);
-    await pruneDiscarded(workspace, Date.now() + keptMs + 60_000, new AbortController().signal);
+    await pruneDiscarded(workspace.path, Date.now() + keptMs + 60_000, new AbortController().signal);
     expect(existsSync(at(first.kept ?? ""))).toBe(false);
   });
 
@@ -250,7 +241,7 @@ describe("a repository of the workspace", () => {
     writeFileSync(at("f"), "mine\n");
     writeFileSync(at("new"), "new\n");
     writeFileSync(at(".git/index.lock"), "");
-    expect(await refused(link, "gitDiscard", { path: "" }, asInput(["f", "new"]))).toBe("conflict");
+    expect(await refused("gitDiscard", { path: "" }, asInput(["f", "new"]))).toBe("conflict");
     expect(readFileSync(at("f"), "utf8")).toBe("mine\n");
     expect(readFileSync(at("new"), "utf8")).toBe("new\n");
   });

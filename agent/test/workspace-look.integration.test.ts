@@ -1,19 +1,10 @@
 import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
-import { asInput, done, linkPath, recordsIn, refused } from "./support/workspace-call.ts";
+import { describe, expect, it } from "vitest";
+import { workspaceOfEachTest } from "./support/workspace.ts";
+import { asInput, linkPath, recordsIn } from "./support/workspace-call.ts";
 
-let served: ServedWorkspace;
-let workspace: string;
-let link: ServedWorkspace["link"];
-
-beforeEach(() => {
-  served = serveWorkspace();
-  workspace = served.path;
-  link = served.link;
-});
-afterEach(() => served.dispose());
+const workspace = workspaceOfEachTest();
+const { at, done, refused } = workspace;
 
 /** Names that programs trip over. */
 const oddNames = [" ", "a\nb", "-rf", "--", "'\"$(x)`", "\u202e", "é", "x".repeat(255), "%2e%2e", "..."].map((name) =>
@@ -21,11 +12,10 @@ const oddNames = [" ", "a\nb", "-rf", "--", "'\"$(x)`", "\u202e", "é", "x".repe
 );
 const notUtf8 = Buffer.from([0xff, 0xfe, 0x0a, 0x80]);
 
-const stat = async (paths: readonly (string | Buffer)[]) =>
-  recordsIn((await done(link.dialler, "stat", {}, asInput(paths))).body);
+const stat = async (paths: readonly (string | Buffer)[]) => recordsIn((await done("stat", {}, asInput(paths))).body);
 
 async function list(path: string, limit = 100, after?: { folder: boolean; name: string }) {
-  const { answer, body } = await done(link.dialler, "list", {
+  const { answer, body } = await done("list", {
     path: linkPath(path),
     limit,
     ...(after ? { after } : {}),
@@ -36,11 +26,11 @@ const named = (items: { name: string }[]) => items.map(({ name }) => Buffer.from
 
 describe("the facts of paths", () => {
   it("come in the order of the paths, of files, folders, links and what is not there", async () => {
-    mkdirSync(join(workspace, "folder"));
-    writeFileSync(join(workspace, "folder/file"), "12345");
-    chmodSync(join(workspace, "folder/file"), 0o4751);
-    utimesSync(join(workspace, "folder/file"), 1, 1234567.25);
-    symlinkSync("/etc/passwd", join(workspace, "link"));
+    mkdirSync(at("folder"));
+    writeFileSync(at("folder/file"), "12345");
+    chmodSync(at("folder/file"), 0o4751);
+    utimesSync(at("folder/file"), 1, 1234567.25);
+    symlinkSync("/etc/passwd", at("link"));
     const [file, none, folder, toPasswd, itself, below] = await stat([
       "folder/file",
       "folder/none",
@@ -59,7 +49,7 @@ describe("the facts of paths", () => {
 
   it("come for thousands of paths at a time, with any names", async () => {
     const names = [...oddNames, notUtf8];
-    for (const name of names) writeFileSync(Buffer.concat([Buffer.from(`${workspace}/`), name]), name);
+    for (const name of names) writeFileSync(Buffer.concat([Buffer.from(`${workspace.path}/`), name]), name);
     const many = Array.from({ length: 5000 }, (_, index) => names[index % names.length] ?? notUtf8);
     const found = await stat(many);
     expect(found).toHaveLength(5000);
@@ -69,17 +59,17 @@ describe("the facts of paths", () => {
 
   it("are refused for whatever is no plain path below the workspace", async () => {
     for (const path of ["..", "a/../..", "/etc", "a//b", "a/", "./a", ".", "a/.", "x".repeat(256), "a/".repeat(2500)])
-      expect(await refused(link.dialler, "stat", {}, asInput([path])), path).toBe("invalid_request");
-    expect(await refused(link.dialler, "stat", {}, Buffer.from("a"))).toBe("invalid_request");
-    expect(await refused(link.dialler, "stat", {}, asInput(Array(20_001).fill("a")))).toBe("payload_too_large");
+      expect(await refused("stat", {}, asInput([path])), path).toBe("invalid_request");
+    expect(await refused("stat", {}, Buffer.from("a"))).toBe("invalid_request");
+    expect(await refused("stat", {}, asInput(Array(20_001).fill("a")))).toBe("payload_too_large");
   });
 });
 
 describe("a folder's list", () => {
   it("has folders first, then by bytes, in pages, with any names", async () => {
     const names = [...oddNames, notUtf8];
-    for (const name of names) writeFileSync(Buffer.concat([Buffer.from(`${workspace}/`), name]), "");
-    for (const name of ["z", "b"]) mkdirSync(join(workspace, name));
+    for (const name of names) writeFileSync(Buffer.concat([Buffer.from(`${workspace.path}/`), name]), "");
+    for (const name of ["z", "b"]) mkdirSync(at(name));
     const expected = [Buffer.from("b"), Buffer.from("z"), ...names.toSorted(Buffer.compare)];
     const seen: Buffer[] = [];
     let after: { folder: boolean; name: string } | undefined;
@@ -94,24 +84,24 @@ describe("a folder's list", () => {
   });
 
   it("goes on where its cursor is, though that entry is gone", async () => {
-    for (const name of ["a", "c"]) writeFileSync(join(workspace, name), "");
+    for (const name of ["a", "c"]) writeFileSync(at(name), "");
     const { items, answer } = await list("", 10, { folder: false, name: linkPath("b") });
     expect(named(items).map(String)).toEqual(["c"]);
     expect(answer).toEqual({ more: false });
   });
 
   it("follows no link, and tells a file from a folder", async () => {
-    symlinkSync("/etc", join(workspace, "link"));
-    writeFileSync(join(workspace, "file"), "");
+    symlinkSync("/etc", at("link"));
+    writeFileSync(at("file"), "");
     for (const path of ["link", "link/ssh", "file", "file/x"])
-      expect(await refused(link.dialler, "list", { path: linkPath(path), limit: 10 }), path).toBe("not_a_folder");
-    expect(await refused(link.dialler, "list", { path: linkPath("none"), limit: 10 })).toBe("not_found");
+      expect(await refused("list", { path: linkPath(path), limit: 10 }), path).toBe("not_a_folder");
+    expect(await refused("list", { path: linkPath("none"), limit: 10 })).toBe("not_found");
   });
 });
 
 describe("a call", () => {
   it("that nobody knows, or whose parameters do not fit, is refused", async () => {
-    const call = (name: string, params: unknown) => refused(link.dialler, name as "list", params as never);
+    const call = (name: string, params: unknown) => refused(name as "list", params as never);
     expect(await call("toString", {})).toBe("unknown_method");
     expect(await call("list", { path: "+", limit: 1 })).toBe("invalid_request");
     expect(await call("list", { path: "", limit: 0 })).toBe("invalid_request");

@@ -1,23 +1,14 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WorkspaceParams, WorkspaceRecord } from "@berth/protocol/link";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { until } from "./support/pty-host.ts";
-import { type ServedWorkspace, serveWorkspace } from "./support/workspace.ts";
-import { done, linkPath, recordsIn, refused, WorkspaceCall } from "./support/workspace-call.ts";
+import { workspaceOfEachTest } from "./support/workspace.ts";
+import { linkPath, recordsIn } from "./support/workspace-call.ts";
 
-let served: ServedWorkspace;
-let workspace: string;
-let link: ServedWorkspace["link"]["dialler"];
+const workspace = workspaceOfEachTest();
+const { at, begin, done, refused } = workspace;
 
-beforeEach(() => {
-  served = serveWorkspace();
-  workspace = served.path;
-  link = served.link.dialler;
-});
-afterEach(() => served.dispose());
-
-const at = (path: string) => join(workspace, path);
 const text = (path: string) => Buffer.from(path, "base64url").toString();
 const asked = (query: string, more: Partial<WorkspaceParams<"search">> = {}): WorkspaceParams<"search"> => ({
   path: "",
@@ -30,7 +21,7 @@ const asked = (query: string, more: Partial<WorkspaceParams<"search">> = {}): Wo
   ...more,
 });
 async function search(query: string, more: Partial<WorkspaceParams<"search">> = {}) {
-  const { body } = await done(link, "search", asked(query, more));
+  const { body } = await done("search", asked(query, more));
   const records = recordsIn(body) as WorkspaceRecord<"search">[];
   const last = records.pop();
   const items = records.flatMap((record) => ("path" in record ? [{ ...record, path: text(record.path) }] : []));
@@ -78,21 +69,21 @@ describe("a search", () => {
     expect((await search("-o", { what: "name" })).items).toEqual([{ path: "-o" }]);
     expect((await search("--pre=touch evil")).items).toMatchObject([{ path: "--pre=touch evil" }]);
     expect((await search("$(touch evil)")).items).toEqual([]);
-    expect(readdirSync(workspace)).not.toContain("evil");
+    expect(readdirSync(workspace.path)).not.toContain("evil");
   });
 
   it("follows no link, ends at its limit, and says what is wrong with a pattern", async () => {
-    writeFileSync(join(served.outside, "secret"), "needle");
-    symlinkSync(served.outside, at("up"));
-    symlinkSync(join(served.outside, "secret"), at("link"));
+    writeFileSync(join(workspace.outside, "secret"), "needle");
+    symlinkSync(workspace.outside, at("up"));
+    symlinkSync(join(workspace.outside, "secret"), at("link"));
     expect((await search("needle")).items).toEqual([]);
-    expect(await refused(link, "search", asked("x", { path: linkPath("up") }))).toBe("not_a_folder");
+    expect(await refused("search", asked("x", { path: linkPath("up") }))).toBe("not_a_folder");
     writeFileSync(at("many"), "needle\n".repeat(1000));
     expect(await search("needle", { limit: 10 })).toMatchObject({
       items: Array(10).fill({ path: "many" }),
       end: "limit",
     });
-    const wrong = await new WorkspaceCall(link, "search", asked("(", { regex: true })).whole();
+    const wrong = await begin("search", asked("(", { regex: true })).whole();
     expect(wrong.closed).toMatchObject({
       code: "invalid_request",
       detail: expect.stringContaining("regex parse error"),
@@ -101,17 +92,17 @@ describe("a search", () => {
 
   it("says so where ripgrep is missing, and ends when nobody waits for it", async () => {
     writeFileSync(at("big"), "needle\n".repeat(2_000_000));
-    const call = new WorkspaceCall(link, "search", asked("needle", { limit: 2000 }));
+    const call = begin("search", asked("needle", { limit: 2000 }));
     await until(() => call.bytes > 0 || call.closed !== undefined);
     call.channel.close({ code: "cancelled" });
-    served.environment.PATH = "/nowhere";
-    expect(await refused(link, "search", asked("x"))).toBe("missing_program");
+    workspace.environment.PATH = "/nowhere";
+    expect(await refused("search", asked("x"))).toBe("missing_program");
   });
 });
 
 describe("a watch", () => {
   const watch = async (path = "") => {
-    const call = new WorkspaceCall(link, "watch", { path: linkPath(path) });
+    const call = begin("watch", { path: linkPath(path) });
     await until(() => call.answer !== undefined || call.closed !== undefined);
     const seen = () =>
       (call.records as WorkspaceRecord<"watch">[]).flatMap((record) =>
@@ -149,11 +140,11 @@ describe("a watch", () => {
   });
 
   it("does not leave the workspace by a link, and tells little of a flood", async () => {
-    mkdirSync(join(served.outside, "other"));
-    symlinkSync(join(served.outside, "other"), at("link"));
-    expect(await refused(link, "watch", { path: linkPath("link") })).toBe("not_a_folder");
+    mkdirSync(join(workspace.outside, "other"));
+    symlinkSync(join(workspace.outside, "other"), at("link"));
+    expect(await refused("watch", { path: linkPath("link") })).toBe("not_a_folder");
     const { call, seen } = await watch();
-    writeFileSync(join(served.outside, "other/f"), "");
+    writeFileSync(join(workspace.outside, "other/f"), "");
     for (let index = 0; index < 6000; index += 1) writeFileSync(at(`f${index}`), "");
     await until(() => call.records.some((record) => JSON.stringify(record) === '{"overflow":true}'));
     expect(seen()).not.toContain("link/f");
