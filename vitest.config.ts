@@ -25,14 +25,24 @@ const onProcesses = [
   "*.process",
 ].flatMap((name) => named("e2e.test").map((path) => path.replace("*.e2e", `${name}.e2e`)));
 
-/** Files at once. Even on two cores two: each waits now and then, for the other's benefit. */
+/** Files at once. Even on two cores three: each waits now and then, for the others' benefit. */
 const cores = availableParallelism();
-const filesAtOnce = Math.max(2, cores - 1);
+const filesAtOnce = Math.max(3, cores - 1);
 /** Files at once of which each has a whole Berth, or three: some ten processes that want their turn within seconds. */
 const berthsAtOnce = Math.max(2, Math.floor(cores / 2));
 
-/** Files that take minutes, mostly of waiting: begun first, nothing waits for them in the end. */
-const lasting = ["whole.sweep", "network.lxc", "template-faults.lxc", "template-boot.lxc", "faults.integration"];
+/** Files that take a minute or more: begun first, nothing waits for them in the end. */
+const lasting = [
+  "schedules",
+  "whole.sweep",
+  "network.lxc",
+  "template-faults.lxc",
+  "template-boot.lxc",
+  "faults.integration",
+  "lxc-network-repair",
+  "updates.integration",
+  "lifecycle",
+];
 
 class LastingFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

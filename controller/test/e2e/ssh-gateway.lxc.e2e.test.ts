@@ -1,10 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { deleteKey, type Sandbox, sandboxSsh } from "@berth/protocol";
-import { eventually } from "@berth/testkit";
+import { eventually, freePorts } from "@berth/testkit";
+import Type from "typebox";
+import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
+import { EditorConnection, echoed, throughProxy, upgraded } from "./ssh-editor.ts";
 import { type SshUser, sshUser } from "./ssh-user.ts";
 
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -15,7 +20,7 @@ describe("SSH to a real container", () => {
   let user: SshUser;
 
   beforeAll(async () => {
-    berth = await startBerth();
+    berth = await startBerth({ env: { BERTH_SSH_AGENT_FORWARDING: "on" } });
     user = await sshUser(berth);
     sandbox = await berth.readySandbox({ name: "real" });
   });
@@ -44,6 +49,53 @@ describe("SSH to a real container", () => {
     );
     for (const { stdout: said } of await Promise.all(many)) expect(said.toString()).toBe("many\n");
     master.kill();
+  });
+
+  it("has an editor's server, which lives on when the connection is cut, and is the same to who comes back", async () => {
+    const [proxy = 0, local = 0] = await freePorts(2);
+    const first = await EditorConnection.open(user, "real", ["-D", `127.0.0.1:${proxy}`]);
+    const sockets = await Promise.all(
+      Array.from({ length: 3 }, async () => upgraded(await throughProxy(proxy, first.serverPort))),
+    );
+    const echoes = sockets.map(async (socket) => {
+      const bytes = randomBytes(2_000_000);
+      return (await echoed(socket, bytes)).equals(bytes);
+    });
+    // An editor has more than one connection: files go by one of their own, while the shell is used still.
+    const files = user.run("sftp", [...user.options, "-b", "-", "real@gateway"], "put config .editor/\nls .editor\n");
+    await first.runs("echo the shell is $((1 + 1))", "the shell is 2");
+    expect(await Promise.all(echoes)).toEqual([true, true, true]);
+    expect(await files).toMatchObject({ code: 0 });
+    const asked = () =>
+      user.run("curl", ["-sS", "--socks5-hostname", `127.0.0.1:${proxy}`, `http://127.0.0.1:${first.serverPort}/`]);
+    await Promise.all(Array.from({ length: 20 }, asked));
+    const closed = sockets.map((socket) => once(socket, "close"));
+    await first.cut();
+    await Promise.all(closed);
+
+    const again = await EditorConnection.open(user, "real", ["-L", `${local}:127.0.0.1:${first.serverPort}`]);
+    expect(again.serverPort).toBe(first.serverPort);
+    const answer: unknown = await (await fetch(`http://127.0.0.1:${local}/`)).json();
+    expect(Value.Parse(Type.Object({ served: Type.Number() }), answer).served).toBe(21);
+    const socket = await upgraded(connect(local, "127.0.0.1"));
+    expect((await echoed(socket, Buffer.from("again"))).toString()).toBe("again");
+    socket.destroy();
+    await again.runs('kill "$(cat ~/.editor/pid)" && echo it is ended', "it is ended");
+    await again.cut();
+  });
+
+  it("is lent the user's agent where that is allowed, for as long as the connection lasts", async () => {
+    const lent = (forwarding: string, command: string) => {
+      const ssh = `ssh ${forwarding} -F ${user.configFile} -o IdentityAgent=SSH_AUTH_SOCK real@gateway`;
+      const add = `ssh-add -q ${join(user.folder, "id")}`;
+      return user.run("ssh-agent", ["sh", "-c", `${add} && ${ssh} "$0"`, command]);
+    };
+    const signs = 'echo "$SSH_AUTH_SOCK"; ssh-add -L | tee lent.pub; ssh-add -T lent.pub && echo signed';
+    const { stdout, stderr } = await lent("-A", signs);
+    const [socket = "", key, signed] = stdout.toString().split("\n");
+    expect({ key, signed }, stderr).toEqual({ key: user.publicKey.trim(), signed: "signed" });
+    expect((await user.ssh("real", [`test -e '${socket}' || echo gone`])).stdout.toString()).toBe("gone\n");
+    expect((await lent("-a", 'echo "[$SSH_AUTH_SOCK]"')).stdout.toString()).toBe("[]\n");
   });
 
   it("is jumped to, and its address is trusted by the fleet's authority", async () => {

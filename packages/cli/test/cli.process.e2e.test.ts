@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -12,11 +12,19 @@ import {
   templateSchema,
   userSchema,
 } from "@berth/protocol";
-import { type Berth, eventually, startBerth, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
+import {
+  type Berth,
+  eventually,
+  type MessagesStub,
+  startBerth,
+  startMessagesStub,
+  type TemporaryDirectory,
+  temporaryDirectory,
+} from "@berth/testkit";
 import Type, { type TSchema } from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { CommandInPty, environmentOf, inBash, runCommand, terminalModes, textOf } from "./command.ts";
+import { CommandInPty, environmentOf, installBerth, runCommand, terminalModes, textOf } from "./command.ts";
 
 const controller = fileURLToPath(new URL("../../../controller/dist/main.mjs", import.meta.url));
 const password = "correct horse battery staple";
@@ -30,6 +38,7 @@ const resultOf = <S extends TSchema>({ result }: { result: S }) => result;
 
 describe("the command line", () => {
   let berth: Berth;
+  let stub: MessagesStub;
   let home: TemporaryDirectory;
   let env: Record<string, string>;
   const open: CommandInPty[] = [];
@@ -37,7 +46,10 @@ describe("the command line", () => {
   beforeAll(async () => {
     home = await temporaryDirectory("berth-cli-");
     env = environmentOf(home.path);
-    berth = await startBerth({ command: [process.execPath, controller] });
+    stub = await startMessagesStub();
+    const { ANTHROPIC_BASE_URL = "", ANTHROPIC_AUTH_TOKEN = "" } = stub.environment;
+    const claude = { ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN };
+    berth = await startBerth({ command: [process.execPath, controller], env: claude });
     const signedIn = await runCommand(["login", berth.url, "--json"], env, `${password}\n`);
     expect(signedIn).toMatchObject({ code: 0, stderr: "" });
     parsed(userSchema, signedIn.stdout);
@@ -48,6 +60,7 @@ describe("the command line", () => {
   });
   afterAll(async () => {
     await berth?.dispose();
+    await stub?.dispose();
     await home.dispose();
   });
 
@@ -116,9 +129,69 @@ describe("the command line", () => {
   it("completes names that only the controller knows", async () => {
     expect((await berthCommand("__complete", "--", "stop", "w")).stdout).toBe("web\tready\n");
     expect((await berthCommand("__complete", "--", "wh")).stdout).toMatch(/^whoami\t/);
-    const script = (await berthCommand("completion", "bash")).stdout;
-    const asked = await inBash(script, ["berth", "claude", "w"], env);
-    expect(asked).toBe("web");
+  });
+
+  it.each<[shell: string, command: [string, ...string[]], before: string]>([
+    ["bash", ["bash", "--norc", "-i"], "true"],
+    ["zsh", ["zsh", "-f", "-i"], "autoload -Uz compinit; compinit -D"],
+    ["fish", ["fish", "--no-config", "-i"], "set -g fish_autosuggestion_enabled 0"],
+  ])(
+    "completes in %s what is typed there, also with names that only the controller knows",
+    async (shell, command, before) => {
+      const bin = join(home.path, "bin");
+      await installBerth(bin);
+      const script = join(home.path, `completion.${shell}`);
+      await writeFile(script, (await berthCommand("completion", shell)).stdout);
+      const typed = new CommandInPty([], { ...env, PATH: `${bin}:${env.PATH}` }, { ...size, command });
+      open.push(typed);
+      typed.type(`${before}; source ${script}; printf 'can %s\\n' complete\r`);
+      await typed.screen.waitForText(/^can complete$/m, 20_000);
+      typed.type("berth exe\t");
+      await typed.screen.waitForText(/berth exec/, 20_000);
+      typed.type("w\t");
+      await typed.screen.waitForText(/berth exec web/, 20_000);
+      typed.type(" -- printf 'ran %s\\n' it\r");
+      await typed.screen.waitForText(/^ran it$/m, 30_000);
+    },
+  );
+
+  it("goes on with the sandbox's Claude, and starts another one where that is wanted", async () => {
+    const claudes = async () => {
+      const { items } = await berth.client.call(listTerminals, { params: { id: "web" }, query: {} });
+      return items.filter(({ kind }) => kind === "claude");
+    };
+    const first = inPty("claude", "web");
+    await first.screen.waitForText("\u276f", 60_000);
+    first.type("harbours and ships");
+    await first.screen.waitForText("harbours and ships");
+    first.type("\x1dd");
+    expect(await first.exited).toMatchObject({ exitCode: 0 });
+    // Of the only sandbox.
+    const again = inPty("claude");
+    await again.screen.waitForText("harbours and ships", 30_000);
+    again.type("\x1dd");
+    await again.exited;
+    expect(await claudes()).toHaveLength(1);
+    const other = inPty("claude", "web", "--new");
+    await eventually(async () => (await claudes()).length === 2, { timeoutMs: 30_000 });
+    await other.screen.waitForText("\u276f", 60_000);
+    expect(other.screen.text()).not.toContain("harbours");
+    other.type("\x1dd");
+    await other.exited;
+  });
+
+  it("opens the console in the browser that is set, and says its address where there is none", async () => {
+    const told = join(home.path, "opened");
+    const browser = join(home.path, "browser");
+    await writeFile(browser, `#!/bin/sh\nprintf '%s\\n' "$@" >'${told}.new' && mv '${told}.new' '${told}'\n`, {
+      mode: 0o755,
+    });
+    const opened = await runCommand(["open", "web"], { ...env, BROWSER: browser });
+    expect(opened).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await eventually(() => textOf(told).catch(() => undefined))).toBe(`${berth.url}/sandboxes/web\n`);
+    const { BROWSER: _, DISPLAY: __, WAYLAND_DISPLAY: ___, ...none } = env;
+    expect(await runCommand(["open"], none)).toEqual({ code: 0, stdout: `${berth.url}/\n`, stderr: "" });
+    expect(await runCommand(["open", "nothere"], none)).toMatchObject({ code: 3 });
   });
 
   it("runs a program and ends with its exit code and its very output", async () => {

@@ -1,10 +1,18 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { environmentWithoutSettings, spawnProcess, TerminalScreen } from "@berth/testkit";
 import { type IPty, spawn as spawnPty } from "node-pty";
 
 export const program = fileURLToPath(new URL("../dist/berth.mjs", import.meta.url));
+
+export interface PtyOptions {
+  readonly cols?: number;
+  readonly rows?: number;
+  /** In place of the built command. */
+  readonly command?: readonly [string, ...string[]];
+}
 
 export interface Ran {
   readonly code: number;
@@ -36,7 +44,7 @@ export function runCommand(args: readonly string[], env: Record<string, string>,
   });
 }
 
-/** The built command in a real PTY, and what a user sees of it. Close it at the end of the test. */
+/** The built command in a real PTY, or another one, and what a user sees of it. Close it at the end of the test. */
 export class CommandInPty {
   readonly screen: TerminalScreen;
   readonly #pty: IPty;
@@ -44,9 +52,14 @@ export class CommandInPty {
   readonly exited: Promise<{ exitCode: number; signal?: number }>;
   #running = true;
 
-  constructor(args: readonly string[], env: Record<string, string>, size = { cols: 80, rows: 24 }) {
-    this.screen = new TerminalScreen(size);
-    this.#pty = spawnPty(process.execPath, [program, ...args], { ...size, env, encoding: null });
+  constructor(
+    args: readonly string[],
+    env: Record<string, string>,
+    { cols = 80, rows = 24, command = [process.execPath, program] }: PtyOptions = {},
+  ) {
+    this.screen = new TerminalScreen({ cols, rows });
+    const [file, ...first] = command;
+    this.#pty = spawnPty(file, [...first, ...args], { cols, rows, env, encoding: null });
     this.#pty.onData((data: string | Buffer) => {
       const bytes = Buffer.from(data);
       this.#chunks.push(bytes);
@@ -85,6 +98,13 @@ export class CommandInPty {
   }
 }
 
+/** Puts a command `berth` into a folder, which is to be in the `PATH` of a shell. */
+export async function installBerth(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const text = `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(program)} "$@"\n`;
+  await writeFile(join(folder, "berth"), text, { mode: 0o755 });
+}
+
 /** The flags of the terminal that a process has as its standard input, as `stty` shows them. */
 export async function terminalModes(pid: number): Promise<string> {
   const stty = spawnProcess({ command: "stty", args: ["-a", "-F", `/proc/${pid}/fd/0`] });
@@ -93,16 +113,5 @@ export async function terminalModes(pid: number): Promise<string> {
 }
 
 export const textOf = (path: string): Promise<string> => readFile(path, "utf8");
-
-/** What bash offers for the last of these words, one space apart, once it has read a completion script. */
-export function inBash(script: string, words: readonly string[], env: Record<string, string>): Promise<string> {
-  const ask = `berth() { ${quoted(process.execPath)} ${quoted(program)} "$@"; }
-COMP_WORDS=(${words.map(quoted).join(" ")}); COMP_CWORD=${words.length - 1}; _berth; echo "\${COMPREPLY[@]}"`;
-  return new Promise((resolve, reject) => {
-    execFile("bash", ["--norc", "-c", `${script}\n${ask}`], { env, timeout: 20_000 }, (error, stdout) =>
-      error ? reject(error) : resolve(stdout.trimEnd()),
-    );
-  });
-}
 
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
