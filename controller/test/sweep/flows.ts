@@ -53,6 +53,8 @@ export interface Flow {
   begin(world: FlowWorld): Promise<Operation>;
   /** Wishes again for what the flow wishes for, after it failed. */
   again(world: FlowWorld): Promise<Operation>;
+  /** Whether what failed came to its end by itself, so that to wish again would be refused. */
+  isDone?(facts: Facts): boolean;
 }
 
 export const flows: readonly Flow[] = [
@@ -82,7 +84,11 @@ export const flows: readonly Flow[] = [
 
 function diskFlow(kind: DiskOperationKind, from: Standing, to: Standing): Flow {
   const begin = (world: FlowWorld) => world.wantOfDisk(kind);
-  return { name: kind, from, to, begin, again: begin };
+  const isDone = ({ sandboxes, containers }: Facts) =>
+    from !== to &&
+    sandboxes.every(({ disk_work, state }) => disk_work === null && state === "ready") &&
+    containers.every(({ snapshots }) => snapshots.includes(keptSnapshot) === (to === "kept"));
+  return { name: kind, from, to, begin, again: begin, isDone };
 }
 
 function flow(kind: "start" | "stop" | "restart" | "destroy", from: Standing, to: Standing): Flow {
