@@ -115,6 +115,19 @@ describe("an agent whose sandbox was to be bootstrapped again", () => {
     expect(await comes(second)).toBe(true);
   });
 
+  it("may not return with one of before its disk was put back, until that is bootstrapped", async () => {
+    await give(first);
+    await store.db
+      .updateTable("sandboxes")
+      .set({ host_key_fingerprint: "SHA256:x", bootstrapped_at: null, agent_secret_hash: null })
+      .set({ former_agent_secret_hashes: formerSecrets(await secrets()) })
+      .execute();
+    expect(await comes(first)).toBe(false);
+    await give(second);
+    expect(await comes(first)).toBe(false);
+    expect(await comes(second)).toBe(true);
+  });
+
   it("keeps the first and the last of very many", async () => {
     for (let turn = 0; turn < 30; turn += 1) await give(`${turn}`.padStart(43, "x"));
     const { former_agent_secret_hashes: former } = await secrets();

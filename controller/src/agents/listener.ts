@@ -129,12 +129,16 @@ export class AgentListener {
     const row = await this.#deps.db
       .selectFrom("sandboxes")
       .select(["id", "agent_secret_hash", "former_agent_secret_hashes", "desired", "machine_id"])
+      .select(["host_key_fingerprint", "bootstrapped_at"])
       .where("id", "=", match[1])
       .executeTakeFirst();
     if (!row || row.desired === "destroyed") return undefined;
     const secretHash = hashSecret(match[2]);
     const which = matchSecret(row, secretHash);
     if (which === undefined) return undefined;
+    // Its disk was put back to an earlier time: it speaks once it is bootstrapped anew, lest it speaks twice.
+    const isRolledBack = row.bootstrapped_at === null && row.host_key_fingerprint !== null;
+    if (isRolledBack && which === "former") return undefined;
     const settles = which === "newest" && row.former_agent_secret_hashes.length > 0;
     return { sandboxId: row.id, machineId: row.machine_id, settlesSecret: settles ? secretHash : undefined };
   }

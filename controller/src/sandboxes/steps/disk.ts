@@ -1,5 +1,6 @@
 import type { DiskOperationKind } from "@berth/protocol";
 import { type ContainerRef, type ContainerSnapshot, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import { formerSecrets } from "../../agents/secrets.ts";
 import type { OperationRow } from "../../operations/record.ts";
 import { describeSnapshot, readSnapshotDescription } from "../../snapshots/mark.ts";
 import type { DiskWork } from "../../store/tables.ts";
@@ -42,6 +43,7 @@ export function diskActions(deps: ActionDependencies): Record<DiskOperationKind,
       // The disk may have secrets and keys of an earlier time, and the configuration the settings of then.
       await sandboxes.change(row, {
         ...{ disk_work: null, change_wanted: true, bootstrapped_at: null, address: null },
+        ...{ agent_secret_hash: null, former_agent_secret_hashes: formerSecrets(row) },
         access_delivered: null,
         boot_done: row.boot_wanted,
       });
