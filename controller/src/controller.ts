@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
 import type { Environment } from "@berth/protocol";
+import { gitRemoteChannelKind } from "@berth/protocol/link";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { fleetUpdates } from "./agents/fleet-updates.ts";
@@ -356,7 +357,12 @@ async function serveAgents(parts: Parts): Promise<void> {
     },
     onDeparture: (sandboxId) => void fleet.departed(sandboxId),
     onTerminal: (sandboxId, status) => keeper.note(sandboxId, status),
+    onChannel: (sandboxId, channel, kind, params) => {
+      if (kind === gitRemoteChannelKind) parts.projects.remotes.open(sandboxId, channel, params);
+      else channel.close({ code: "invalid_request", detail: "no such kind of channel" });
+    },
   });
+  scope.add(() => parts.projects.remotes.stop());
   const host = cluster.agentHost ?? "0.0.0.0";
   const place = { host, port: settings.agentPort, variable: "BERTH_AGENT_PORT", what: "The agents' listener" };
   scope.add(() => listener.close());

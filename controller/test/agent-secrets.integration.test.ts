@@ -50,6 +50,7 @@ describe("an agent whose sandbox was to be bootstrapped again", () => {
       onArrival: (arrival) => void arrivals.push(arrival.sandboxId),
       onDeparture: () => {},
       onTerminal: () => {},
+      onChannel: (_id, channel) => channel.close(),
     });
     port = await listener.listen("127.0.0.1", 0);
     scope.add(() => listener.close());

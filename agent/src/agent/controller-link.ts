@@ -45,6 +45,7 @@ const refusedMs = 60_000;
 export class ControllerLink {
   readonly #options: ControllerLinkOptions;
   #peer: ControllerPeer | undefined;
+  #multiplexer: Multiplexer | undefined;
   #toldReason = "";
   #turns = 0;
 
@@ -60,6 +61,11 @@ export class ControllerLink {
   /** Tells the controller of a terminal; while there is no link, the next hello does. */
   tellTerminal(status: TerminalStatus): void {
     this.#peer?.emit("terminal", status);
+  }
+
+  /** Opens a channel to the controller; undefined while there is no link. Its handlers are to be set at once. */
+  openChannel(kind: string, params: unknown): Channel | undefined {
+    return this.#multiplexer?.open(kind, params);
   }
 
   /** Keeps the link until aborted. */
@@ -105,6 +111,7 @@ export class ControllerLink {
     const gone = closed.then(() => {
       heartbeat.stop();
       this.#peer = undefined;
+      this.#multiplexer = undefined;
       peer.close();
       multiplexer.close("agent_link_closed");
     });
@@ -114,6 +121,7 @@ export class ControllerLink {
       return false;
     });
     if (welcomed) {
+      if (socket.readyState === socket.OPEN) this.#multiplexer = multiplexer;
       log.info("linked to the controller");
       onLink(true);
     }

@@ -24,6 +24,9 @@ import { ControllerLink } from "./controller-link.ts";
 import { isControllerThere } from "./controller-socket.ts";
 import { reviewEnvironment } from "./environment.ts";
 import { FileWrites } from "./files/file-writes.ts";
+import { installGitRemote } from "./git-remote/install.ts";
+import { gitRemoteArgument, runGitRemote } from "./git-remote/program.ts";
+import { GitRemoteSocket } from "./git-remote/socket.ts";
 import { AgentPrograms } from "./programs/programs.ts";
 import { PtyHostLink } from "./pty-host-link.ts";
 import { killPtyHost, watchPtyHost } from "./pty-host-watch.ts";
@@ -37,6 +40,10 @@ const log = createLog("agent");
 async function main(): Promise<void> {
   if (process.argv[2] === checkArgument) {
     process.stdout.write(`${checkAnswer.agent(agentVersion())}\n`);
+    return;
+  }
+  if (process.argv[2] === gitRemoteArgument) {
+    process.exitCode = await runGitRemote(process.argv.slice(3), process);
     return;
   }
   const root = rootOf(process.env);
@@ -144,6 +151,9 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     },
   });
 
+  const gitRemote = new GitRemoteSocket({ log, open: (kind, params) => controller.openChannel(kind, params) });
+  await serveGitRemote(gitRemote, root);
+
   const serving = ptyHost.run(async () => {
     recordingSwitch.tell();
     await terminals.dropForeign();
@@ -159,7 +169,18 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
   if (!signal.aborted) manager.tell({ READY: "1", STATUS: firstStatus });
   const stopAnswering = manager.keepAlive(() => controller.turns);
   await Promise.all([serving, watching, controller.run(signal), programs.run(signal)]);
+  await gitRemote.close();
   stopAnswering();
+}
+
+/** A full disk, say, keeps git from its remote; it keeps nothing else from working. */
+async function serveGitRemote(gitRemote: GitRemoteSocket, root: Root): Promise<void> {
+  try {
+    await gitRemote.listen();
+    await installGitRemote(root, fileURLToPath(import.meta.url));
+  } catch (error) {
+    log.error("git in the sandbox cannot reach the remote of its project", { reason: errorText(error) });
+  }
 }
 
 /** The program beside this one: a bundle beside a bundle, a source beside a source. */

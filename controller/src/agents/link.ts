@@ -35,6 +35,8 @@ export interface AgentLinkOptions {
   onTerminal(status: TerminalStatus): void;
   /** A frame came, of so many bytes. */
   onFrame(bytes: number): void;
+  /** The agent opened a channel. Whoever takes it sets its handlers at once; without this the agent may open none. */
+  onChannel?(channel: Channel, kind: string, params: unknown): void;
   /** The peer broke the rules: why, for the log. */
   onViolation(reason: string): void;
 }
@@ -63,6 +65,7 @@ export class AgentLink {
       side: "listener",
       send: (frame) => this.#send(frame),
       onControl: (message) => this.#peer.receive(message),
+      onOpen: (channel, kind, params) => this.#open(options, channel, kind, params),
     });
     this.#peer = new Peer({
       local: controllerInterface,
@@ -119,6 +122,11 @@ export class AgentLink {
     const welcome = await options.onHello(this, hello);
     this.#greeted = true;
     return welcome;
+  }
+
+  #open({ onChannel }: AgentLinkOptions, channel: Channel, kind: string, params: unknown): void {
+    if (!this.#greeted || !onChannel) throw new LinkViolation("the peer may not open that channel");
+    onChannel(channel, kind, params);
   }
 
   #receive(data: Buffer, isBinary: boolean): void {

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Environment, TerminalStatus } from "@berth/protocol";
-import { agentLinkPath, linkLimits, linkVersion } from "@berth/protocol/link";
+import { agentLinkPath, type Channel, linkLimits, linkVersion } from "@berth/protocol/link";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -41,6 +41,8 @@ export interface AgentListenerDependencies {
   /** The present link of a sandbox is gone. */
   onDeparture(sandboxId: string): void;
   onTerminal(sandboxId: string, status: TerminalStatus): void;
+  /** An agent opened a channel: its handlers are to be set at once. */
+  onChannel(sandboxId: string, channel: Channel, kind: string, params: unknown): void;
 }
 
 /** A link that died without a word is so noticed within half a minute. */
@@ -145,7 +147,7 @@ export class AgentListener {
 
   #accept(socket: WebSocket, dialler: Dialler): void {
     const { sandboxId } = dialler;
-    const { log, registry, onDeparture, onTerminal } = this.#deps;
+    const { log, registry, onDeparture, onTerminal, onChannel } = this.#deps;
     const link = new AgentLink({
       sandboxId,
       socket,
@@ -154,6 +156,7 @@ export class AgentListener {
         if (registry.get(sandboxId) === link) onTerminal(sandboxId, status);
       },
       onFrame: (bytes) => this.#buffers.passed(bytes),
+      onChannel: (channel, kind, params) => onChannel(sandboxId, channel, kind, params),
       onViolation: (reason) => log.warn({ sandboxId, reason }, "an agent broke the rules of the link"),
     });
     const helloTimer = setTimeout(() => {

@@ -77,8 +77,13 @@ export async function runProcess(order: ProcessOrder): Promise<ProcessEnd> {
   }
 }
 
-/** The kernel ends the program with the controller, and holds its bounds. */
-function wrapped({ command, args, maxFileBytes, maxMemoryBytes }: ProcessOrder): string[] {
+/** The kernel ends the program with the controller, and holds its bounds: arguments of `setpriv`. */
+export function wrapped({
+  command,
+  args,
+  maxFileBytes,
+  maxMemoryBytes,
+}: Pick<ProcessOrder, "command" | "args" | "maxFileBytes" | "maxMemoryBytes">): string[] {
   const limits = [
     ...(maxFileBytes === undefined ? [] : [`--fsize=${maxFileBytes}`]),
     ...(maxMemoryBytes === undefined ? [] : [`--data=${maxMemoryBytes}`]),
@@ -86,7 +91,7 @@ function wrapped({ command, args, maxFileBytes, maxMemoryBytes }: ProcessOrder):
   return ["--pdeathsig", "KILL", "--", ...(limits.length > 0 ? ["prlimit", ...limits, "--"] : []), command, ...args];
 }
 
-function closeOf(child: ChildProcess): Promise<number | null> {
+export function closeOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code) => resolve(code));
@@ -114,7 +119,7 @@ async function outputOf(child: ChildProcess, order: ProcessOrder, ending: Ending
 }
 
 /** Ends a process group, first by asking. */
-class Ending {
+export class Ending {
   readonly #child: ChildProcess;
   reason: { readonly error: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -148,7 +153,7 @@ class Ending {
 }
 
 /** The last lines of what a program complains of. */
-class Complaints {
+export class Complaints {
   readonly #tell: ((line: string) => void) | undefined;
   readonly #decoder = new TextDecoder();
   #rest = "";

@@ -7,6 +7,18 @@ export function configText(credentialHelper: string | undefined): string {
   return `${fixed}[credential]\n${helper}`;
 }
 
+/** Old and common in honest histories, and harmless. */
+const harmless = [
+  "zeroPaddedFilemode",
+  "badTimezone",
+  "missingSpaceBeforeDate",
+  "badDateOverflow",
+  "nullSha1",
+  "badFilemode",
+]
+  .map((name) => `\t${name} = ignore\n`)
+  .join("");
+
 const fixed = `[core]
 \thooksPath = /dev/null
 \tattributesFile = /dev/null
@@ -27,14 +39,14 @@ const fixed = `[core]
 \tunpackLimit = 1
 \twriteCommitGraph = false
 [fetch "fsck"]
-\t# Old and common in honest histories, and harmless.
-\tzeroPaddedFilemode = ignore
-\tbadTimezone = ignore
-\tmissingSpaceBeforeDate = ignore
-\tbadDateOverflow = ignore
-\tnullSha1 = ignore
-\tbadFilemode = ignore
-[push]
+${harmless}[receive]
+\tunpackLimit = 1
+\tautogc = false
+\tadvertiseAtomic = false
+\tadvertisePushOptions = false
+\tupdateServerInfo = false
+[receive "fsck"]
+${harmless}[push]
 \trecurseSubmodules = no
 \tdefault = nothing
 \tfollowTags = false

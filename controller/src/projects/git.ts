@@ -4,6 +4,7 @@ import { writeFileAtomic } from "@berth/base/node";
 import { type ProcessOrder, runProcess } from "./bounded-process.ts";
 import { configText } from "./git-config.ts";
 import { readProgress } from "./git-progress.ts";
+import { StreamedProcess } from "./streamed-process.ts";
 
 /** A run of git. */
 export interface GitOrder {
@@ -104,6 +105,13 @@ export class Git {
       throw new GitFailed(verbOf(order.args), complaints, text);
     }
     return { exitCode: exitCode ?? 0, output: text, complaints };
+  }
+
+  /** Starts a git that somebody speaks with: see `StreamedProcess`. */
+  async stream(order: Pick<GitOrder, "args" | "signal" | "maxFileBytes" | "maxMemoryBytes"> & { timeoutMs: number }) {
+    this.#prepared ??= this.#prepare();
+    await this.#prepared;
+    return new StreamedProcess({ ...order, command: "git", env: this.#environment });
   }
 
   async #prepare(): Promise<void> {

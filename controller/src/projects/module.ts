@@ -15,6 +15,7 @@ import { ProjectPlaces } from "./place.ts";
 import { RemoteAccesses } from "./remote-access.ts";
 import { Projects } from "./repository.ts";
 import { SandboxRepository } from "./sandbox-repository.ts";
+import { SandboxRemotes } from "./served/sandbox-remotes.ts";
 import { GitProjects } from "./service.ts";
 import { GitWorkspaces } from "./workspace.ts";
 
@@ -33,6 +34,8 @@ export interface ProjectModule {
   readonly guard: DestroyGuard;
   readonly kept: KeptWorks;
   readonly workspaces: Workspaces;
+  /** The remotes as the gits in sandboxes reach them. */
+  readonly remotes: SandboxRemotes;
 }
 
 /** Puts the projects' parts together. */
@@ -52,9 +55,11 @@ export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModu
   const service = new GitProjects({ projects, mirrors, places, roots, log, now, repository });
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
   const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
+  const find = (id: string) => db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
   return {
     projects,
     kept,
+    remotes: new SandboxRemotes({ git, folder: join(folder, "views"), mirrors, places, log, find }),
     git: service,
     guard: new DestroyGuard({ log, repository }),
     workspaces: {

@@ -40,7 +40,7 @@ export class RemoteAccesses {
           env: { GIT_ALLOW_PROTOCOL: "file" },
           // A repository's own configuration may name hooks, and who wrote it nobody knows.
           pushOptions: [
-            "--receive-pack=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand= -c receive.denyCurrentBranch=refuse receive-pack",
+            "--receive-pack=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c receive.denyCurrentBranch=refuse receive-pack",
           ],
         };
       case "ssh":

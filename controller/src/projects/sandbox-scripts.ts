@@ -1,8 +1,16 @@
+import { guestPaths } from "@berth/protocol";
+
 /**
  * What is run in a sandbox, by its own shell, as the user of its terminals. Fixed texts: the workspace's path is their
  * first argument, whatever else they need comes as lines of their standard input. What a repository there configures may
  * run there, as it does for its user.
  */
+
+/** Has git in the repository reach its `origin` by the agent: the URL stays as people know it. */
+const byAgent = `helper="\${1%/workspace}/${guestPaths.gitRemote}"
+git config remote.origin.vcs berth
+git config alias.remote-berth "!sh '$(printf %s "$helper" | sed "s/'/'\\\\\\\\''/g")'"
+`;
 
 /**
  * Makes the workspace a repository whose `origin` is the project's remote. Lines: URL, name and address of the author,
@@ -22,7 +30,13 @@ if [ "$asked" = asked ] || ! git config --get user.email > /dev/null; then
   git config user.name "$name"
   git config user.email "$email"
 fi
-`;
+${byAgent}`;
+
+/** The same for a workspace that was filled before Berth had this. */
+export const byAgentScript = `set -eu
+cd "$1"
+[ -e .git/berth-filled ] || exit 0
+${byAgent}`;
 
 /**
  * Checks the sandbox's branch out, once. Lines: the branch, its base's name on the remote or nothing, the remote's default

@@ -76,6 +76,7 @@ export class GitProjects {
       branch: sandbox.branch,
       baseBranch: row.base_branch,
       commit: (await mirror.resolve(sandboxRef(row.id))) ?? null,
+      push: row.git_push,
     }));
   }
 

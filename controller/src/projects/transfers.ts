@@ -5,9 +5,9 @@ import type { RemoteAccess } from "./remote-access.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
 
 /** What may come from a sandbox: a pack of so many bytes, which git needs so much memory for. */
-const taken = { maxFileBytes: 8 * 1024 ** 3, maxMemoryBytes: 4 * 1024 ** 3, timeoutMs: 15 * 60_000 } as const;
+export const taken = { maxFileBytes: 8 * 1024 ** 3, maxMemoryBytes: 4 * 1024 ** 3, timeoutMs: 15 * 60_000 } as const;
 /** What goes to a remote or a sandbox; whoever is slow has others of the project wait for their turn. */
-const givenMs = 15 * 60_000;
+export const givenMs = 15 * 60_000;
 
 /** The hooks of the sandbox's user are for the user's own pushes. */
 const receivePack = "--receive-pack=git -c core.hooksPath=/dev/null receive-pack";
@@ -121,7 +121,7 @@ function rejection(error: GitFailed, branch: string): BerthError | undefined {
 }
 
 /** What the remote itself said. */
-function remoteWords(complaints: string): string[] {
+export function remoteWords(complaints: string): string[] {
   const lines = complaints.split("\n").map((line) => /^remote: +(.*)$/.exec(line)?.[1]?.trim() ?? "");
   return lines.filter((line) => line !== "").slice(0, 20);
 }

@@ -10,6 +10,7 @@ import * as projects from "./migrations/0007-projects.ts";
 import * as sizes from "./migrations/0008-sandbox-network.ts";
 import * as diskWork from "./migrations/0009-disk-work.ts";
 import * as epochFloor from "./migrations/0010-epoch-floor.ts";
+import * as gitWork from "./migrations/0011-git-work.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
@@ -24,6 +25,7 @@ const migrations: Record<string, Migration> = {
   "0008-sandbox-network": sizes,
   "0009-disk-work": diskWork,
   "0010-epoch-floor": epochFloor,
+  "0011-git-work": gitWork,
 };
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */

@@ -5,6 +5,7 @@ import type {
   Failure,
   KeptWork,
   OperationKind,
+  PushPolicy,
   SkippedPart,
   Step,
   TemplateWish,
@@ -140,6 +141,8 @@ export interface SandboxesTable {
   disk_work: OptionalJson<DiskWork>;
   /** What it is a copy of; null: of a template. */
   source: OptionalJson<ForkSource>;
+  /** What a `git push` in it may do. */
+  git_push: Generated<PushPolicy>;
   created_at: CreatedAt;
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }
@@ -235,6 +238,10 @@ export interface OperationsTable {
   state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
   steps: Json<Step[]>;
   error: OptionalJson<Failure>;
+  /** What was asked for, where a controller that is started anew must know. */
+  request: OptionalJson<Record<string, unknown>>;
+  /** What came of it, where there is more to say than that it succeeded. */
+  result: OptionalJson<Record<string, unknown>>;
   created_at: CreatedAt;
   finished_at: OptionalInstant;
 }

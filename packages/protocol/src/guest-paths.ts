@@ -29,6 +29,8 @@ export const guestPaths = {
    * relative to it, since a socket's path may have at most 107 bytes.
    */
   run: "run/berth",
+  /** The program by which git in a sandbox reaches the remote of its project; the agent writes it at its start. */
+  gitRemote: "var/lib/berth/git-remote-berth",
   workspace: "workspace",
 } as const;
 

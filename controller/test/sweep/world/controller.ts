@@ -94,6 +94,7 @@ export async function startController(
       void fleet.arrived(sandboxId, agentVersion, remoteAddress),
     onDeparture: (sandboxId) => void fleet.departed(sandboxId),
     onTerminal: () => {},
+    onChannel: (_id, channel) => channel.close(),
   });
   port.of = await listener.listen("127.0.0.1", place.agentPort);
   let closed: Promise<void> | undefined;

@@ -105,6 +105,14 @@ export const worktreeFilesSchema = Type.Object({
 });
 export type WorktreeFiles = Static<typeof worktreeFilesSchema>;
 
+/**
+ * What a `git push` in a sandbox may do at the remote. `none`: nothing. `own`: bring new commits to the sandbox's own
+ * branch and to branches whose names begin with it and a dot. `own-rewrite`: also overwrite and delete these. `any`: all
+ * of it with any branch or tag.
+ */
+export const pushPolicySchema = Type.Enum(["none", "own", "own-rewrite", "any"]);
+export type PushPolicy = Static<typeof pushPolicySchema>;
+
 export const sandboxProjectSchema = Type.Object({
   project: projectSchema,
   /** The sandbox's own branch. */
@@ -113,6 +121,8 @@ export const sandboxProjectSchema = Type.Object({
   baseBranch: nullable(Type.String()),
   /** The sandbox's commit that the mirror has. */
   commit: nullable(Type.String()),
+  /** What a `git push` in the sandbox may do; people's own pushes are not bound by it. */
+  push: pushPolicySchema,
 });
 export type SandboxProject = Static<typeof sandboxProjectSchema>;
 
@@ -123,6 +133,18 @@ export const getSandboxProject = route({
   tag: "git",
   access: "user",
   params: sandboxReference,
+  status: 200,
+  result: sandboxProjectSchema,
+});
+
+export const updateSandboxProject = route({
+  method: "PATCH",
+  path: "/sandboxes/:id/git/project",
+  summary: "Say what a git push in the sandbox may do at the remote",
+  tag: "git",
+  access: "user",
+  params: sandboxReference,
+  body: strictObject({ push: pushPolicySchema }),
   status: 200,
   result: sandboxProjectSchema,
 });
