@@ -22,6 +22,7 @@ const onProcesses = [
   "terminals",
   "many",
   "workspace-sync",
+  "git-in-sandbox",
   "*.process",
 ].flatMap((name) => named("e2e.test").map((path) => path.replace("*.e2e", `${name}.e2e`)));
 

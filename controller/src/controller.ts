@@ -160,7 +160,7 @@ function assemble(foundation: Foundation): Parts {
   const agents = { port: settings.agentPort };
   const { dataDir, workspaceRoots: folders } = settings;
   const sandboxSsh = new SandboxSsh({ dataDir, keys });
-  const projects = makeProjectModule({ ...{ db: store.db, settings, clock, log }, ssh: sandboxSsh });
+  const projects = makeProjectModule({ ...common, settings, ssh: sandboxSsh });
   const fleet = makeSandboxModule({
     ...common,
     size: settings.size,
@@ -214,6 +214,8 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
   await serveAgents(parts);
   scope.add(() => parts.workspaces.stop());
   await parts.workspaces.start();
+  scope.add(() => parts.projects.operations.stop());
+  await parts.projects.operations.resume();
   for (const { stop, start } of [parts.templates, fleet]) {
     scope.add(stop);
     start();
@@ -270,6 +272,7 @@ async function serveConsole(parts: Parts): Promise<string> {
   const made = (terminalId: string) => keeper.made(terminalId);
   const cancelBuild = (work: UnitOfWork, operation: OperationRow) => templates.service.cancel(work, operation);
   const cancelSync = (work: UnitOfWork, operation: OperationRow) => parts.workspaces.service.cancel(work, operation);
+  const cancelGit = (work: UnitOfWork, operation: OperationRow) => parts.projects.operations.cancel(work, operation);
   const server = await buildServer({
     settings,
     db: store.db,
@@ -289,7 +292,7 @@ async function serveConsole(parts: Parts): Promise<string> {
         }),
       (api) => snapshotRoutes(api, { ...fleet, client, now: () => systemClock.now() }),
       (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
-      (api) => operationRoutes(api, { events, ...fleet, cancelBuild, cancelSync }),
+      (api) => operationRoutes(api, { events, ...fleet, cancelBuild, cancelSync, cancelGit }),
       (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup }),
       (api) =>
         terminalRoutes(api, {

@@ -79,7 +79,11 @@ describe("what became of a push", () => {
 });
 
 describe("what a sandbox may push", () => {
-  const may = (policy: "none" | "own" | "own-rewrite" | "any", ref: string, change: { to?: string; rewrites?: boolean } = {}) =>
+  const may = (
+    policy: "none" | "own" | "own-rewrite" | "any",
+    ref: string,
+    change: { to?: string | undefined; rewrites?: boolean } = {},
+  ) =>
     refusedPush(
       { name: "web", branch: "berth/web", policy },
       { ref, from: one, to: "to" in change ? change.to : two },

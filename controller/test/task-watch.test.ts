@@ -17,6 +17,8 @@ const operation: OperationRow = {
   state: "running",
   steps: [],
   error: null,
+  request: null,
+  result: null,
   created_at: new Date(0),
   finished_at: null,
 };

@@ -173,7 +173,8 @@ describe("the changes in a sandbox", () => {
     git.change("both.ts", { state: "conflicted", unstaged: null, conflict: "UU" });
     git.diffs.set("src/main.ts", { binary: true, hunks: [] });
     workspace.put("notes.md", "a note\n");
-    await fixture.signIn("/sandboxes/work/changes");
+    controller.fleet.add("cloned", "ready", { workspace: { type: "git", url: "https://example.org/a/b.git" } });
+    await fixture.signIn("/sandboxes/cloned/changes");
     await page.getByText("1 behind").waitFor();
     await change("src/serve.ts: modified").click();
     await page.getByText("what it was before").waitFor();
@@ -200,6 +201,18 @@ describe("the changes in a sandbox", () => {
     await shot("changes-phone-diff");
     await page.getByRole("button", { name: "Back to the changes" }).click();
     await shot("changes-phone");
+  });
+
+  it("ask for no project where the workspace was made from none", async () => {
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    const ada = { name: "Ada", email: "ada@example.org", at: "2026-11-21T10:00:00.000Z" };
+    const of = { commit: "1".repeat(40), parents: [], refs: [], author: ada, committer: ada };
+    workspace.git.commits = [{ ...of, subject: "The first one", body: "" }];
+    await fixture.signIn("/sandboxes/work/changes");
+    await page.locator(".log-subject", { hasText: "The first one" }).waitFor();
+    expect(asked.filter((path) => path.endsWith("/git/project"))).toEqual([]);
+    expect(await page.getByRole("button", { name: "Push" }).count()).toBe(0);
   });
 
   it("follow the workspace, and are discarded only when asked, with word of where they are kept", async () => {

@@ -229,6 +229,7 @@ export class FakeFleet {
       state: "running",
       steps: operationSteps[kind].map((name) => ({ name, ...idle })),
       error: null,
+      result: null,
       createdAt: new Date().toISOString(),
       finishedAt: null,
     };

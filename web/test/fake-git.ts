@@ -1,5 +1,12 @@
 import * as protocol from "@berth/protocol";
-import { BerthError, type GitCommit, type GitFileDiff, type GitFileStatus, type Route } from "@berth/protocol";
+import {
+  BerthError,
+  type GitCommit,
+  type GitFileDiff,
+  type GitFileStatus,
+  type Operation,
+  type Route,
+} from "@berth/protocol";
 import { Value } from "typebox/value";
 
 type Handler = (query: URLSearchParams, json: unknown) => unknown;
@@ -29,7 +36,10 @@ export class FakeGit {
       [protocol.gitUnstage, (_, json) => this.#move(json, "staged", "unstaged")],
       [protocol.gitDiscard, (_, json) => this.#discard(json)],
       [protocol.gitCommit, (_, json) => this.#commit(json)],
-      [protocol.getSandboxProject, () => ({ project, branch: "berth/work", baseBranch: "main", commit: null })],
+      [
+        protocol.getSandboxProject,
+        () => ({ project, branch: "berth/work", baseBranch: "main", commit: null, push: "own" }),
+      ],
       [protocol.gitPush, () => this.#push()],
     ];
   }
@@ -94,12 +104,16 @@ export class FakeGit {
   }
 
   #push() {
-    if (this.refusal) throw this.refusal;
+    if (this.refusal) {
+      const { code, message, hint } = this.refusal;
+      return { operation: pushed("failed", { code, message, ...(hint === undefined ? {} : { hint }) }, null) };
+    }
     this.ahead = 0;
     const worktree = { path: "/srv/worktrees/work", commit: null, state: "current" };
     const messages = ["remote: Create a pull request on example.org"];
     const commit = this.commits[0]?.commit ?? "";
-    return { branch: "berth/work", remoteBranch: "berth/work", commit, state: "pushed", messages, worktree };
+    const branches = { branch: "berth/work", remoteBranch: "berth/work" };
+    return { operation: pushed("succeeded", null, { ...branches, commit, state: "pushed", messages, worktree }) };
   }
 }
 
@@ -111,6 +125,13 @@ const project = {
   fetchedAt: null,
   createdAt: "2026-11-21T10:00:00.000Z",
 };
+
+/** A push that has ended. */
+function pushed(state: Operation["state"], error: Operation["error"], result: Operation["result"]): Operation {
+  const at = "2026-11-21T10:00:00.000Z";
+  const of = { id: protocol.newId("operation"), kind: "git_push", sandboxId: null, sandboxName: "work" } as const;
+  return { ...of, state, steps: [], error, result, createdAt: at, finishedAt: at };
+}
 
 function pathsOf(json: unknown): readonly string[] {
   return Value.Check(protocol.gitStage.body, json) ? (json.paths ?? []) : [];

@@ -43,8 +43,8 @@ async function main(): Promise<void> {
     return;
   }
   if (process.argv[2] === gitRemoteArgument) {
-    process.exitCode = await runGitRemote(process.argv.slice(3), process);
-    return;
+    // Git, which waits for its end, holds its input open meanwhile.
+    process.exit(await runGitRemote(process.argv.slice(3), process));
   }
   const root = rootOf(process.env);
   nameProcess(root, "berth-agent");

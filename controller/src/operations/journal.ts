@@ -11,6 +11,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import { Value } from "typebox/value";
 import type { EventLog } from "../events/log.ts";
 import type { Database, SandboxesTable } from "../store/tables.ts";
+import { besideKinds } from "./beside.ts";
 import { factsOf, told } from "./facts.ts";
 import { allDone, failedAt, stepBegun } from "./progress.ts";
 import { type OperationRow, queuedOperation } from "./record.ts";
@@ -33,13 +34,13 @@ export class OperationJournal {
     this.#clock = dependencies.clock;
   }
 
-  /** The operation on this sandbox that has not ended; a sync is none of these. */
+  /** The operation on this sandbox that has not ended; what goes on beside the reconciler is none of these. */
   current(sandboxId: string, db: Kysely<Database> = this.#db): Promise<OperationRow | undefined> {
     return db
       .selectFrom("operations")
       .selectAll()
       .where("sandbox_id", "=", sandboxId)
-      .where("kind", "<>", "sync")
+      .where("kind", "not in", besideKinds)
       .where("state", "in", ["queued", "running"])
       .executeTakeFirst();
   }
@@ -129,9 +130,10 @@ export class OperationJournal {
       .where((eb) => eb(eb.ref("data", "->>").key("source" as never), "=", "proxmox" as never));
   }
 
-  /** Ends the operation well. */
-  async succeed(operation: OperationRow): Promise<void> {
-    await this.#write(this.#db, operation, { state: "succeeded", steps: allDone(operation.steps, this.#now()) });
+  /** Ends the operation well. `result` is what came of it, where there is more to say. */
+  async succeed(operation: OperationRow, result?: Record<string, unknown>): Promise<void> {
+    const steps = allDone(operation.steps, this.#now());
+    await this.#write(this.#db, operation, { state: "succeeded", steps, ...(result === undefined ? {} : { result }) });
   }
 
   /** The same inside the caller's transaction. */
@@ -166,14 +168,16 @@ export class OperationJournal {
   }
 
   /** Writes a change and the events that tell of it: one statement, in the caller's transaction or in one of its own. */
-  async #write(db: Kysely<Database>, operation: OperationRow, { state, steps, error }: Change): Promise<void> {
+  async #write(db: Kysely<Database>, operation: OperationRow, { state, steps, error, result }: Change): Promise<void> {
     const finished = state === "running" ? null : this.#now();
-    const after: OperationRow = { ...operation, state, steps, error: error ?? null, finished_at: finished };
+    const end = { error: error ?? null, result: result ?? null, finished_at: finished };
+    const after: OperationRow = { ...operation, state, steps, ...end };
     const { rows } = await sql`
       with changed as (
         update operations
         set state = ${state}, steps = ${JSON.stringify(steps)}::jsonb,
-          error = ${error ? JSON.stringify(error) : null}::jsonb, finished_at = ${finished}
+          error = ${error ? JSON.stringify(error) : null}::jsonb,
+          result = ${result ? JSON.stringify(result) : null}::jsonb, finished_at = ${finished}
         -- An operation that has ended stays as it ended, whatever a late step says.
         where id = ${operation.id} and state in ('queued', 'running')
         returning id, owner_id, sandbox_id)
@@ -191,4 +195,5 @@ interface Change {
   state: "running" | "succeeded" | "failed" | "cancelled";
   steps: Step[];
   error?: Failure;
+  result?: Record<string, unknown>;
 }

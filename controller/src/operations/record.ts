@@ -21,6 +21,7 @@ export function presentOperation(row: OperationRow): Operation {
     state: row.state,
     steps: row.steps,
     error: row.error,
+    result: row.result,
     createdAt: row.created_at.toISOString(),
     finishedAt: row.finished_at?.toISOString() ?? null,
   };
@@ -47,7 +48,7 @@ export function queuedOperation(
 ): OperationRow {
   const { id, owner_id } = newOperation(sandbox.owner_id, kind);
   return {
-    ...{ id, owner_id, kind, state: "queued", steps: pendingSteps(kind), error: null },
+    ...{ id, owner_id, kind, state: "queued", steps: pendingSteps(kind), error: null, request: null, result: null },
     ...{ sandbox_id: sandbox.id, sandbox_name: sandbox.name, created_at: now, finished_at: null },
   };
 }

@@ -8,6 +8,7 @@ import { mount, mountTransactional } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
 import type { Database } from "../store/tables.ts";
+import { isGitOperation } from "./beside.ts";
 import { type OperationRow, presentOperation } from "./record.ts";
 
 export interface OperationRouteDependencies {
@@ -18,10 +19,12 @@ export interface OperationRouteDependencies {
   cancelBuild(work: UnitOfWork, operation: OperationRow): Promise<void>;
   /** Gives a sync up. */
   cancelSync(work: UnitOfWork, operation: OperationRow): Promise<void>;
+  /** Gives a push, a fetch or the like up. */
+  cancelGit(work: UnitOfWork, operation: OperationRow): Promise<void>;
 }
 
 export function operationRoutes(api: Api, deps: OperationRouteDependencies): void {
-  const { events, service, lookup, cancelBuild, cancelSync } = deps;
+  const { events, service, lookup, cancelBuild, cancelSync, cancelGit } = deps;
   const own = async (id: string, userId: string, db: Kysely<Database> = api.db): Promise<OperationRow> => {
     const row = await db
       .selectFrom("operations")
@@ -39,6 +42,7 @@ export function operationRoutes(api: Api, deps: OperationRouteDependencies): voi
     const operation = await own(params.id, caller.user.id, work.trx);
     if (operation.finished_at) throw new BerthError("conflict", `The operation has ended already: ${operation.state}.`);
     if (operation.kind === "sync") await cancelSync(work, operation);
+    else if (isGitOperation(operation.kind)) await cancelGit(work, operation);
     else if (operation.sandbox_id === null) await cancelBuild(work, operation);
     else await service.cancel(work, await lookup.own(operation.sandbox_id, caller.user.id, work.trx), operation);
     return presentOperation(await own(params.id, caller.user.id, work.trx));

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import type { Clock } from "@berth/base";
+import type { PushPolicy } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import type { EventLog } from "../events/log.ts";
+import { OperationJournal } from "../operations/journal.ts";
 import type { Workspaces } from "../sandboxes/module.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -9,6 +12,7 @@ import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { Database } from "../store/tables.ts";
 import { DestroyGuard } from "./destroy-guard.ts";
 import { Git } from "./git.ts";
+import { GitOperations } from "./git-operations.ts";
 import { KeptWorks } from "./kept-work.ts";
 import { Mirrors } from "./mirrors.ts";
 import { ProjectPlaces } from "./place.ts";
@@ -21,6 +25,7 @@ import { GitWorkspaces } from "./workspace.ts";
 
 export interface ProjectModuleDependencies {
   readonly db: Kysely<Database>;
+  readonly events: EventLog;
   readonly ssh: Pick<SandboxSsh, "openSsh">;
   readonly settings: Pick<Settings, "dataDir" | "workspaceRoots" | "git" | "keepWorkDays">;
   readonly clock: Clock;
@@ -31,6 +36,7 @@ export interface ProjectModuleDependencies {
 export interface ProjectModule {
   readonly projects: Projects;
   readonly git: GitProjects;
+  readonly operations: GitOperations;
   readonly guard: DestroyGuard;
   readonly kept: KeptWorks;
   readonly workspaces: Workspaces;
@@ -39,7 +45,7 @@ export interface ProjectModule {
 }
 
 /** Puts the projects' parts together. */
-export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModuleDependencies): ProjectModule {
+export function makeProjectModule({ db, events, ssh, settings, clock, log }: ProjectModuleDependencies): ProjectModule {
   const { dataDir, workspaceRoots } = settings;
   const roots = { roots: workspaceRoots, dataDir };
   const folder = join(dataDir, "git");
@@ -52,7 +58,11 @@ export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModu
   const mirrors = new Mirrors({ git, places, projects, accesses, now });
   const repository = async (row: SandboxRow, signal?: AbortSignal) =>
     new SandboxRepository(await ssh.openSsh(row, signal));
-  const service = new GitProjects({ projects, mirrors, places, roots, log, now, repository });
+  const allow = async ({ id }: SandboxRow, push: PushPolicy) => {
+    await db.updateTable("sandboxes").set({ git_push: push }).where("id", "=", id).execute();
+  };
+  const service = new GitProjects({ projects, mirrors, places, roots, log, now, allow, repository });
+  const journal = new OperationJournal({ db, events, clock });
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
   const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
   const find = (id: string) => db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
@@ -61,6 +71,7 @@ export function makeProjectModule({ db, ssh, settings, clock, log }: ProjectModu
     kept,
     remotes: new SandboxRemotes({ git, folder: join(folder, "views"), mirrors, places, log, find }),
     git: service,
+    operations: new GitOperations({ db, git: service, journal, clock, log, find }),
     guard: new DestroyGuard({ log, repository }),
     workspaces: {
       wish: ({ trx }, ownerId, workspace) => clones.wish(trx, ownerId, workspace),

@@ -12,13 +12,14 @@ import {
   listKeptWork,
   listProjects,
   putProjectCredential,
+  updateSandboxProject,
 } from "@berth/protocol";
-import type { FastifyReply } from "fastify";
 import type { Api } from "../http/api.ts";
 import { mountDownload } from "../http/download.ts";
-import { mount } from "../http/mount.ts";
+import { mount, mountTransactional } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { DestroyGuard } from "./destroy-guard.ts";
+import type { GitOperations } from "./git-operations.ts";
 import type { KeptWorks } from "./kept-work.ts";
 import type { Projects } from "./repository.ts";
 import type { GitProjects } from "./service.ts";
@@ -26,6 +27,7 @@ import type { GitProjects } from "./service.ts";
 export interface ProjectRouteDependencies {
   readonly projects: Projects;
   readonly git: GitProjects;
+  readonly operations: GitOperations;
   readonly guard: DestroyGuard;
   readonly kept: KeptWorks;
   readonly lookup: SandboxLookup;
@@ -33,7 +35,7 @@ export interface ProjectRouteDependencies {
 
 /** Projects, and what goes between them and sandboxes. */
 export function projectRoutes(api: Api, deps: ProjectRouteDependencies): void {
-  const { projects, git, lookup } = deps;
+  const { projects, git, operations, lookup } = deps;
   mount(api, listProjects, async ({ caller }) => {
     const rows = await projects.list(caller.user.id);
     return { items: await Promise.all(rows.map((row) => git.present(row))) };
@@ -58,15 +60,24 @@ export function projectRoutes(api: Api, deps: ProjectRouteDependencies): void {
   mount(api, getSandboxProject, async ({ params, caller }) =>
     git.ofSandbox(await lookup.own(params.id, caller.user.id)),
   );
-  mount(api, gitPush, async ({ params, body, caller, reply }) =>
-    git.push(await lookup.own(params.id, caller.user.id), body, whileAsked(api, reply)),
+  mount(api, updateSandboxProject, async ({ params, body, caller }) =>
+    git.allow(await lookup.own(params.id, caller.user.id), body.push),
   );
-  mount(api, gitFetch, async ({ params, caller, reply }) =>
-    git.fetch(await lookup.own(params.id, caller.user.id), whileAsked(api, reply)),
-  );
-  mount(api, gitWorktree, async ({ params, query, caller, reply }) =>
-    git.worktree(await lookup.own(params.id, caller.user.id), query.files === true, whileAsked(api, reply)),
-  );
+  mountTransactional(api, gitPush, async ({ params, body, caller }, work) => ({
+    operation: await operations.start(work, await lookup.own(params.id, caller.user.id, work.trx), {
+      ...{ kind: "git_push", ...body },
+    }),
+  }));
+  mountTransactional(api, gitFetch, async ({ params, caller }, work) => ({
+    operation: await operations.start(work, await lookup.own(params.id, caller.user.id, work.trx), {
+      kind: "git_fetch",
+    }),
+  }));
+  mountTransactional(api, gitWorktree, async ({ params, query, caller }, work) => ({
+    operation: await operations.start(work, await lookup.own(params.id, caller.user.id, work.trx), {
+      ...{ kind: "git_worktree", ...query },
+    }),
+  }));
   keptWorkRoutes(api, deps);
 }
 
@@ -78,11 +89,4 @@ function keptWorkRoutes(api: Api, { kept, guard, lookup }: ProjectRouteDependenc
     await kept.remove(params.id, caller.user.id);
     return undefined;
   });
-}
-
-/** Aborts when the caller has gone, and when the server closes: whoever asks again gets what was not done. */
-function whileAsked(api: Api, reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort(new Error("the caller has gone")));
-  return AbortSignal.any([gone.signal, api.closing]);
 }

@@ -1,28 +1,40 @@
 import {
   BerthError,
+  type FetchResult,
   type GitCredential,
   type gitPush,
   type Project,
+  type PushPolicy,
   type PushResult,
   type RouteInput,
   type SandboxProject,
+  type StepName,
   type Worktree,
-  type WorktreeFiles,
+  type WorktreeResult,
 } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
+import type { Course } from "../operations/course.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import { readCredential, removeCredential, writeCredential } from "./credentials.ts";
 import { remoteError, sandboxError } from "./failures.ts";
+import type { FetchOptions } from "./mirror.ts";
 import type { Mirrors, ProjectTurn } from "./mirrors.ts";
 import { type ProjectPlaces, type ProjectSandbox, projectSandbox } from "./place.ts";
 import { allowedPath, type RepositoryRoots, readRemote } from "./remote-url.ts";
 import { type ProjectRow, type Projects, presentProject } from "./repository.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
+import { byAgentScript } from "./sandbox-scripts.ts";
 import { giveCommits, pushToRemote, sandboxRef, takeCommits } from "./transfers.ts";
 import { bringWorktree, isSpent, removeWorktree, worktreeHead } from "./worktree.ts";
 import { bringWorktreeFiles, forgetWorktreeFiles } from "./worktree-files.ts";
 
 type PushWish = RouteInput<typeof gitPush>["body"];
+
+/** How a piece of work is ended early, and who is told of its course. */
+export interface Performing {
+  readonly signal: AbortSignal;
+  readonly course: Pick<Course, "step" | "log">;
+}
 
 export interface GitProjectsDependencies {
   readonly projects: Projects;
@@ -31,6 +43,8 @@ export interface GitProjectsDependencies {
   readonly roots: RepositoryRoots;
   readonly log: FastifyBaseLogger;
   now(): number;
+  /** Writes down what a sandbox may push. */
+  allow(row: SandboxRow, push: PushPolicy): Promise<void>;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
 }
 
@@ -80,12 +94,30 @@ export class GitProjects {
     }));
   }
 
+  /** Says what a `git push` in the sandbox may do from now on. */
+  async allow(row: SandboxRow, push: PushPolicy): Promise<SandboxProject> {
+    required(row);
+    await this.#deps.allow(row, push);
+    return this.ofSandbox({ ...row, git_push: push });
+  }
+
+  /** Throws `conflict` for a sandbox that is no project's, and `sandbox_not_ready` for one that does not run. */
+  require(row: SandboxRow): void {
+    required(row);
+    if (row.state === "ready" || row.state === "failed") return;
+    throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" is ${row.state}.`, {
+      hint: "Start it first.",
+    });
+  }
+
   /** Takes the sandbox's commits and pushes them to the remote. */
-  async push(row: SandboxRow, wish: PushWish, signal: AbortSignal): Promise<PushResult> {
+  async push(row: SandboxRow, wish: PushWish, performing: Performing): Promise<PushResult> {
+    const { signal, course } = performing;
     const sandbox = required(row);
+    course.step("take");
     const repository = await this.#deps.repository(row, signal);
     return this.#deps.mirrors.turn(sandbox.projectId, async (turn) => {
-      const commit = await this.#take(turn, sandbox, repository, signal);
+      const commit = await this.#take(turn, sandbox, repository, performing);
       if (commit === undefined) {
         throw new BerthError("conflict", `The sandbox's branch ${sandbox.branch} has no commits.`, {
           hint: `Commit to it first; only ${sandbox.branch} is pushed, whatever else is checked out.`,
@@ -93,9 +125,12 @@ export class GitProjects {
       }
       const remoteBranch = wish.remoteBranch ?? sandbox.branch;
       const pushing = { commit, branch: remoteBranch, force: wish.force ?? false };
+      course.step("push", `pushing to ${turn.project.url}`);
       const { state, messages } = await translated(remoteError, async () =>
-        pushToRemote(turn.mirror, await turn.remote(), pushing, signal),
+        pushToRemote(turn.mirror, await turn.remote(), pushing, told(performing, "push")),
       );
+      for (const line of messages) course.log(line);
+      course.step("share");
       await this.#tellSandbox(turn, sandbox, repository, signal);
       const worktree = await this.#worktree(turn, sandbox, commit).catch((err: unknown) => {
         this.#deps.log.warn({ sandboxId: sandbox.id, err }, "a worktree was not brought along");
@@ -106,31 +141,38 @@ export class GitProjects {
   }
 
   /** Brings the remote's commits to the sandbox, and the sandbox's to the host. */
-  async fetch(row: SandboxRow, signal: AbortSignal): Promise<{ commit: string | null; worktree: Worktree }> {
+  async fetch(row: SandboxRow, performing: Performing): Promise<FetchResult> {
+    const { signal, course } = performing;
     const sandbox = required(row);
+    course.step("fetch");
     const repository = await this.#deps.repository(row, signal);
     return this.#deps.mirrors.turn(sandbox.projectId, async (turn) => {
-      await translated(remoteError, () => turn.fetch({ signal }));
+      await translated(remoteError, () => turn.fetch(told(performing, "fetch")));
+      course.step("give");
       const own = await worktreeHead(turn.mirror, this.#deps.places.worktree(sandbox));
       const more = own === undefined ? [] : [`+refs/heads/${sandbox.branch}:refs/remotes/host/${sandbox.branch}`];
       const toSandbox = (error: unknown) => sandboxError(error, sandbox.name);
-      await translated(toSandbox, () => giveCommits(turn.mirror, repository, more, { signal }));
-      const commit = await this.#take(turn, sandbox, repository, signal);
+      await translated(toSandbox, async () => {
+        await giveCommits(turn.mirror, repository, more, told(performing, "give"));
+        await repository.run({ script: byAgentScript, ...scriptBounds, signal });
+      });
+      course.step("take");
+      const commit = await this.#take(turn, sandbox, repository, performing);
+      course.step("share");
       return { commit: commit ?? null, worktree: await this.#worktree(turn, sandbox, commit) };
     });
   }
 
   /** Brings the host's worktree to the sandbox's last commit or, with files, to what its files are now. */
-  async worktree(
-    row: SandboxRow,
-    withFiles: boolean,
-    signal: AbortSignal,
-  ): Promise<Worktree & { files: WorktreeFiles | null }> {
+  async worktree(row: SandboxRow, withFiles: boolean, performing: Performing): Promise<WorktreeResult> {
+    const { signal, course } = performing;
     const sandbox = required(row);
+    course.step("take");
     const repository = await this.#deps.repository(row, signal);
     const { places, now } = this.#deps;
     return this.#deps.mirrors.turn(sandbox.projectId, async (turn) => {
-      const commit = await this.#take(turn, sandbox, repository, signal);
+      const commit = await this.#take(turn, sandbox, repository, performing);
+      course.step("share");
       if (commit === undefined || !withFiles) return { ...(await this.#worktree(turn, sandbox, commit)), files: null };
       const order = { sandbox: repository.folder, memory: places.worktreeMemory(sandbox), signal, now };
       const bring = () => bringWorktreeFiles(turn.mirror, places.worktree(sandbox), commit, order);
@@ -157,10 +199,10 @@ export class GitProjects {
     }
   }
 
-  #take(turn: ProjectTurn, sandbox: ProjectSandbox, repository: SandboxRepository, signal: AbortSignal) {
+  #take(turn: ProjectTurn, sandbox: ProjectSandbox, repository: SandboxRepository, performing: Performing) {
     const from = { sandboxId: sandbox.id, branch: sandbox.branch };
     const translate = (error: unknown) => sandboxError(error, sandbox.name);
-    return translated(translate, () => takeCommits(turn.mirror, repository, from, { signal }));
+    return translated(translate, () => takeCommits(turn.mirror, repository, from, told(performing, "take")));
   }
 
   async #worktree(turn: ProjectTurn, sandbox: ProjectSandbox, commit: string | undefined): Promise<Worktree> {
@@ -182,6 +224,13 @@ export class GitProjects {
       this.#deps.log.info({ sandboxId: sandbox.id, err: error }, "a sandbox was not told that its commits are pushed");
     }
   }
+}
+
+const scriptBounds = { maxOutputBytes: 64 * 1024, timeoutMs: 30_000 } as const;
+
+/** Git's own progress as that of a step. */
+function told({ signal, course }: Performing, step: StepName): FetchOptions {
+  return { signal, onProgress: (fraction, detail) => course.step(step, detail, fraction) };
 }
 
 function required(row: SandboxRow): ProjectSandbox {

@@ -80,7 +80,7 @@ export async function pushToRemote(
   mirror: MirrorTurn,
   remote: RemoteAccess,
   { commit, branch, force }: RemotePush,
-  signal?: AbortSignal,
+  options: FetchOptions = {},
 ): Promise<{ state: "pushed" | "up_to_date"; messages: string[] }> {
   const ref = `refs/heads/${branch}`;
   const seen = (await mirror.resolve(`refs/remotes/origin/${branch}`)) ?? "";
@@ -92,7 +92,7 @@ export async function pushToRemote(
   ];
   const told = { output: "", complaints: "" };
   try {
-    Object.assign(told, await mirror.git(args, { env: remote.env, signal, timeoutMs: givenMs }));
+    Object.assign(told, await mirror.git(args, { ...options, env: remote.env, timeoutMs: givenMs }));
   } catch (error) {
     if (error instanceof GitFailed) throw rejection(error, branch) ?? error;
     throw error;

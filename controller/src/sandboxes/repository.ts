@@ -1,6 +1,7 @@
 import type { Kysely, UpdateObject } from "kysely";
 import { sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
+import { besideKinds } from "../operations/beside.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import { driftBetween, settingsOfRow } from "./container-settings.ts";
@@ -133,7 +134,7 @@ export class Sandboxes {
       .selectFrom("operations")
       .select("id")
       .where("sandbox_id", "=", row.id)
-      .where("kind", "<>", "sync")
+      .where("kind", "not in", besideKinds)
       .where("state", "in", ["queued", "running"])
       .executeTakeFirst();
     return presentSandbox(row, { agentConnected: this.#isConnected(row.id), operationId: operation?.id ?? null });

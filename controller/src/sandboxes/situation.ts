@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
+import { besideKinds } from "../operations/beside.ts";
 import type { OperationRow } from "../operations/record.ts";
 import type { Database } from "../store/tables.ts";
 import type { SandboxRow } from "./record.ts";
@@ -27,7 +28,7 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
       held.created_at as claim_created_at, held.asked as claim_asked
     from sandboxes
     left join operations on operations.sandbox_id = sandboxes.id and operations.state in ('queued', 'running')
-      and operations.kind <> 'sync'
+      and operations.kind not in (${sql.join(besideKinds)})
     left join claims as held on held.sandbox_id = sandboxes.id and held.state = 'held' and not sandboxes.configured
     where sandboxes.id = ${sandboxId}`.execute(db);
   const [read] = rows;

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { besideList } from "../operations/beside.ts";
 
 /**
  * A row of `sandboxes` as `presentSandbox` shows it, made by the database itself: so that a change and the event that
@@ -21,7 +22,7 @@ function textOf(row: string): string {
     'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'workspace', ${row}.workspace,
     'envNames', (select coalesce(jsonb_agg(key order by key collate "C"), '[]') from jsonb_object_keys(${row}.env) as key),
     'operationId', (select operations.id from operations
-      where operations.sandbox_id = ${row}.id and operations.kind <> 'sync' and operations.state in ('queued', 'running')),
+      where operations.sandbox_id = ${row}.id and operations.kind not in (${besideList}) and operations.state in ('queued', 'running')),
     'createdAt', ${instant(`${row}.created_at`)}, 'updatedAt', ${instant(`${row}.updated_at`)})`;
 }
 

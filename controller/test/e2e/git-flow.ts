@@ -2,7 +2,10 @@ import { execFile } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { PushResult, Sandbox } from "@berth/protocol";
+import { getOperation, type Operation, type PushResult, type Sandbox } from "@berth/protocol";
+import { eventually } from "@berth/testkit";
+import type { Static, TSchema } from "typebox";
+import { Value } from "typebox/value";
 import type { Berth } from "./berth.ts";
 
 const run = promisify(execFile);
@@ -41,6 +44,20 @@ export async function inWorkspace(berth: Berth, { id }: Sandbox, command: string
   const config = join(berth.dataDir, "ssh", `${id}.conf`);
   const { stdout } = await run("ssh", ["-F", config, id, `cd "$BERTH_ROOT/workspace" && ${command}`]);
   return stdout.trim();
+}
+
+/** What came of git's work, once it has succeeded. Rejects with why it has not. */
+export async function gitResult<S extends TSchema>(
+  berth: Berth,
+  schema: S,
+  { operation: { id } }: { operation: Operation },
+): Promise<Static<S>> {
+  const ended = await eventually(async () => {
+    const seen = await berth.client.call(getOperation, { params: { id } });
+    return seen.finishedAt === null ? undefined : seen;
+  });
+  if (ended.state === "succeeded") return Value.Parse(schema, ended.result);
+  throw Object.assign(new Error(ended.error?.message ?? ended.state), { code: ended.error?.code });
 }
 
 /** The host's worktree after a push. */

@@ -1,8 +1,8 @@
-import { type Sandbox, updateSandboxProject } from "@berth/protocol";
+import { fetchResultSchema, gitFetch, type Sandbox, updateSandboxProject } from "@berth/protocol";
 import { eventually, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
-import { commitFile, git, inWorkspace, makeRemote } from "./git-flow.ts";
+import { commitFile, git, gitResult, inWorkspace, makeRemote } from "./git-flow.ts";
 
 /** The remote is a folder of the controller's host, so no sandbox has a way to it of its own. */
 describe("git that is typed in a sandbox", () => {
@@ -24,7 +24,8 @@ describe("git that is typed in a sandbox", () => {
   });
 
   /** What it says, on both of its outputs, and its exit code if that is not 0. */
-  const here = (command: string, where = sandbox) => inWorkspace(berth, where, `{ ${command}; } 2>&1 || echo "exit $?"`);
+  const here = (command: string, where = sandbox) =>
+    inWorkspace(berth, where, `{ ${command}; } 2>&1 || echo "exit $?"`);
   const commit = (name: string) => here(`echo ${name} > ${name} && git add -A && git commit -qm 'add ${name}'`);
   const refs = () => git(origin, "for-each-ref", "--format=%(refname:short)");
   const allow = (push: "none" | "own" | "own-rewrite" | "any") =>
@@ -54,10 +55,13 @@ describe("git that is typed in a sandbox", () => {
     const other = await berth.readySandbox({ name: "other", workspace: { type: "git", url: origin } });
     await here("echo secret > secret && git add -A && git commit -qm secret", other);
     const secret = await here("git rev-parse HEAD", other);
-    await berth.ended((await berth.fetchGit(other.id)).id);
+    const fetched = await berth.client.call(gitFetch, { params: { id: other.id } });
+    expect(await gitResult(berth, fetchResultSchema, fetched)).toMatchObject({ commit: secret });
     expect(await here("git ls-remote")).not.toContain(secret);
-    expect(await here(`git fetch origin ${secret}`)).toMatch(/not our ref|exit 128/);
-    expect(await here("git push origin HEAD:berth/other")).toMatch(/may push berth\/gitty and branches berth\/gitty\.\*/);
+    expect(await here(`git fetch origin ${secret}`)).toMatch(/does not allow request for unadvertised object/);
+    expect(await here("git push origin HEAD:berth/other")).toMatch(
+      /may push berth\/gitty and branches berth\/gitty\.\*/,
+    );
     await git(source, "fetch", "-q", origin);
   });
 
@@ -89,12 +93,16 @@ describe("git that is typed in a sandbox", () => {
 
   it("reaches no other repository by way of the controller", async () => {
     await here(`git remote add elsewhere ${folder.path}/source && git config remote.elsewhere.vcs berth`);
-    expect(await here("git fetch elsewhere")).toMatch(/only .*origin\.git is reached by way of the controller.*exit 128$/s);
+    expect(await here("git fetch elsewhere")).toMatch(
+      /only .*origin\.git is reached by way of the controller.*exit 128$/s,
+    );
   });
 
   it("says that the controller is away, and works again once it is back", async () => {
     await berth.crash();
-    await eventually(async () => /controller of this sandbox cannot be reached.*exit 128$/s.test(await here("git fetch")));
+    await eventually(async () =>
+      /controller of this sandbox cannot be reached.*exit 128$/s.test(await here("git fetch")),
+    );
     await berth.start();
     await eventually(async () => (await here("git fetch")) === "", { timeoutMs: 30_000 });
   });

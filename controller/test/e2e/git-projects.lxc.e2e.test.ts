@@ -1,10 +1,10 @@
 import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deleteSandbox, gitPush, gitUnsaved, listKeptWork, type Sandbox } from "@berth/protocol";
+import { deleteSandbox, gitPush, gitUnsaved, listKeptWork, pushResultSchema, type Sandbox } from "@berth/protocol";
 import { temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
-import { git, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
+import { git, gitResult, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
 
 describe("a git project in a real container", () => {
   let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -23,12 +23,14 @@ describe("a git project in a real container", () => {
     await berth?.dispose();
     await folder?.dispose();
   });
+  const push = async () =>
+    gitResult(berth, pushResultSchema, await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} }));
   const here = (command: string) => inWorkspace(berth, sandbox, command);
 
   it("works in both places, as the user of the terminals", async () => {
     expect(await here("id -un && stat -c %U .git readme.md && git log --format=%an -1")).toBe("berth\nberth\nberth\nA");
     await here("printf 'a\\0b' > binary && git add -A && git commit -qm 'in the sandbox'");
-    const pushed = await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} });
+    const pushed = await push();
     expect(await git(origin, "log", "-1", "--format=%an %s", "berth/gitty")).toBe("Ann O'Hara in the sandbox");
     expect(await git(worktreeOf(pushed), "status", "--porcelain")).toBe("");
   });
@@ -45,7 +47,7 @@ describe("a git project in a real container", () => {
     await here("for h in pre-receive post-receive update post-checkout; do cp .git/evil .git/hooks/$h; done");
     await here("ln -s /etc/passwd link && echo '* filter=evil' > .gitattributes");
     await here("git -c core.fsmonitor= add -A && git -c core.fsmonitor= commit -qm hostile");
-    const pushed = await berth.client.call(gitPush, { params: { id: sandbox.id }, body: {} });
+    const pushed = await push();
     expect(pushed.worktree?.state).toBe("current");
     expect(await readdir(marks)).toEqual(["before"]);
   });

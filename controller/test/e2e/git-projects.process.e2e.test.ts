@@ -6,6 +6,7 @@ import {
   cancelOperation,
   deleteSandbox,
   downloadKeptWork,
+  fetchResultSchema,
   getOperation,
   getSandbox,
   getSandboxProject,
@@ -16,14 +17,16 @@ import {
   type KeptPart,
   listKeptWork,
   listProjects,
+  pushResultSchema,
   routeUrl,
   type Sandbox,
   stopSandbox,
+  worktreeResultSchema,
 } from "@berth/protocol";
 import { eventually, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
-import { commitFile, git, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
+import { commitFile, git, gitResult, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
 
 const run = promisify(execFile);
 
@@ -47,7 +50,14 @@ describe("a sandbox of a git project", () => {
 
   const params = () => ({ id: sandbox.id });
   const here = (command: string) => inWorkspace(berth, sandbox, command);
-  const push = (body = {}) => berth.client.call(gitPush, { params: params(), body });
+  const push = async (body = {}) =>
+    gitResult(berth, pushResultSchema, await berth.client.call(gitPush, { params: params(), body }));
+  const fetch = async () =>
+    gitResult(berth, fetchResultSchema, await berth.client.call(gitFetch, { params: params() }));
+  const worktree = async () => {
+    const withFiles = { params: params(), query: { files: true } };
+    return gitResult(berth, worktreeResultSchema, await berth.client.call(gitWorktree, withFiles));
+  };
   const gone = (id: string) =>
     eventually(async () =>
       berth.client.call(getSandbox, { params: { id } }).then(
@@ -78,21 +88,20 @@ describe("a sandbox of a git project", () => {
     const theirs = await commitFile(source, "theirs.txt", "theirs\n");
     await git(source, "push", "-q", origin, "HEAD:main");
     await commitFile(worktreeOf(pushed), "on-the-host.txt", "host\n");
-    expect(await berth.client.call(gitFetch, { params: params() })).toMatchObject({ worktree: { state: "diverged" } });
+    expect(await fetch()).toMatchObject({ worktree: { state: "diverged" } });
     expect(await here("git rev-parse origin/main")).toBe(theirs);
-    const withFiles = { params: params(), query: { files: true } };
-    expect(await berth.client.call(gitWorktree, withFiles)).toMatchObject({ state: "diverged", files: null });
+    expect(await worktree()).toMatchObject({ state: "diverged", files: null });
     await here("git merge -q --no-edit host/berth/gitty origin/main && cat on-the-host.txt theirs.txt");
     expect(await push({ remoteBranch: "feature" })).toMatchObject({
       remoteBranch: "feature",
       worktree: { state: "current" },
     });
     await here("echo draft > draft.txt");
-    const brought = await berth.client.call(gitWorktree, withFiles);
+    const brought = await worktree();
     expect(brought).toMatchObject({ state: "current", files: { conflicts: [] } });
     expect(await readFile(join(brought.path, "draft.txt"), "utf8")).toBe("draft\n");
     await here("rm draft.txt");
-    await berth.client.call(gitWorktree, withFiles);
+    await worktree();
     await expect(readFile(join(brought.path, "draft.txt"), "utf8")).rejects.toThrow("ENOENT");
   });
 
@@ -151,7 +160,7 @@ describe("a sandbox of a git project", () => {
 
   async function kept(id: string, part: KeptPart): Promise<Buffer> {
     const url = `${berth.url}${routeUrl(downloadKeptWork, { params: { id, part } })}`;
-    const response = await fetch(url, { headers: { authorization: `Bearer ${berth.token}` } });
+    const response = await globalThis.fetch(url, { headers: { authorization: `Bearer ${berth.token}` } });
     expect(response.status).toBe(200);
     return Buffer.from(await response.arrayBuffer());
   }

@@ -29,7 +29,11 @@ export interface ChangesPanelProps {
 /** What has changed in a repository of the workspace, and what is done about it. */
 export function ChangesPanel({ sandbox, path, drafts }: ChangesPanelProps) {
   const api = useApi();
-  const repository = useMemo(() => new Repository(api, sandbox.id, path), [api, sandbox.id, path]);
+  const ofProject = sandbox.workspace.type === "git";
+  const repository = useMemo(
+    () => new Repository(api, sandbox.id, path, ofProject),
+    [api, sandbox.id, path, ofProject],
+  );
   const state = useStore(repository.state);
   const [shownKey, setShownKey] = useState<string | undefined>(undefined);
   const [discarding, setDiscarding] = useState<readonly ChangedFile[] | undefined>(undefined);

@@ -1,6 +1,8 @@
-import type { PushResult } from "@berth/protocol";
+import { cancelOperation, type Operation, type PushResult } from "@berth/protocol";
 import { type FormEvent, useState } from "react";
+import { useApi } from "../api/context.tsx";
 import { useCall } from "../api/use-call.ts";
+import { stepTitle } from "../operation/step-names.ts";
 import type { Drafts } from "../sandbox/use-drafts.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
@@ -47,7 +49,16 @@ export function CommitForm({ repository, staged, drafts: { message, setMessage }
 /** The push of the sandbox's branch to the remote of its project, and what came of it. */
 export function PushBar({ repository, state }: { repository: Repository; state: RepositoryState }) {
   const [result, setResult] = useState<PushResult | undefined>(undefined);
-  const push = useCall(async () => setResult(await repository.push()));
+  const [operation, setOperation] = useState<Operation | undefined>(undefined);
+  const push = useCall(async () => {
+    setResult(undefined);
+    setResult(await repository.push(setOperation));
+  });
+  const api = useApi();
+  const cancel = useCall(async () => {
+    if (operation) await api.call(cancelOperation, { params: { id: operation.id } });
+  });
+  const step = operation?.steps.find((each) => each.state === "running");
   const { project, status } = state;
   if (!project) return null;
   const detached = status?.branch.name !== project.branch;
@@ -66,6 +77,16 @@ export function PushBar({ repository, state }: { repository: Repository; state: 
           Push
         </Button>
       </div>
+      {push.pending && operation && (
+        <div className="push-act">
+          <span className="quiet push-where" role="status">
+            {step ? (step.detail ?? stepTitle(step.name)) : "Waiting for its turn"}
+          </span>
+          <Button look="quiet" busy={cancel.pending} onClick={() => void cancel.run()}>
+            Cancel
+          </Button>
+        </div>
+      )}
       {push.failure && <FailureNote failure={push.failure} />}
       {result && !push.failure && (
         <div role="status">

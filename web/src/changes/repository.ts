@@ -10,13 +10,18 @@ import {
   gitStage,
   gitStatus,
   gitUnstage,
+  type Operation,
   type PushResult,
+  pushResultSchema,
   type RouteResult,
+  randomKey,
   type SandboxProject,
 } from "@berth/protocol";
+import { Value } from "typebox/value";
 import { describeError } from "../api/describe-error.ts";
 import { Store } from "../api/store.ts";
 import type { WorkspacePlace } from "../files/place.ts";
+import { endOf } from "../operation/end-of.ts";
 
 export type Status = RouteResult<typeof gitStatus>;
 
@@ -56,14 +61,19 @@ export class Repository {
   readonly #api: Client;
   readonly #params: { id: string };
   readonly #path: string;
+  readonly #ofProject: boolean;
   #looking: Promise<void> | undefined;
   #again = false;
 
-  /** @param path The repository's folder, or one in it; empty: the workspace. */
-  constructor(api: Client, sandboxId: string, path: string) {
+  /**
+   * @param path The repository's folder, or one in it; empty: the workspace.
+   * @param ofProject The workspace was made from a git project.
+   */
+  constructor(api: Client, sandboxId: string, path: string, ofProject: boolean) {
     this.#api = api;
     this.#params = { id: sandboxId };
     this.#path = path;
+    this.#ofProject = ofProject;
   }
 
   /** Looks what has changed. However often it is called meanwhile, it looks once more. */
@@ -102,9 +112,12 @@ export class Repository {
     await this.refresh();
   }
 
-  /** Has the controller push the branch to the project's remote. */
-  async push(): Promise<PushResult> {
-    const result = await this.#api.call(gitPush, { params: this.#params, body: {} });
+  /** Has the controller push the branch to the project's remote, and tells how that goes. */
+  async push(onLook: (operation: Operation) => void): Promise<PushResult> {
+    const options = { idempotencyKey: `push-${randomKey()}` };
+    const { operation } = await this.#api.call(gitPush, { params: this.#params, body: {} }, options);
+    const { result } = await endOf(this.#api, operation, onLook);
+    if (!Value.Check(pushResultSchema, result)) throw new TypeError("a push does not say what came of it");
     await this.refresh();
     return result;
   }
@@ -145,8 +158,11 @@ export class Repository {
 
   /** The commits, and the project, whose branch is the one that is pushed. */
   async #lookAtCommits(status: Status): Promise<void> {
-    const project = await this.#api.call(getSandboxProject, { params: this.#params }).catch(() => null);
-    this.#set({ project: status.root === "" ? project : null });
+    const isProject = this.#ofProject && status.root === "";
+    const project = isProject
+      ? await this.#api.call(getSandboxProject, { params: this.#params }).catch(() => null)
+      : null;
+    this.#set({ project });
     try {
       const page = status.branch.commit === null ? { items: [], nextCursor: null } : await this.#logPage(undefined);
       this.#set({ log: { commits: page.items, cursor: page.nextCursor, failure: null } });

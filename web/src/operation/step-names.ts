@@ -13,6 +13,11 @@ const stepWords: Record<StepName, string> = {
   ready: "Ready for terminals",
   compare: "Compare both sides",
   transfer: "Transfer what has changed",
+  fetch: "Fetch what is new at the remote",
+  give: "Bring it into the sandbox",
+  take: "Take the sandbox’s commits",
+  push: "Push them to the remote",
+  share: "Tell the sandbox and the host’s worktree",
   keep: "Copy its unsaved work",
   stop: "Shut the container down",
   delete: "Delete the container and its disk",
@@ -49,6 +54,9 @@ const kindWords: Record<OperationKind, string> = {
   fork: "Copying",
   template_build: "Building",
   sync: "Syncing",
+  git_push: "Pushing",
+  git_fetch: "Fetching",
+  git_worktree: "Bringing the host’s worktree up to date",
 };
 
 export function operationTitle(kind: OperationKind): string {

@@ -16,6 +16,9 @@ export const operationKindSchema = Type.Enum([
   "fork",
   "template_build",
   "sync",
+  "git_push",
+  "git_fetch",
+  "git_worktree",
 ]);
 /** What people want of a sandbox as a whole. */
 export type PowerOperationKind = "start" | "stop" | "restart" | "destroy";
@@ -23,7 +26,7 @@ export type PowerOperationKind = "start" | "stop" | "restart" | "destroy";
 export type DiskOperationKind = "snapshot" | "delete_snapshot" | "rollback";
 /** Work on one sandbox. */
 export type SandboxOperationKind = "create" | "fork" | "change" | PowerOperationKind | DiskOperationKind;
-export type OperationKind = SandboxOperationKind | "template_build" | "sync";
+export type OperationKind = Static<typeof operationKindSchema>;
 
 /** The named steps of each kind of operation, in order. */
 export const operationSteps = {
@@ -51,6 +54,9 @@ export const operationSteps = {
     "ready",
   ],
   sync: ["compare", "transfer"],
+  git_push: ["take", "push", "share"],
+  git_fetch: ["fetch", "give", "take", "share"],
+  git_worktree: ["take", "share"],
   template_build: [
     "debian",
     "reserve",
@@ -88,6 +94,11 @@ export const operationSchema = Type.Object({
   state: Type.Enum(["queued", "running", "succeeded", "failed", "cancelled"]),
   steps: Type.Array(stepSchema),
   error: nullable(failureSchema),
+  /**
+   * What came of one that has succeeded, in the form that its kind has: `pushResultSchema`, `fetchResultSchema`,
+   * `worktreeResultSchema`; null for all others.
+   */
+  result: nullable(Type.Record(Type.String(), Type.Unknown())),
   createdAt: instantSchema,
   finishedAt: nullable(instantSchema),
 });

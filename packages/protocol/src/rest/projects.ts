@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { idSchema, referenceSchema } from "../names.ts";
 import { branchNameSchema, gitUrlSchema } from "./git-source.ts";
+import { operationSchema } from "./operations.ts";
 import { instantSchema, nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 import { unsavedWorkSchema } from "./unsaved.ts";
 
@@ -149,6 +150,9 @@ export const updateSandboxProject = route({
   result: sandboxProjectSchema,
 });
 
+const operationOnly = Type.Object({ operation: operationSchema });
+
+/** The `result` of an operation `git_push`. */
 export const pushResultSchema = Type.Object({
   /** In the sandbox. */
   branch: Type.String(),
@@ -171,15 +175,20 @@ export const gitPush = route({
   tag: "git",
   access: "user",
   params: sandboxReference,
+  idempotent: true,
   body: strictObject({
     /** Its name on the remote; absent: the same. */
     remoteBranch: Type.Optional(branchNameSchema),
     /** Overwrite the remote's branch, unless it has changed since this controller saw it last. */
     force: Type.Optional(Type.Boolean()),
   }),
-  status: 200,
-  result: pushResultSchema,
+  status: 202,
+  result: operationOnly,
 });
+
+/** The `result` of an operation `git_fetch`. */
+export const fetchResultSchema = Type.Object({ commit: nullable(Type.String()), worktree: worktreeSchema });
+export type FetchResult = Static<typeof fetchResultSchema>;
 
 export const gitFetch = route({
   method: "POST",
@@ -189,9 +198,18 @@ export const gitFetch = route({
   tag: "git",
   access: "user",
   params: sandboxReference,
-  status: 200,
-  result: Type.Object({ commit: nullable(Type.String()), worktree: worktreeSchema }),
+  idempotent: true,
+  status: 202,
+  result: operationOnly,
 });
+
+/** The `result` of an operation `git_worktree`. */
+export const worktreeResultSchema = Type.Object({
+  ...worktreeSchema.properties,
+  /** Null: they were not asked for, or nothing was brought along. */
+  files: nullable(worktreeFilesSchema),
+});
+export type WorktreeResult = Static<typeof worktreeResultSchema>;
 
 export const gitWorktree = route({
   method: "POST",
@@ -204,12 +222,9 @@ export const gitWorktree = route({
     /** True: uncommitted files, too, by rsync. */
     files: Type.Optional(Type.Boolean()),
   }),
-  status: 200,
-  result: Type.Object({
-    ...worktreeSchema.properties,
-    /** Null: they were not asked for, or nothing was brought along. */
-    files: nullable(worktreeFilesSchema),
-  }),
+  idempotent: true,
+  status: 202,
+  result: operationOnly,
 });
 
 export const gitUnsaved = route({
