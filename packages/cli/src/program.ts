@@ -1,8 +1,12 @@
 import { Command, CommanderError } from "commander";
 import { keysCommand, profileCommand, tokensCommand, whoamiCommand } from "./commands/account.ts";
+import { cancelCommand } from "./commands/cancel.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { lsCommand, openCommand, powerCommand, rmCommand } from "./commands/fleet.ts";
+import { folderCommand } from "./commands/folder.ts";
+import { gitCommand } from "./commands/git.ts";
+import { keptCommand } from "./commands/kept.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { newCommand } from "./commands/new.ts";
@@ -39,6 +43,8 @@ function commands(run: Run, root: () => Command): Command[] {
     rollbackCommand(run),
     forkCommand(run),
     logsCommand(run),
+    cancelCommand(run),
+    keptCommand(run),
     claudeCommand(run),
     attachCommand(run),
     shellCommand(run),
@@ -46,7 +52,9 @@ function commands(run: Run, root: () => Command): Command[] {
     sshCommand(run),
     cpCommand(run),
     diffCommand(run),
+    gitCommand(run),
     syncCommand(run),
+    folderCommand(run),
     forwardCommand(run),
     sshConfigCommand(run),
     loginCommand(run),

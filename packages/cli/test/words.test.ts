@@ -200,6 +200,7 @@ describe("completion", () => {
     profiles: source("profile", "lab"),
     keys: source("key", "key_1"),
     tokens: source("token", "tok_1"),
+    kept: source("kept", "kept_1"),
   };
   const offered = async (...words: string[]) =>
     (
@@ -224,6 +225,12 @@ describe("completion", () => {
     expect(await offered("--profile", "lab", "keys", "rm", "")).toEqual(["key_1"]);
     expect(await offered("exec", "web", "--", "--")).toEqual([]);
     expect(await offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
+    expect(await offered("git", "")).toEqual(["show", "push", "fetch", "worktree", "allow"]);
+    expect(await offered("git", "push", "we")).toEqual(["web"]);
+    expect(await offered("git", "allow", "web", "own")).toEqual(["own", "own-rewrite"]);
+    expect(await offered("folder", "take", "web", "")).toEqual(["host", "sandbox", "both"]);
+    expect(await offered("folder", "follow", "wo")).toEqual(["worker"]);
+    expect(await offered("kept", "download", "k")).toEqual(["kept_1"]);
     expect(await offered("__com")).toEqual([]);
   });
 });

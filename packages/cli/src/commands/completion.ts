@@ -1,4 +1,4 @@
-import { everyPage, listKeys, listSandboxes, listTerminals, listTokens } from "@berth/protocol";
+import { everyPage, listKeptWork, listKeys, listSandboxes, listTerminals, listTokens } from "@berth/protocol";
 import { Argument, type Command } from "commander";
 import { candidates, type NameSource } from "../completion/candidates.ts";
 import { completionScripts } from "../completion/scripts.ts";
@@ -73,6 +73,12 @@ function names(session: Session): NameSource {
       quietly(async () => {
         const { profiles } = await session.profiles.read();
         return Object.entries(profiles).map(([value, { url }]) => ({ value, description: url }));
+      }),
+    kept: () =>
+      quietly(async () => {
+        const client = await session.client();
+        const all = await everyPage((query) => client.call(listKeptWork, { query }, { signal }));
+        return all.map(({ id, sandboxName }) => ({ value: id, description: sandboxName }));
       }),
     keys: () =>
       quietly(async () => {

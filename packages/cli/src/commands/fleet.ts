@@ -116,11 +116,18 @@ export function powerCommand(run: Run, verb: keyof typeof power): Command {
   });
 }
 
-/** Waits for an operation unless that is not wanted, and answers it to the user. */
-export async function tellOperation(session: Session, command: Command, begun: Operation): Promise<void> {
+/** Waits for an operation unless that is not wanted, and answers it to the user, in words of its own if there are any. */
+export async function tellOperation(
+  session: Session,
+  command: Command,
+  begun: Operation,
+  words: (operation: Operation) => string | undefined = () => undefined,
+): Promise<void> {
   const { output } = session;
   const operation = flag(command, "wait") ? await followOperation(session, begun) : begun;
   output.item({ operation }, () => {
+    const own = words(operation);
+    if (own !== undefined) return output.quiet ? undefined : own;
     if (output.quiet || output.live) return undefined;
     return `${operation.sandboxName ?? operation.id}: ${operation.kind} ${operation.state}\n`;
   });

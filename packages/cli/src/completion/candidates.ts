@@ -13,6 +13,7 @@ export interface NameSource {
   profiles(): Promise<Candidate[]>;
   keys(): Promise<Candidate[]>;
   tokens(): Promise<Candidate[]>;
+  kept(): Promise<Candidate[]>;
 }
 
 /** What may stand in place of the last of these words; the words before it are behind `berth`. */
@@ -102,6 +103,8 @@ async function named(kind: string, names: NameSource): Promise<Candidate[]> {
       return names.profiles();
     case "key":
       return names.keys();
+    case "kept":
+      return names.kept();
     case "token":
       return names.tokens();
     default:
