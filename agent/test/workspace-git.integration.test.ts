@@ -47,6 +47,24 @@ const discard = async (paths: (string | Buffer)[], path = "") => {
 };
 
 describe("a repository of the workspace", () => {
+  it("counts what is in it and nowhere else, whatever it is", async () => {
+    await expect(refused("gitUnsaved", {})).resolves.toMatchObject({ code: "not_found" });
+    const unsaved = async () => (await done("gitUnsaved", {})).answer;
+    git("init", "-q", "-b", "main");
+    expect(await unsaved()).toEqual({ commits: 0, stashes: 0, files: 0 });
+    writeFileSync(at("a"), "a");
+    commitAll("first");
+    expect(await unsaved()).toEqual({ commits: 1, stashes: 0, files: 0 });
+    git("update-ref", "refs/remotes/origin/main", "HEAD");
+    expect(await unsaved()).toEqual({ commits: 0, stashes: 0, files: 0 });
+    git("branch", "side", git("commit-tree", "-p", "HEAD", "-m", "elsewhere", "HEAD^{tree}").trim());
+    writeFileSync(at("a"), "changed");
+    git("stash", "-q");
+    writeFileSync(at("a"), "changed again");
+    writeFileSync(at("new"), "");
+    expect(await unsaved()).toEqual({ commits: 1, stashes: 1, files: 2 });
+  });
+
   it("tells what has changed, as git does, with any names", async () => {
     git("init", "-q", "-b", "main");
     for (const name of ["a", "b", "sp ace"]) writeFileSync(at(name), `${name}\n`.repeat(20));

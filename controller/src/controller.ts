@@ -160,7 +160,7 @@ function assemble(foundation: Foundation): Parts {
   const agents = { port: settings.agentPort };
   const { dataDir, workspaceRoots: folders } = settings;
   const sandboxSsh = new SandboxSsh({ dataDir, keys });
-  const projects = makeProjectModule({ ...common, settings, ssh: sandboxSsh });
+  const projects = makeProjectModule({ ...common, registry, settings, ssh: sandboxSsh });
   const fleet = makeSandboxModule({
     ...common,
     size: settings.size,

@@ -17,10 +17,11 @@ const ready: Seen = {
 };
 
 /** Asks a guard whose sandboxes answer this; an error: they do not answer. */
-async function permit(seen: Seen, answer: string | Error, discard = false) {
+async function permit(seen: Seen, answer: string | Error, discard = false, agentSeesNothing = false) {
   let asked = 0;
   const guard = new DestroyGuard({
     log: pino({ level: "silent" }),
+    hasNothing: async () => agentSeesNothing,
     repository: async () => {
       asked += 1;
       if (answer instanceof Error) throw answer;
@@ -43,6 +44,10 @@ describe("the guard of unsaved work", () => {
     expect(await permit(ready, unsaved)).toMatchObject({ outcome: { code: "unsaved_work" } });
     expect(await permit(ready, unsaved, true)).toMatchObject({ outcome: { keep: true } });
     expect(await permit({ ...ready, project_id: null }, unsaved)).toMatchObject({ outcome: { code: "unsaved_work" } });
+  });
+
+  it("signs in to no sandbox whose agent is certain that there is nothing", async () => {
+    expect(await permit(ready, silent, false, true)).toEqual({ outcome: { keep: false }, asked: 0 });
   });
 
   it("does not take silence for an answer where a project was worked on", async () => {

@@ -6,11 +6,17 @@ import { askUnsaved, isUnsaved, tellUnsaved, unknownWork } from "./unsaved.ts";
 
 export interface DestroyGuardDependencies {
   readonly log: FastifyBaseLogger;
+  /** The agent is certain that nothing is unsaved there. */
+  hasNothing(sandboxId: string, signal: AbortSignal): Promise<boolean>;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
 }
 
 /** Who wants to delete a sandbox waits no longer for an answer from it. */
 const answerMs = 10_000;
+
+/** Of that for the agent's; after it there is time for the other way. */
+const agentMs = 5_000;
+const nothing: UnsavedWork = { ...unknownWork, known: true };
 
 /** Sees to it that nobody destroys work that is nowhere else without having been told. */
 export class DestroyGuard {
@@ -56,7 +62,9 @@ export class DestroyGuard {
     );
   }
 
+  /** What the agent says is unsaved is looked at by the user's own git: that tells names, and runs the user's filters. */
   async #ask(row: SandboxRow, signal: AbortSignal): Promise<UnsavedWork> {
+    if (await this.#deps.hasNothing(row.id, AbortSignal.any([signal, AbortSignal.timeout(agentMs)]))) return nothing;
     return askUnsaved(await this.#deps.repository(row, signal), signal);
   }
 }

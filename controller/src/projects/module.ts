@@ -3,6 +3,7 @@ import type { Clock } from "@berth/base";
 import type { PushPolicy } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
 import { OperationJournal } from "../operations/journal.ts";
 import type { Workspaces } from "../sandboxes/module.ts";
@@ -10,6 +11,7 @@ import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { Database } from "../store/tables.ts";
+import { AskedAgents } from "./asked-agents.ts";
 import { DestroyGuard } from "./destroy-guard.ts";
 import { Git } from "./git.ts";
 import { GitOperations } from "./git-operations.ts";
@@ -27,6 +29,7 @@ export interface ProjectModuleDependencies {
   readonly db: Kysely<Database>;
   readonly events: EventLog;
   readonly ssh: Pick<SandboxSsh, "openSsh">;
+  readonly registry: Pick<AgentRegistry, "get">;
   readonly settings: Pick<Settings, "dataDir" | "workspaceRoots" | "git" | "keepWorkDays">;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
@@ -45,7 +48,15 @@ export interface ProjectModule {
 }
 
 /** Puts the projects' parts together. */
-export function makeProjectModule({ db, events, ssh, settings, clock, log }: ProjectModuleDependencies): ProjectModule {
+export function makeProjectModule({
+  db,
+  events,
+  ssh,
+  registry,
+  settings,
+  clock,
+  log,
+}: ProjectModuleDependencies): ProjectModule {
   const { dataDir, workspaceRoots } = settings;
   const roots = { roots: workspaceRoots, dataDir };
   const folder = join(dataDir, "git");
@@ -65,6 +76,7 @@ export function makeProjectModule({ db, events, ssh, settings, clock, log }: Pro
   const journal = new OperationJournal({ db, events, clock });
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
   const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
+  const agents = new AskedAgents(registry);
   const find = (id: string) => db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
   return {
     projects,
@@ -72,7 +84,7 @@ export function makeProjectModule({ db, events, ssh, settings, clock, log }: Pro
     remotes: new SandboxRemotes({ git, folder: join(folder, "views"), mirrors, places, log, find }),
     git: service,
     operations: new GitOperations({ db, git: service, journal, clock, log, find }),
-    guard: new DestroyGuard({ log, repository }),
+    guard: new DestroyGuard({ log, repository, hasNothing: (id, signal) => agents.haveNothing(id, signal) }),
     workspaces: {
       wish: ({ trx }, ownerId, workspace) => clones.wish(trx, ownerId, workspace),
       fill: (sandboxes, row, progress) => clones.fill(sandboxes, row, progress),

@@ -4,6 +4,7 @@ import type { Log } from "../../log.ts";
 import { type GitWriting, gitCommit, gitStage, gitUnstage } from "../git/change.ts";
 import { gitDiscard } from "../git/discard.ts";
 import { gitDiff, gitLog, gitStatus } from "../git/look.ts";
+import { gitUnsaved } from "../git/unsaved.ts";
 import { pack } from "./archive/pack.ts";
 import { unpack } from "./archive/unpack.ts";
 import { makeFolder, move, remove } from "./change.ts";
@@ -46,6 +47,7 @@ export class Workspace {
       search: (job, params) => search(job, { tree, env: environment() }, params),
       watch: (job, params) => watchTree(job, tree, params),
       gitStatus: (job, params) => gitStatus(job, git, params),
+      gitUnsaved: (job) => gitUnsaved(job, git),
       gitDiff: (job, params) => gitDiff(job, git, params),
       gitLog: (job, params) => gitLog(job, git, params),
       gitStage: (job, params) => gitStage(job, git, params),

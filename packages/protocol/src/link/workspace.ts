@@ -193,6 +193,11 @@ export const workspaceMethods = {
     params: Type.Object({ ...repository, untracked: Type.Enum(["no", "normal", "all"]) }),
     answer: ofRepository,
   },
+  /** How much the repository of the workspace itself has that no remote has. `not_found` where it is none. */
+  gitUnsaved: {
+    params: Type.Object({}),
+    answer: Type.Object({ commits: count, stashes: count, files: count }),
+  },
   /** `git diff` as a patch with quoted names: of the files to the index, of the index to HEAD, or of the files to a base. */
   gitDiff: {
     params: Type.Object({
