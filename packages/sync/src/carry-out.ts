@@ -17,7 +17,7 @@ export async function carryOut(run: Run, plan: readonly PlannedChange[], memory:
   const goes = plan.filter(({ decision }) => decision.kind === "go");
   const deleted = plan.filter(({ decision }) => decision.kind === "delete");
   if (goes.length === 0 && deleted.length === 0) return null;
-  await noteIntent(goes, memory);
+  await noteIntent(run, goes, memory);
   const backup = backupId(run.now());
   await run.destination.prepare();
   await remove(run, deleted, backup);
@@ -28,10 +28,12 @@ export async function carryOut(run: Run, plan: readonly PlannedChange[], memory:
 }
 
 /** Written before anything is: a run that is killed may have done any of it. */
-async function noteIntent(goes: readonly PlannedChange[], memory: Memory): Promise<void> {
+async function noteIntent({ direction }: Run, goes: readonly PlannedChange[], memory: Memory): Promise<void> {
   memory.settled = undefined;
-  for (const { path, source, known } of goes) {
-    if (source) memory.set(path, { ...(known?.agreed ? { agreed: known.agreed } : {}), maybe: source });
+  for (const { path, source, destination } of goes) {
+    // What is replaced was left by a sync, or somebody has decided so: also by one that was cut before this one.
+    const agreed = destination ? { agreed: destination } : {};
+    if (source) memory.set(path, { ...agreed, maybe: { state: source, direction } });
   }
   await memory.save();
 }
@@ -73,7 +75,7 @@ async function transfer(run: Run, goes: readonly PlannedChange[], backup: string
   await writeFile(list, bytesOf(goes.map(({ path }) => `./${path}\0`).join("")), { mode: 0o600 });
   const toHost = run.direction === "pull";
   const backupFolder = toHost ? run.host.backupFolder(backup) : `${ownFolder}/backups/${backup}`;
-  const { code, complaints } = await runRsync(await run.sharedPlaces(), {
+  const { code, complaints } = await runRsync(run.places, {
     options: [
       "--no-recursive",
       "--dirs",

@@ -1,11 +1,17 @@
 import { type EntryState, isSame } from "./entry-state.ts";
+import type { SyncDirection } from "./rsync.ts";
 
 /** What is remembered of a path from earlier syncs. */
 export interface Known {
   /** What both sides had; absent: nothing was there, or it is not known. */
   readonly agreed?: EntryState;
-  /** What a sync that was cut may have put at the destination. */
-  readonly maybe?: EntryState;
+  readonly maybe?: Possibility;
+}
+
+/** What a sync that was cut may have put at its destination; its source had it in any case. */
+export interface Possibility {
+  readonly state: EntryState;
+  readonly direction: SyncDirection;
 }
 
 /** What is to be done about a path whose two sides differ. */
@@ -33,6 +39,7 @@ export interface Situation {
   readonly known: Known | undefined;
   readonly source: EntryState | undefined;
   readonly destination: EntryState | undefined;
+  readonly direction: SyncDirection;
   /** Whether deletions were asked for. */
   readonly deletes: boolean;
 }
@@ -41,7 +48,7 @@ export interface Situation {
  * Decides about one path. Pure. Nothing at the destination is replaced or deleted unless it is known to be what a sync
  * has left there.
  */
-export function decide({ known, source, destination, deletes }: Situation): Decision {
+export function decide({ known, source, destination, direction, deletes }: Situation): Decision {
   if (!source && !destination) return { kind: "gone" };
   if (isSame(source, destination)) return { kind: "agreed" };
   if (source?.type === "other") return { kind: "skip", why: "a device, socket or pipe" };
@@ -49,8 +56,11 @@ export function decide({ known, source, destination, deletes }: Situation): Deci
   // What a folder holds is decided entry by entry; of itself it has nothing that could be lost.
   if (source?.type === "folder" && destination?.type === "folder") return { kind: "go", as: "update" };
   if (!known) return decideUnknown(source, destination);
-  const bases = [known.agreed, ...(known.maybe ? [known.maybe] : [])];
-  const base = bases.find((one) => isSame(one, destination));
+  const { agreed, maybe } = known;
+  const bases = [agreed, ...(maybe ? [maybe.state] : [])];
+  // What a cut sync was to take away from here is no sync's work, but somebody's.
+  const left = maybe?.direction === direction ? bases : [agreed];
+  const base = left.find((one) => isSame(one, destination));
   const kept = base !== undefined || (destination === undefined && known.agreed === undefined);
   if (!kept) return decideChangedThere(bases, source, destination, deletes);
   if (!source) return deletes ? { kind: "delete" } : { kind: "stays", why: "gone at the source" };

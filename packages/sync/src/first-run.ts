@@ -21,7 +21,7 @@ export async function firstRun(run: Run, memory: Memory): Promise<{ whole: boole
   await run.destination.prepare();
   const follower = new Follower(run, memory);
   try {
-    const { reader, code, complaints } = await runRsync(await run.sharedPlaces(), {
+    const { reader, code, complaints } = await runRsync(run.places, {
       options: ["--ignore-existing", "-ii", "--info=skip1", ...writingOptions, ...limitOf(run), ...sizeLimit(run)],
       signal: run.signal,
       ...boundsOf(run),
@@ -117,13 +117,13 @@ class Follower {
     const isNew = itemized.includes("+");
     if (isNew) this.changes.push({ path, action: "create", source: state, destination: undefined });
     if (this.#run.direction === "push" && ctimeNs >= this.#startedNs) this.#doubtful.push(path);
-    this.#memory.set(path, { maybe: state });
+    this.#memory.set(path, { maybe: { state, direction: this.#run.direction } });
   }
 
   *#sure(): Generator<{ path: RawPath; agreed: EntryState }> {
     const doubtful = new Set(this.#doubtful);
     for (const path of [...this.#memory.paths()]) {
-      const agreed = this.#memory.get(path)?.maybe;
+      const agreed = this.#memory.get(path)?.maybe?.state;
       if (agreed && !doubtful.has(path)) yield { path, agreed };
     }
   }

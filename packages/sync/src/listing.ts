@@ -33,7 +33,8 @@ export class ListingReader {
   readonly differing: ListedItem[] = [];
   /** Whether rsync has left something alone because it exists (`--ignore-existing --info=skip1`). */
   existed = false;
-  readonly #equal: Buffer[] = [];
+  /** Whole lines as they came, of which some are of what is equal. */
+  readonly #blocks: Buffer[] = [];
   readonly #onProgress: (line: string) => void;
   #rest: Buffer = Buffer.alloc(0);
   #bytes = 0;
@@ -50,16 +51,18 @@ export class ListingReader {
     if (this.#bytes > maxListingBytes) throw new RangeError("rsync lists more than 512 MiB of names");
     const bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
     let start = 0;
+    let hasEqual = false;
     let fromNewline = bytes.indexOf(newline);
     let fromReturn = bytes.indexOf(carriageReturn);
     for (;;) {
       const end = fromNewline === -1 || (fromReturn !== -1 && fromReturn < fromNewline) ? fromReturn : fromNewline;
       if (end === -1) break;
-      this.#line(bytes, start, end);
+      hasEqual = this.#line(bytes, start, end) || hasEqual;
       start = end + 1;
       if (end === fromNewline) fromNewline = bytes.indexOf(newline, start);
       else fromReturn = bytes.indexOf(carriageReturn, start);
     }
+    if (hasEqual) this.#blocks.push(bytes.subarray(0, start));
     this.#rest = bytes.subarray(start);
   }
 
@@ -70,34 +73,49 @@ export class ListingReader {
 
   /** What is equal on both sides. */
   *equal(): Generator<ListedItem> {
-    for (const line of this.#equal) {
-      const item = parseItem(line);
-      if (item) yield item;
+    for (const block of this.#blocks) {
+      for (let start = 0, end = lineEnd(block, 0); end !== -1; start = end + 1, end = lineEnd(block, start)) {
+        const line = block.subarray(start, end);
+        const item = isEqual(line) && !isTopmost(line, nameStart(line)) ? parseItem(line) : undefined;
+        if (item) yield item;
+      }
     }
   }
 
-  #line(bytes: Buffer, start: number, end: number): void {
-    if (end === start) return;
+  /** Whether it is of something that is equal on both sides. */
+  #line(bytes: Buffer, start: number, end: number): boolean {
+    if (end === start) return false;
     if (bytes[start] === space) {
       this.#onProgress(bytes.toString("latin1", start, end));
-      return;
+      return false;
     }
     const line = bytes.subarray(start, end);
     const name = nameStart(line);
     if (name === -1) {
       this.existed ||= line.subarray(-7).toString("latin1") === " exists";
-      return;
+      return false;
     }
-    // The folder itself is not what is synced.
-    if (line.length - name === 2 && line[name] === dot && line[name + 1] === slash) return;
+    if (isTopmost(line, name)) return false;
     this.#count += 1;
     this.#sum = (this.#sum + hash(line, name)) % sumModulus;
-    if (isEqual(line)) this.#equal.push(line);
-    else {
-      const item = parseItem(line);
-      if (item) this.differing.push(item);
-    }
+    if (isEqual(line)) return true;
+    const item = parseItem(line);
+    if (item) this.differing.push(item);
+    return false;
   }
+}
+
+/** Where a line ends, by either sign of an end; -1 for none. */
+function lineEnd(bytes: Buffer, start: number): number {
+  for (let at = start; at < bytes.length; at += 1) {
+    if (bytes[at] === newline || bytes[at] === carriageReturn) return at;
+  }
+  return -1;
+}
+
+/** The folder itself is not what is synced. */
+function isTopmost(line: Buffer, name: number): boolean {
+  return line.length - name === 2 && line[name] === dot && line[name + 1] === slash;
 }
 
 /** `.f` and nine spaces. */

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { isErrno, writeFileAtomic } from "@berth/base/node";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
-import type { Known } from "./decide.ts";
+import type { Known, Possibility } from "./decide.ts";
 import type { EntryState } from "./entry-state.ts";
 import type { Digest } from "./listing.ts";
 import type { RawPath } from "./raw-path.ts";
@@ -25,14 +25,16 @@ type Header = Static<typeof headerSchema>;
  */
 export class Memory {
   readonly #file: string;
-  readonly #entries: Map<RawPath, Known>;
+  /** What was read, until somebody asks for it: mostly nothing has changed, and nobody does. */
+  #text: string;
+  #read: Map<RawPath, Known> | undefined;
   /** Whether there was a sync before. */
   readonly isNew: boolean;
   settled: (Digest & { direction: string }) | undefined;
 
-  private constructor(file: string, entries: Map<RawPath, Known>, header: Header | undefined) {
+  private constructor(file: string, text: string, header: Header | undefined) {
     this.#file = file;
-    this.#entries = entries;
+    this.#text = text;
     this.isNew = header === undefined;
     this.settled = header?.settled ?? undefined;
   }
@@ -41,9 +43,15 @@ export class Memory {
   static async open(file: string): Promise<Memory> {
     const text = await readIfThere(file);
     const end = text?.indexOf("\n") ?? -1;
-    if (text === undefined || end === -1) return new Memory(file, new Map(), undefined);
+    if (text === undefined || end === -1) return new Memory(file, "", undefined);
     const header = parseHeader(text.slice(0, end));
-    return new Memory(file, header ? readEntries(text, end + 1) : new Map(), header);
+    return new Memory(file, header ? text.slice(end + 1) : "", header);
+  }
+
+  get #entries(): Map<RawPath, Known> {
+    this.#read ??= readEntries(this.#text);
+    this.#text = "";
+    return this.#read;
   }
 
   get(path: RawPath): Known | undefined {
@@ -66,7 +74,7 @@ export class Memory {
     const header: Header = { version: 1, settled: this.settled ?? null };
     const parts: string[] = [];
     for (const [path, { agreed, maybe }] of this.#entries) {
-      parts.push(`${path}\0${fieldsOf(agreed)}\0${fieldsOf(maybe)}\0`);
+      parts.push(`${path}\0${fieldsOf(agreed)}\0${possibilityFields(maybe)}\0`);
     }
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
     await writeFileAtomic(this.#file, Buffer.from(`${JSON.stringify(header)}\n${parts.join("")}`, "latin1"));
@@ -100,19 +108,29 @@ function fieldsOf(state: EntryState | undefined): string {
   return `${letters[type]} ${bytes} ${mtimeNs} ${mode} ${target}`;
 }
 
-function readEntries(text: string, start: number): Map<RawPath, Known> {
+function readEntries(text: string): Map<RawPath, Known> {
   const entries = new Map<RawPath, Known>();
-  for (let at = start; at < text.length; ) {
+  for (let at = 0; at < text.length; ) {
     const first = text.indexOf("\0", at);
     const second = text.indexOf("\0", first + 1);
     const third = text.indexOf("\0", second + 1);
     if (first === -1 || second === -1 || third === -1) break;
     const agreed = stateOf(text.slice(first + 1, second));
-    const maybe = stateOf(text.slice(second + 1, third));
+    const maybe = possibilityOf(text.slice(second + 1, third));
     entries.set(text.slice(at, first), { ...(agreed ? { agreed } : {}), ...(maybe ? { maybe } : {}) });
     at = third + 1;
   }
   return entries;
+}
+
+/** The direction's sign before the state's own fields. */
+function possibilityFields(maybe: Possibility | undefined): string {
+  return maybe ? `${maybe.direction === "push" ? ">" : "<"}${fieldsOf(maybe.state)}` : "";
+}
+
+function possibilityOf(fields: string): Possibility | undefined {
+  const state = stateOf(fields.slice(1));
+  return state && { state, direction: fields.startsWith(">") ? "push" : "pull" };
 }
 
 function stateOf(fields: string): EntryState | undefined {

@@ -43,8 +43,6 @@ export interface SyncOrder {
 /** A run under way. */
 export interface Run extends SyncOrder {
   readonly places: RsyncPlaces;
-  /** The same by the connection that all programs of the run share. */
-  sharedPlaces(): Promise<RsyncPlaces>;
   readonly workFolder: string;
   readonly host: LocalSide;
   readonly source: Side;

@@ -3,6 +3,7 @@ import type { EntryState } from "./entry-state.ts";
 import type { ListingReader } from "./listing.ts";
 import type { Memory } from "./memory.ts";
 import { isInside, type RawPath } from "./raw-path.ts";
+import type { SyncDirection } from "./rsync.ts";
 import type { Side } from "./side.ts";
 
 /** A path whose two sides differ, and what is to be done about it. */
@@ -18,6 +19,7 @@ export interface PlannedChange {
 export type Resolution = "source" | "both";
 
 export interface PlanningOptions {
+  readonly direction: SyncDirection;
   readonly deletes: boolean;
   /** Only these paths are looked at, and conflicts of theirs are decided so. */
   readonly resolutions: ReadonlyMap<RawPath, Resolution> | undefined;
@@ -39,7 +41,7 @@ export async function makePlan(
   const [sources, destinations] = await Promise.all([sides.source.stat(paths), sides.destination.stat(paths)]);
   const changes = paths.map((path): PlannedChange => {
     const [known, source, destination] = [memory.get(path), sources.get(path), destinations.get(path)];
-    const decision = decide({ known, source, destination, deletes: options.deletes });
+    const decision = decide({ known, source, destination, ...options });
     return { path, decision, source, destination, known };
   });
   return resolve(await withoutEqualContents(changes, sides), options);

@@ -21,13 +21,12 @@ const maxAnswerBytes = 256 * 1024 * 1024;
 
 /** A folder in a sandbox. Backups are in it, out of sight of git. */
 export class RemoteSide implements Side {
-  readonly #folder: () => Promise<RemoteFolder>;
+  readonly #folder: RemoteFolder;
   readonly #signal: AbortSignal | undefined;
   #prepared = false;
 
-  /** The folder is asked for when it is first needed. */
-  constructor(folder: RemoteFolder | (() => Promise<RemoteFolder>), signal?: AbortSignal) {
-    this.#folder = typeof folder === "function" ? folder : async () => folder;
+  constructor(folder: RemoteFolder, signal?: AbortSignal) {
+    this.#folder = folder;
     this.#signal = signal;
   }
 
@@ -110,7 +109,7 @@ export class RemoteSide implements Side {
 
   /** Runs one of our fixed commands in the folder, with these words as its input; answers what it writes, by NULs. */
   async #run(command: string, words: readonly string[], { mayFail = false } = {}): Promise<string[]> {
-    const { ssh, host, path } = await this.#folder();
+    const { ssh, host, path } = this.#folder;
     const chunks: Buffer[] = [];
     let bytes = 0;
     const { code, complaints } = await runChild({

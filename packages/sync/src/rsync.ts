@@ -71,7 +71,6 @@ export const writingOptions: readonly string[] = [
   `--temp-dir=${temporaryFolder}`,
   `--partial-dir=${partialFolder}`,
   "--info=progress2",
-  "--outbuf=L",
 ];
 
 /** Runs rsync. Rejects with a `SyncFailure`, but where only some of it could not be transferred. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { carryOut } from "./carry-out.ts";
-import { type SharedConnection, shareConnection } from "./connection.ts";
+import { shareConnection } from "./connection.ts";
 import { SyncFailure } from "./failure.ts";
 import { writeFilterFile } from "./filter/filter-file.ts";
 import { firstRun } from "./first-run.ts";
@@ -29,22 +29,18 @@ export async function sync(order: SyncOrder): Promise<SyncReport> {
   }
   const workFolder = await mkdtemp(join(order.scratch ?? tmpdir(), "berth-sync-"));
   const { direction, hostFolder, filter: options, signal } = order;
-  let connection: Promise<SharedConnection> | undefined;
-  // Opened when there is more to do than one run of rsync, which is mostly all.
-  const shared = async () => {
-    if (!order.multiplex) return order.sandbox;
-    connection ??= shareConnection(order.sandbox, workFolder, signal);
-    return (await connection).folder;
-  };
+  // It signs in while the host's ignore files are looked for.
+  const connection = order.multiplex ? shareConnection(order.sandbox, workFolder, signal) : undefined;
+  const reached = async () => (await connection)?.folder ?? order.sandbox;
   try {
-    const sandbox = direction === "push" ? order.sandbox : await shared();
-    const filterFile = await writeFilterFile({ direction, hostFolder, sandbox, workFolder, options, signal });
+    const filtered = { direction, hostFolder, reached, workFolder, options, signal };
+    const filterFile = await writeFilterFile(filtered);
+    const sandbox = await reached();
     const host = new LocalSide({ root: hostFolder, backups: order.backups });
-    const guest = new RemoteSide(shared, signal);
+    const guest = new RemoteSide(sandbox, signal);
     const [source, destination] = direction === "push" ? [host, guest] : [guest, host];
     const places = { direction, hostFolder, sandbox, filterFile, ...(order.owner ? { owner: order.owner } : {}) };
-    const sharedPlaces = async () => ({ ...places, sandbox: await shared() });
-    const run = { ...order, workFolder, places, sharedPlaces, host, source, destination };
+    const run = { ...order, workFolder, places, host, source, destination };
     try {
       return await work(run);
     } finally {
@@ -81,7 +77,7 @@ async function work(run: Run): Promise<SyncReport> {
   const asBefore =
     settled && settled.count === digest.count && settled.sum === digest.sum && settled.direction === direction;
   if (reader.differing.length === 0 && asBefore && !resolutions) return reportOf(before, 0, null);
-  const plan = await makePlan(reader, memory, run, { deletes, resolutions, git: filter.git });
+  const plan = await makePlan(reader, memory, run, { direction, deletes, resolutions, git: filter.git });
   checkSize(plan, run);
   if (dryRun) return reportOf(changesOf(plan), bytesOf(plan), null);
   const backup = await carryOut(run, plan, memory);

@@ -6,11 +6,18 @@ const folder: EntryState = { type: "folder", bytes: 0, mtimeNs: "0", mode: 0o755
 const link = (target: string): EntryState => ({ type: "link", bytes: 1, mtimeNs: "0", mode: 0o777, target });
 const known = (agreed?: EntryState, maybe?: EntryState): Known => ({
   ...(agreed ? { agreed } : {}),
-  ...(maybe ? { maybe } : {}),
+  ...(maybe ? { maybe: { state: maybe, direction: "push" } } : {}),
 });
-const outcome = (what: { known?: Known; source?: EntryState; destination?: EntryState; deletes?: boolean }) => {
-  const { source, destination, deletes = false } = what;
-  const decision = decide({ known: what.known, source, destination, deletes });
+interface What {
+  known?: Known;
+  source?: EntryState;
+  destination?: EntryState;
+  direction?: "push" | "pull";
+  deletes?: boolean;
+}
+const outcome = (what: What) => {
+  const { source, destination, direction = "push", deletes = false } = what;
+  const decision = decide({ known: what.known, source, destination, direction, deletes });
   return decision.kind === "go" ? decision.as : decision.kind;
 };
 
@@ -43,6 +50,16 @@ describe("what is done about a path", () => {
       "changed there after a cut sync",
       { known: known(file(1), file(2)), source: file(2), destination: file(3) },
       "stays",
+    ],
+    [
+      "what a cut push was to take, before a pull",
+      { known: known(file(1), file(2)), source: file(1), destination: file(2), direction: "pull" as const },
+      "stays",
+    ],
+    [
+      "what a cut push was to take, and another change there, before a pull",
+      { known: known(file(1), file(2)), source: file(3), destination: file(2), direction: "pull" as const },
+      "conflict",
     ],
     ["a device", { source: { ...file(1), type: "other" as const } }, "skip"],
   ])("%s", (_, what, expected) => {

@@ -10,7 +10,8 @@ import { type FilterOptions, filterRules, type IgnoreFile, passedOver } from "./
 export interface FilterSource {
   readonly direction: SyncDirection;
   readonly hostFolder: string;
-  readonly sandbox: RemoteFolder;
+  /** Asked for only where the sandbox is the source. */
+  reached(): Promise<RemoteFolder>;
   /** Private and empty. */
   readonly workFolder: string;
   readonly options: FilterOptions;
@@ -27,7 +28,8 @@ export async function writeFilterFile(source: FilterSource): Promise<string> {
 }
 
 /** Has rsync bring the sandbox's ignore files into a folder of ours: no other way is as careful with their names. */
-async function fetchIgnoreFiles({ sandbox, workFolder, signal }: FilterSource): Promise<IgnoreFile[]> {
+async function fetchIgnoreFiles({ reached, workFolder, signal }: FilterSource): Promise<IgnoreFile[]> {
+  const sandbox = await reached();
   const folder = join(workFolder, "ignore-files");
   await mkdir(folder);
   const { code, complaints } = await runChild({

@@ -18,8 +18,10 @@ export function rsyncRules(line: string, folder: RawPath): string[] {
   if (pattern === "") return [];
   const anchored = pattern.includes("/");
   if (pattern.startsWith("/")) pattern = pattern.slice(1);
-  const base = [...literals(folder === "" ? "/" : `/${folder}/`)];
-  const bodies = anchored ? expansions(pattern.split("/")) : [[pattern], ["**", pattern]];
+  // A name alone is compared with names alone, which takes rsync far less than any path with a wildcard in it.
+  const isName = !anchored && folder === "";
+  const base = isName ? [] : [...literals(folder === "" ? "/" : `/${folder}/`)];
+  const bodies = anchored ? expansions(pattern.split("/")) : isName ? [[pattern]] : [[pattern], ["**", pattern]];
   const sign = negated ? "+ " : "- ";
   return bodies.map((names) => {
     const tokens = [...base];
