@@ -96,7 +96,8 @@ describe("a search", () => {
     await until(() => call.bytes > 0 || call.closed !== undefined);
     call.channel.close({ code: "cancelled" });
     workspace.environment.PATH = "/nowhere";
-    expect(await refused("search", asked("x"))).toBe("missing_program");
+    const { closed } = await begin("search", asked("x")).whole();
+    expect(closed).toMatchObject({ code: "missing_program", detail: expect.stringContaining("package ripgrep") });
   });
 });
 

@@ -28,7 +28,9 @@ export function workspaceRefusal({ code, detail = "it said no reason" }: CloseRe
     case "too_slow":
       return new BerthError("conflict", said, { hint: "Ask for less at a time." });
     case "missing_program":
-      return new BerthError("conflict", said, { hint: "Install it in the sandbox." });
+      return new BerthError("conflict", said, {
+        hint: "Install it in the sandbox; where sandboxes are processes of the controller's machine, on that machine.",
+      });
     case "unknown_method":
       return new BerthError("sandbox_not_ready", "The sandbox's agent does not know this call.", {
         hint: "Its agent is older than this Berth: it is updated when the sandbox is ready and idle.",

@@ -26,6 +26,13 @@ export interface Exit {
 
 const maxStderrBytes = 2048;
 
+/** Debian's packages of the programs that are called otherwise. Every template of Berth's has them. */
+const packages: Readonly<Record<string, string>> = { rg: "ripgrep" };
+
+function missing(command: string): string {
+  return `the program ${command} is not installed where the agent runs (Debian's package ${packages[command] ?? command})`;
+}
+
 /**
  * A program that runs in a folder of the workspace. Its output must be read to the end, or the program stopped; it is read
  * no faster than the reader takes it. It and what it has started are gone when `ended` resolves.
@@ -103,8 +110,7 @@ export class Program {
       });
       return { code, stderr: Buffer.concat(stderr).subarray(0, maxStderrBytes).toString().trim(), timedOut };
     } catch (error) {
-      if (isErrno(error, "ENOENT"))
-        throw new CallFailure("missing_program", `${command} is not installed in the sandbox`);
+      if (isErrno(error, "ENOENT")) throw new CallFailure("missing_program", missing(command));
       throw error;
     } finally {
       clearTimeout(timer);
