@@ -17,6 +17,7 @@ import { takeDataDir } from "./data-dir.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { WorkspaceAccess } from "./files/workspace-access.ts";
+import { WorkspaceConnections } from "./files/workspace-calls.ts";
 import { workspaceRoutes } from "./files/workspace-routes.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
@@ -85,6 +86,7 @@ interface Parts extends Foundation {
   readonly shares: Shares;
   readonly projects: ProjectModule;
   readonly workspaces: WorkspaceModule;
+  readonly connections: WorkspaceConnections;
   readonly ssh: SshModule;
   readonly metrics: Registry;
   /** The port of the agents' listener, once it listens. */
@@ -176,7 +178,11 @@ function assemble(foundation: Foundation): Parts {
     rolledBack: (sandboxId) => terminals.rolledBack(sandboxId),
   });
   const { lookup, sandboxes } = fleet;
-  const workspaces = makeWorkspaceModule({ ...common, ssh: sandboxSsh, sandboxes, dataDir, folders });
+  const connections = new WorkspaceConnections();
+  const workspaces = makeWorkspaceModule({
+    ...common,
+    ...{ registry, connections, ssh: sandboxSsh, sandboxes, dataDir, folders },
+  });
   const keeper = new TerminalKeeper({ terminals, registry, log });
   const metrics = new Registry();
   const ssh = makeSshModule({ ...common, settings, lookup, ssh: sandboxSsh, keeper, registry, metrics });
@@ -190,6 +196,7 @@ function assemble(foundation: Foundation): Parts {
     fleet,
     projects,
     workspaces,
+    connections,
     metrics,
     identity: new Identity({ db: store.db, clock, onKeysChanged: ssh.keysChanged }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
@@ -305,7 +312,11 @@ async function serveConsole(parts: Parts): Promise<string> {
           recording: settings.recording,
         }),
       (api) => terminalFileRoutes(api, { terminals, keeper }),
-      (api) => workspaceRoutes(api, new WorkspaceAccess({ lookup: fleet.lookup, registry, closing: api.closing })),
+      (api) =>
+        workspaceRoutes(
+          api,
+          new WorkspaceAccess({ lookup: fleet.lookup, registry, connections: parts.connections, closing: api.closing }),
+        ),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { client }),
       (api) => templateRoutes(api, templates),

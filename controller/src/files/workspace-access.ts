@@ -2,22 +2,24 @@ import { BerthError } from "@berth/protocol";
 import type { FastifyReply } from "fastify";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
-import { WorkspaceConnections, type WorkspaceLink } from "./workspace-calls.ts";
+import type { WorkspaceConnections, WorkspaceLink } from "./workspace-calls.ts";
 
 export interface WorkspaceAccessDependencies {
   lookup: Pick<SandboxLookup, "own">;
   registry: Pick<AgentRegistry, "get">;
+  connections: WorkspaceConnections;
   /** Aborted when the server begins to close. */
   closing: AbortSignal;
 }
 
 /** The way to the workspaces of one's own sandboxes. */
 export class WorkspaceAccess {
-  readonly connections = new WorkspaceConnections();
+  readonly connections: WorkspaceConnections;
   readonly #deps: WorkspaceAccessDependencies;
 
   constructor(dependencies: WorkspaceAccessDependencies) {
     this.#deps = dependencies;
+    this.connections = dependencies.connections;
   }
 
   /** The link to the agent of a user's own sandbox. Throws `not_found`, or `sandbox_not_ready`. */

@@ -1,9 +1,8 @@
 import { backoffMs, type Clock } from "@berth/base";
 import type { Failure } from "@berth/protocol";
-import { SyncFailure, type SyncReport } from "@berth/sync";
+import { type ChangeSource, SyncFailure, type SyncReport } from "@berth/sync";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { ContinuousWish } from "../store/tables.ts";
-import type { ChangeSource } from "./change-source.ts";
 import { failureOf } from "./present.ts";
 
 export interface FollowerDependencies {
@@ -13,6 +12,8 @@ export interface FollowerDependencies {
   /** Begins to tell of changes on the side that is followed. */
   watch(row: SandboxRow, signal: AbortSignal): Promise<ChangeSource>;
   sync(row: SandboxRow, signal: AbortSignal): Promise<SyncReport>;
+  /** Whether the sandbox's agent is connected: when that changes, the sandbox has come or gone. */
+  isAgentThere(): boolean;
   tell(state: FollowerState, error: Failure | null): Promise<void>;
 }
 
@@ -23,6 +24,8 @@ const debounceMs = 150;
 /** A sandbox that cannot be followed is looked at again after so long. */
 const readyPollMs = 1_000;
 const retry = { firstMs: 500, maxMs: 15_000 };
+/** How often it is looked whether the agent has come or gone, in milliseconds. */
+const presencePollMs = 250;
 /** What watching may have missed is found by a look after so long without a change, in milliseconds. */
 const lookAnywayMs = 60_000;
 
@@ -64,9 +67,18 @@ export class Follower {
         const waitMs = isLasting(error) ? retry.maxMs : backoffMs(failures, retry);
         failures += 1;
         await tell("paused", failureOf(error)).catch(() => {});
-        await clock.sleep(waitMs, signal).catch(() => {});
+        await this.#wait(waitMs, signal).catch(() => {});
       }
     }
+  }
+
+  /** Waits so long, but no longer than until the agent comes or goes. Rejects with the signal's reason. */
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const { clock, isAgentThere } = this.#deps;
+    const before = isAgentThere();
+    const end = clock.now() + ms;
+    for (let now = clock.now(); now < end && isAgentThere() === before; now = clock.now())
+      await clock.sleep(Math.min(presencePollMs, end - now), signal);
   }
 
   /** Follows a sandbox that is ready; returns when it may not be any more. */
@@ -80,8 +92,8 @@ export class Follower {
         onSuccess();
         await tell("watching", null);
         const waking = new AbortController();
-        const nothing = clock.sleep(lookAnywayMs, AbortSignal.any([signal, waking.signal])).catch(() => {});
-        await Promise.race([source.next(signal), nothing]);
+        const until = AbortSignal.any([signal, waking.signal]);
+        await Promise.race([source.next(until), this.#wait(lookAnywayMs, until).catch(() => {})]);
         waking.abort();
         await clock.sleep(debounceMs, signal);
         const now = await sandbox();

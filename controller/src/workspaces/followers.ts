@@ -1,18 +1,19 @@
 import type { Clock } from "@berth/base";
 import type { Failure, SyncStatus } from "@berth/protocol";
+import { type ChangeSource, watchTree } from "@berth/sync";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
+import type { WorkspaceConnections } from "../files/workspace-calls.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { ContinuousWish, Database } from "../store/tables.ts";
-import { ChangeBell, type ChangeSource } from "./change-source.ts";
 import { Follower, type FollowerState } from "./follower.ts";
 import { watchGuest } from "./guest-changes.ts";
 import type { WorkspaceRows } from "./repository.ts";
 import type { SyncRunner } from "./sync-runner.ts";
-import { TreeWatch } from "./tree-watch.ts";
 
 export interface FollowersDependencies {
   readonly db: Kysely<Database>;
@@ -21,6 +22,8 @@ export interface FollowersDependencies {
   readonly sandboxes: Sandboxes;
   readonly runner: SyncRunner;
   readonly ssh: SandboxSsh;
+  readonly registry: AgentRegistry;
+  readonly connections: WorkspaceConnections;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
   status(row: SandboxRow): Promise<SyncStatus>;
@@ -48,12 +51,13 @@ export class Followers {
   async follow(sandboxId: string, wish: ContinuousWish & { folder: string }): Promise<void> {
     await this.unfollow(sandboxId);
     if (this.#stopped) return;
-    const { clock, sandboxes } = this.#deps;
+    const { clock, sandboxes, registry } = this.#deps;
     const follower = new Follower(wish, {
       clock,
       sandbox: () => sandboxes.find(sandboxId),
       watch: (row, signal) => this.#watch(row, wish, signal),
       sync: (row, signal) => this.#sync(row, wish, signal),
+      isAgentThere: () => registry.isConnected(sandboxId),
       tell: (state, error) => this.#tell(sandboxId, state, error),
     });
     this.#followers.set(sandboxId, follower);
@@ -72,12 +76,10 @@ export class Followers {
   }
 
   async #watch(row: SandboxRow, wish: ContinuousWish & { folder: string }, signal: AbortSignal): Promise<ChangeSource> {
-    if (wish.direction === "pull") return watchGuest(this.#deps.ssh, row, this.#deps.clock, signal);
-    const bell: ChangeBell = new ChangeBell(() => tree.close());
-    const tree = new TreeWatch(wish.folder, () => bell.ring());
-    await tree.start();
-    if (tree.partial) this.#deps.log.warn({ sandboxId: row.id }, "not all folders of a workspace can be watched");
-    return bell;
+    if (wish.direction === "pull") return watchGuest(this.#deps, row, signal);
+    const { source, partial } = await watchTree(wish.folder);
+    if (partial) this.#deps.log.warn({ sandboxId: row.id }, "not all folders of a workspace can be watched");
+    return source;
   }
 
   async #sync(row: SandboxRow, wish: ContinuousWish & { folder: string }, signal: AbortSignal) {

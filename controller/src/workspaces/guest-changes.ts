@@ -1,63 +1,92 @@
-import type { Clock } from "@berth/base";
+import { ChangeBell, type ChangeSource, notFollowed } from "@berth/sync";
 import { connectSsh, type SshConnection } from "../bootstrap/connect.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import { workspaceOf } from "../ssh/guest-place.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
-import { ChangeBell, type ChangeSource } from "./change-source.ts";
+import { AgentChanges, type AgentChangesDependencies } from "./agent-changes.ts";
 
-/** How often a workspace is looked at, in milliseconds. */
-const everyMs = 1_000;
+export interface GuestChangesDependencies extends AgentChangesDependencies {
+  readonly ssh: Pick<SandboxSsh, "target" | "place">;
+}
+
+/** How often a workspace is looked at while its agent tells of changes, and while none does, in milliseconds. */
+const lookEveryMs = { watched: 30_000, unwatched: 1_000 } as const;
 
 /**
- * Tells of changes in a sandbox's workspace, by looking at it now and then over one connection: a number that changes
- * with any name, size or time in it. Ends its connection when it is closed; rings, too, when that breaks.
+ * Tells of changes in a sandbox's workspace: by word of its agent, and beside that by looking at it now and then over
+ * SSH, often while no agent watches all of it. Rings, too, when the sandbox cannot be looked at: a sync says why.
  */
-export async function watchGuest(
-  ssh: SandboxSsh,
-  row: SandboxRow,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<ChangeSource> {
-  const connection = await connectSsh(await ssh.target(row, signal), signal);
+export function watchGuest(deps: GuestChangesDependencies, row: SandboxRow, signal: AbortSignal): ChangeSource {
   const over = new AbortController();
-  const bell = new ChangeBell(() => {
-    over.abort(new Error("nobody follows any more"));
-    connection.close();
-  });
-  connection.client.once("close", () => bell.ring());
-  const command = lookCommand(workspaceOf(await ssh.place(row, signal)));
+  const bell = new ChangeBell(() => over.abort(new Error("nobody follows any more")));
   const until = AbortSignal.any([signal, over.signal]);
-  void poll(connection, command, clock, until, bell).catch(() => bell.ring());
+  const agent = new AgentChanges(deps, bell);
+  void agent.listen(row.id, until);
+  void new Looks(deps, row, until).go(agent, bell).catch(() => bell.ring());
   return bell;
 }
 
-/** The path is Berth's own word. */
+/** Looks at a workspace over one connection, which is made anew when it breaks. */
+class Looks {
+  readonly #deps: GuestChangesDependencies;
+  readonly #row: SandboxRow;
+  readonly #signal: AbortSignal;
+  #connection: SshConnection | undefined;
+
+  constructor(dependencies: GuestChangesDependencies, row: SandboxRow, signal: AbortSignal) {
+    this.#deps = dependencies;
+    this.#row = row;
+    this.#signal = signal;
+  }
+
+  async go(agent: AgentChanges, bell: ChangeBell): Promise<void> {
+    const { clock } = this.#deps;
+    let before: string | undefined;
+    try {
+      while (!this.#signal.aborted) {
+        const now = await this.#look().catch(() => undefined);
+        // Changed between the last sync and the first look: the first look counts as a change.
+        if (now === undefined || now !== before) bell.ring();
+        before = now;
+        const looked = clock.now();
+        do await clock.sleep(lookEveryMs.unwatched, this.#signal);
+        while (agent.whole && clock.now() - looked < lookEveryMs.watched);
+      }
+    } catch (error) {
+      if (!this.#signal.aborted) throw error;
+    } finally {
+      this.#connection?.close();
+    }
+  }
+
+  async #look(): Promise<string> {
+    const { ssh } = this.#deps;
+    try {
+      this.#connection ??= await connectSsh(await ssh.target(this.#row, this.#signal), this.#signal);
+      const command = lookCommand(workspaceOf(await ssh.place(this.#row, this.#signal)));
+      return await output(this.#connection, command, this.#signal);
+    } catch (error) {
+      this.#connection?.close();
+      this.#connection = undefined;
+      throw error;
+    }
+  }
+}
+
+/** A number that changes with any name, size, time or mode. The path is Berth's own word. */
 function lookCommand(workspace: string): string {
-  const pruned = [".git", ".berth", "node_modules", "__pycache__", ".venv"].map((name) => `-name ${name}`).join(" -o ");
+  const pruned = [...notFollowed].map((name) => `-name ${name}`).join(" -o ");
   const place = `'${workspace.replaceAll("'", "'\\''")}'`;
   return `cd -- ${place} && find . -type d \\( ${pruned} \\) -prune -o -printf '%p %y %s %T@ %m\\n' | cksum`;
 }
 
-async function poll(
-  connection: SshConnection,
-  command: string,
-  clock: Clock,
-  signal: AbortSignal,
-  bell: ChangeBell,
-): Promise<void> {
-  let before: string | undefined;
-  while (!signal.aborted) {
-    const now = await output(connection, command);
-    // Changed between the last sync and the first look: the first look counts as a change.
-    if (now !== before) bell.ring();
-    before = now;
-    await clock.sleep(everyMs, signal);
-  }
-}
-
-function output({ client }: SshConnection, command: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    client.once("close", () => reject(new Error("the connection was cut")));
+async function output({ client }: SshConnection, command: string, signal: AbortSignal): Promise<string> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const cut = () => reject(new Error("the connection was cut"));
+  client.once("close", cut);
+  signal.addEventListener("abort", cut, { once: true });
+  try {
     client.exec(command, (error, channel) => {
       if (error) return reject(error);
       let text = "";
@@ -67,5 +96,9 @@ function output({ client }: SshConnection, command: string): Promise<string> {
       channel.stderr.resume();
       channel.once("close", () => resolve(text));
     });
-  });
+    return await promise;
+  } finally {
+    client.removeListener("close", cut);
+    signal.removeEventListener("abort", cut);
+  }
 }

@@ -2,7 +2,9 @@ import type { Clock } from "@berth/base";
 import type { SyncStatus } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
+import type { WorkspaceConnections } from "../files/workspace-calls.ts";
 import { OperationJournal } from "../operations/journal.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
@@ -22,6 +24,9 @@ export interface WorkspaceModuleDependencies {
   readonly db: Kysely<Database>;
   readonly events: EventLog;
   readonly ssh: SandboxSsh;
+  readonly registry: AgentRegistry;
+  /** The calls of agents about workspaces, of which each sandbox has a bounded number. */
+  readonly connections: WorkspaceConnections;
   readonly sandboxes: Sandboxes;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -15,7 +15,10 @@ import {
   resolveSync,
   restoreSyncBackup,
   type Sandbox,
+  type SyncContinuous,
+  startSandbox,
   startSync,
+  stopSandbox,
 } from "@berth/protocol";
 import { eventually, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,6 +71,55 @@ describe("a workspace that was made from a folder of the host", () => {
   const synced = async (body: RouteInput<typeof startSync>["body"]) => berth.ended((await begin(body)).id);
   const changes = async () => (await client().call(listSyncChanges, { params: params() })).items;
   const text = (path: string) => readFile(path, "utf8");
+  const continuous = (fits: (seen: SyncContinuous) => boolean) =>
+    eventually(
+      async () => {
+        const { continuous: seen } = await client().call(getSync, { params: params() });
+        return seen && fits(seen) ? seen : undefined;
+      },
+      { timeoutMs: 30_000, what: "a state of following" },
+    );
+  const follow = (direction: "push" | "pull") =>
+    client().call(putContinuousSync, { params: params(), body: { direction } });
+
+  /** Kills the programs of the sandbox, or those that the controller has started, whose command line is like this. */
+  const killThere = async (pattern: RegExp) =>
+    killBelow(
+      (await berth.processesOf(sandbox)).map(({ pid }) => pid),
+      pattern,
+    );
+  const killHere = (pattern: RegExp) => killBelow([berth.process.pid], pattern);
+  /** How a sync is under way, once it sends. */
+  const sending = (id: string) =>
+    eventually(async () => {
+      const { steps } = await client().call(getOperation, { params: { id } });
+      return steps.find(({ name, detail, progress }) => name === "transfer" && detail !== null && progress !== null);
+    });
+  const over = (id: string) =>
+    eventually(
+      async () => {
+        const seen = await client().call(getOperation, { params: { id } });
+        return seen.finishedAt === null ? undefined : seen;
+      },
+      { timeoutMs: 30_000, what: "the end of a sync" },
+    );
+
+  /** Changes a file until a change has followed within two seconds: other work is on the machine, and slows some. */
+  async function followsInTime(direction: "push" | "pull"): Promise<void> {
+    await continuous(({ state, lastSyncedAt }) => state === "watching" && lastSyncedAt !== null);
+    const other = direction === "push" ? workspace : folder;
+    const tookMs: number[] = [];
+    while (!tookMs.some((ms) => ms < 2_000)) {
+      if (tookMs.length === 4) throw new Error(`changes followed after ${tookMs.join(", ")} ms`);
+      const now = randomUUID();
+      if (direction === "push") await writeFile(join(folder, "deep/er/followed"), now);
+      else await inside(`printf %s ${now} > deep/er/followed`);
+      const begun = performance.now();
+      const path = join(other, "deep/er/followed");
+      await eventually(async () => (await text(path).catch(() => "")) === now, { intervalMs: 20, timeoutMs: 40_000 });
+      tookMs.push(Math.round(performance.now() - begun));
+    }
+  }
 
   it("has what the folder has, but for what can be made again, as the sandbox's own user's", async () => {
     expect((await readdir(workspace)).filter((name) => name !== ".berth").sort()).toEqual(
@@ -120,6 +172,30 @@ describe("a workspace that was made from a folder of the host", () => {
     expect(await text(join(folder, "both"))).toBe("here, and longer");
   });
 
+  it("keeps both versions where that is chosen, and puts back what a backup of the sandbox has", async () => {
+    await writeFile(join(folder, "two.txt"), "at first");
+    await synced({ direction: "push" });
+    await writeFile(join(folder, "two.txt"), "here");
+    await inside("echo there > two.txt");
+    await synced({ direction: "push" });
+    const body = { take: "both" as const, paths: [{ path: "two.txt" }] };
+    await berth.ended((await client().call(resolveSync, { params: params(), body })).operation.id);
+    expect(await text(join(workspace, "two.txt"))).toBe("here");
+    const [kept = ""] = (await readdir(workspace)).filter((name) => /^two\.conflict-.*\.txt$/.test(name));
+    expect(await text(join(workspace, kept))).toBe("there\n");
+    await writeFile(join(folder, "two.txt"), "here again");
+    await synced({ direction: "push" });
+    const { items } = await client().call(listSyncBackups, { params: params() });
+    const [newest] = items.filter(({ side }) => side === "sandbox");
+    const restore = { params: { ...params(), backup: newest?.id ?? "" } };
+    await client().call(restoreSyncBackup, { ...restore, body: { side: "sandbox", path: "two.txt" } });
+    expect(await text(join(workspace, "two.txt"))).toBe("here");
+    const missing = client().call(restoreSyncBackup, { ...restore, body: { side: "sandbox", path: "none" } });
+    await expect(missing).rejects.toMatchObject({ code: "not_found" });
+    await inside("rm two.*");
+    await rm(join(folder, "two.txt"));
+  });
+
   it("deletes only when it is asked to, and brings nothing out that would lead out of the folder", async () => {
     await synced({ direction: "push" });
     await inside("rm kept; ln -s /etc out; mkdir -p .git/hooks; echo x > .git/hooks/post-checkout; echo new > new");
@@ -131,22 +207,31 @@ describe("a workspace that was made from a folder of the host", () => {
   });
 
   it("follows the folder, and then the folder follows it, within two seconds", async () => {
-    const follow = (direction: "push" | "pull") =>
-      client().call(putContinuousSync, { params: params(), body: { direction } });
-    const watching = () =>
-      eventually(async () => {
-        const { continuous } = await client().call(getSync, { params: params() });
-        return continuous?.state === "watching" && continuous.lastSyncedAt !== null;
-      });
     await follow("push");
-    await watching();
     await mkdir(join(folder, "deep/er"), { recursive: true });
-    await writeFile(join(folder, "deep/er/followed"), "1");
-    await eventually(async () => (await text(join(workspace, "deep/er/followed"))) === "1");
+    await followsInTime("push");
     await follow("pull");
-    await watching();
-    await inside("echo 2 > deep/er/followed");
-    await eventually(async () => (await text(join(folder, "deep/er/followed"))) === "2\n");
+    await followsInTime("pull");
+  });
+
+  it("says that it pauses and why when the sandbox stops, and follows within two seconds once it is back", async () => {
+    await berth.ended((await client().call(stopSandbox, { params: params() })).operation.id);
+    await continuous(({ state, error }) => state === "paused" && error?.message === 'The sandbox "synced" is stopped.');
+    await berth.ended((await client().call(startSandbox, { params: params() })).operation.id);
+    workspace = join(await berth.rootOf(sandbox), "workspace");
+    await followsInTime("pull");
+  });
+
+  it("follows within two seconds after the agent and all connections were cut, and after a restart", async () => {
+    await killThere(agent);
+    await killThere(connection);
+    await followsInTime("pull");
+    await berth.crash();
+    await berth.start();
+    await followsInTime("pull");
+    await follow("push");
+    await killThere(agent);
+    await followsInTime("push");
     await client().call(deleteContinuousSync, { params: params() });
   });
 
@@ -155,25 +240,86 @@ describe("a workspace that was made from a folder of the host", () => {
     const operation = await begin({ direction: "push", bwlimitKiB: 256 });
     await expect(begin({ direction: "push" })).rejects.toMatchObject({ code: "conflict" });
     await client().call(cancelOperation, { params: { id: operation.id } });
-    const ended = await eventually(async () => {
-      const seen = await client().call(getOperation, { params: { id: operation.id } });
-      return seen.finishedAt !== null && seen;
-    });
-    expect(ended.state).toBe("cancelled");
+    expect((await over(operation.id)).state).toBe("cancelled");
     expect(await readdir(workspace)).not.toContain("large");
   });
 
-  it("goes on with a sync, and with following, after the controller was killed in the middle", async () => {
-    await client().call(putContinuousSync, { params: params(), body: { direction: "push" } });
-    await client().call(deleteContinuousSync, { params: params() });
+  it("goes on with a sync and with following after the controller was killed in the middle", async () => {
     const operation = await begin({ direction: "push", bwlimitKiB: 1024 });
-    await eventually(async () => {
-      const { steps } = await client().call(getOperation, { params: { id: operation.id } });
-      return steps.some(({ name, state }) => name === "transfer" && state === "running");
-    });
+    const { detail, progress } = await sending(operation.id);
+    await follow("push");
+    expect(detail).toMatch(/^[\d.]+ [kM]?B, \d+ files, [\d.]+ [kM]?B\/s, \d+ s left$/);
+    expect(progress).toBeGreaterThanOrEqual(0);
+    expect(progress).toBeLessThan(1);
     await berth.crash();
     await berth.start();
     await berth.ended(operation.id);
     expect(await readFile(join(workspace, "large"))).toEqual(await readFile(join(folder, "large")));
+    await followsInTime("push");
+    await client().call(deleteContinuousSync, { params: params() });
+  });
+
+  it.each([
+    ["rsync in the sandbox", () => killThere(/rsync --server/)],
+    ["rsync on the host", () => killHere(/(^|\/)rsync .*--rsh=/)],
+    ["the agent", () => killThere(agent)],
+    ["the connection", () => killThere(connection)],
+  ])("loses nothing when %s is killed in the middle, and goes on", async (_, kill) => {
+    const [before, now] = [await readFile(join(workspace, "large")), randomBytes(3 * 1024 * 1024)];
+    await writeFile(join(folder, "large"), now);
+    const operation = await begin({ direction: "push", bwlimitKiB: 1024 });
+    await sending(operation.id);
+    await kill();
+    const { state, error } = await over(operation.id);
+    const there = await readFile(join(workspace, "large"));
+    expect(there.equals(state === "succeeded" ? now : before), error?.code).toBe(true);
+    await synced({ direction: "push" });
+    expect((await readFile(join(workspace, "large"))).equals(now)).toBe(true);
+  });
+
+  it.runIf(process.env.BERTH_TEST_BACKEND === "lxc")("writes no half a file to a disk that is full", async () => {
+    const fill = "fallocate -l $(($(df --output=avail -B1 . | tail -n 1) - 2000000)) .berth/filler";
+    await inside(`mkdir -p .berth && ${fill}`);
+    const before = await readFile(join(workspace, "large"));
+    await writeFile(join(folder, "large"), randomBytes(8 * 1024 * 1024));
+    expect((await over((await begin({ direction: "push" })).id)).error?.code).toBe("sync_disk_full");
+    expect((await readFile(join(workspace, "large"))).equals(before)).toBe(true);
+    await inside("rm .berth/filler");
+    await synced({ direction: "push" });
+    const small = join(roots, "small");
+    await mkdir(small);
+    await run("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]);
+    disposals.push(async () => void (await run("umount", [small])));
+    expect((await over((await begin({ direction: "pull", folder: small })).id)).error?.code).toBe("sync_disk_full");
+    expect(await readdir(small)).not.toContain("large");
+    await run("mount", ["-o", "remount,size=64m", small]);
+    await synced({ direction: "pull", folder: small });
+    const [large, copy] = await Promise.all([workspace, small].map((place) => readFile(join(place, "large"))));
+    expect(large && copy?.equals(large)).toBe(true);
   });
 });
+
+const agent = /^(berth-agent|\S+ \S+\/launch\.mjs agent)$/;
+/** A session of the sandbox's sshd, but not the one that listens. */
+const connection = /^sshd(-session)?: (?!\/)/;
+
+/** Kills those of these processes, and of what they have started, whose command line fits, once there are such. */
+async function killBelow(roots: readonly number[], pattern: RegExp): Promise<void> {
+  const found = await eventually(
+    async () => {
+      const { stdout } = await run("ps", ["-ww", "-eo", "pid=,ppid=,args="]);
+      const rows = [...stdout.matchAll(/^ *(\d+) +(\d+) (.*)$/gm)].map(([, pid, parent, command = ""]) => ({
+        ...{ pid: Number(pid), parent: Number(parent), command },
+      }));
+      const below = new Set(roots);
+      for (let size = 0; size !== below.size; ) {
+        size = below.size;
+        for (const { pid, parent } of rows) if (below.has(parent)) below.add(pid);
+      }
+      const fitting = rows.filter(({ pid, command }) => below.has(pid) && pattern.test(command));
+      return fitting.length > 0 && fitting;
+    },
+    { what: `a process like ${pattern}` },
+  );
+  for (const { pid } of found) process.kill(pid, "SIGKILL");
+}

@@ -1,4 +1,4 @@
-export { type ConflictReason, type Decision, decide, type Known, type Situation } from "./decide.ts";
+export { type ConflictReason, type Decision, decide, type Known, type Possibility, type Situation } from "./decide.ts";
 export type { EntryState, EntryType } from "./entry-state.ts";
 export { SyncFailure, type SyncFailureCode } from "./failure.ts";
 export { defaultExcludes, type FilterOptions } from "./filter/rules.ts";
@@ -13,3 +13,6 @@ export { backupId, isBackupId } from "./retention.ts";
 export type { SyncDirection } from "./rsync.ts";
 export type { BackupFacts, BackupRetention, Side } from "./side.ts";
 export { sync } from "./sync.ts";
+export { ChangeBell, type ChangeSource } from "./watch/change-bell.ts";
+export { isFollowed, notFollowed } from "./watch/followed-paths.ts";
+export { watchTree } from "./watch/tree-watch.ts";

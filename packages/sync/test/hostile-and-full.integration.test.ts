@@ -1,9 +1,20 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Scope } from "@berth/base";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { TransferProgress } from "../src/index.ts";
 import { backedUp, Pair, treeOf } from "./support/pair.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -69,6 +80,39 @@ describe("a sync", () => {
     expect(readdirSync(join(pair.host, "sub"))).toEqual([]);
     expect(statSync(pair.host).mode).toBe(mode);
   });
+
+  it.each(["push", "pull"] as const)("tells how far it has come, and keeps to a limit (%s)", async (direction) => {
+    const source = direction === "push" ? pair.host : pair.guest;
+    for (const name of ["a", "b", "c"]) writeFileSync(join(source, name), randomBytes(1024 * 1024));
+    const told: TransferProgress[] = [];
+    const begun = performance.now();
+    await pair[direction]({ bwlimitKiB: 2048, onProgress: (progress) => told.push(progress) });
+    expect(performance.now() - begun, "3 MiB at 2 MiB a second").toBeGreaterThan(1_000);
+    expect(told.at(-1)).toMatchObject({ bytes: 3 * 1024 * 1024, files: 3, percent: 100 });
+    const midway = told.filter(({ percent }) => percent !== null && percent > 10 && percent < 90);
+    expect(midway.some(({ bytesPerSecond }) => bytesPerSecond > 0 && bytesPerSecond < 4e6)).toBe(true);
+    expect(midway.some(({ secondsLeft }) => secondsLeft !== null)).toBe(true);
+  });
+
+  it.runIf(isRoot)(
+    "gives what it writes to whom it belongs there, and takes set-id bits and everybody's rights away",
+    async () => {
+      writeFileSync(join(pair.host, "pushed"), "1");
+      chownSync(join(pair.host, "pushed"), 4711, 4711);
+      chmodSync(join(pair.host, "pushed"), 0o6755);
+      await pair.push();
+      expect(statSync(join(pair.guest, "pushed"))).toMatchObject({ uid: 0, gid: 0 });
+      expect(statSync(join(pair.guest, "pushed")).mode & 0o7777).toBe(0o755);
+      mkdirSync(join(pair.guest, "folder"));
+      writeFileSync(join(pair.guest, "folder/pulled"), "1");
+      chownSync(join(pair.guest, "folder/pulled"), 100_000, 100_000);
+      chmodSync(join(pair.guest, "folder/pulled"), 0o6777);
+      await pair.pull({ owner: { uid: 1234, gid: 2345 } });
+      for (const path of ["folder", "folder/pulled"])
+        expect(statSync(join(pair.host, path))).toMatchObject({ uid: 1234, gid: 2345 });
+      expect(statSync(join(pair.host, "folder/pulled")).mode & 0o7777).toBe(0o775);
+    },
+  );
 
   it("takes no more from a sandbox than it may", async () => {
     writeFileSync(join(pair.guest, "a"), "1");

@@ -1,17 +1,25 @@
 import { type FSWatcher, watch } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { ChangeBell, type ChangeSource } from "./change-bell.ts";
+import { notFollowed } from "./followed-paths.ts";
 
-/** Folders whose changes are nobody's business, or too many. */
-const passedOver: ReadonlySet<string> = new Set([".git", ".berth", "node_modules", "__pycache__", ".venv"]);
 /** The kernel has a bound for all of its users; a tree of more folders is looked at now and then instead. */
 const maxFolders = 20_000;
+
+/** Begins to tell of changes in a folder. `partial`: there are more folders than can be watched. */
+export async function watchTree(root: string): Promise<{ source: ChangeSource; partial: boolean }> {
+  const bell: ChangeBell = new ChangeBell(() => tree.close());
+  const tree = new TreeWatch(root, () => bell.ring());
+  await tree.start();
+  return { source: bell, partial: tree.partial };
+}
 
 /**
  * Watches a folder of this machine and all below it: a watch a folder. Names are taken as text; what has another name is
  * noticed by the folder that it is in all the same.
  */
-export class TreeWatch {
+class TreeWatch {
   readonly #root: string;
   readonly #onChange: () => void;
   readonly #watchers = new Map<string, FSWatcher>();
@@ -53,12 +61,12 @@ export class TreeWatch {
     // After the watch: what comes into being meanwhile is seen by the one or by the other.
     const entries = await readdir(join(this.#root, folder), { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
-      if (entry.isDirectory() && !passedOver.has(entry.name)) await this.#add(join(folder, entry.name));
+      if (entry.isDirectory() && !notFollowed.has(entry.name)) await this.#add(join(folder, entry.name));
     }
   }
 
   #changed(folder: string, name: string | null): void {
-    if (name !== null && passedOver.has(name)) return;
+    if (name !== null && notFollowed.has(name)) return;
     this.#onChange();
     if (name !== null) void this.#lookAt(join(folder, name));
   }

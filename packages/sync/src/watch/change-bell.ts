@@ -22,12 +22,15 @@ export class ChangeBell implements ChangeSource {
 
   async next(signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = () => resolve();
+      this.#wake = wake;
+      signal.addEventListener("abort", wake, { once: true });
+      await promise;
+      signal.removeEventListener("abort", wake);
     }
-    this.#rung = false;
+    // Whoever no longer waits leaves a change for the next.
+    if (!signal.aborted) this.#rung = false;
   }
 
   close(): void {
