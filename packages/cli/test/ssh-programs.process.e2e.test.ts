@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,7 +12,7 @@ import Type from "typebox";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sshFiles } from "../src/ssh/files.ts";
-import { environmentOf, program, runCommand } from "./command.ts";
+import { CommandInPty, environmentOf, program, runCommand } from "./command.ts";
 
 const controller = fileURLToPath(new URL("../../../controller/dist/main.mjs", import.meta.url));
 const sandbox = "web";
@@ -117,6 +117,62 @@ describe("the command line over the real OpenSSH and the gateway", () => {
     expect(await sync("--take", "sandbox", "--file", "a.txt")).toMatchObject({ code: 0 });
     expect(await readFile(join(folder, "a.txt"), "utf8")).toBe("theirs");
     expect((await sync("--take", "here")).code).toBe(2);
+  });
+
+  it.each(["push", "pull"] as const)("goes on with each change until Ctrl-C, through a cut (%s)", async (direction) => {
+    const folder = join(home, `watched-${direction}`);
+    await mkdir(folder);
+    const [from, to] = direction === "push" ? [folder, workspace] : [workspace, folder];
+    const args = ["sync", sandbox, folder, "--watch", ...(direction === "pull" ? ["--pull"] : [])];
+    const command = new CommandInPty(args, env);
+    try {
+      const seen = (text: string) =>
+        eventually(() => command.screen.text().includes(text), { timeoutMs: 40_000, what: `"${text}" on the screen` });
+      /** A change follows within two seconds; other work is on the machine, and slows some. */
+      const followsInTime = async () => {
+        const tookMs: number[] = [];
+        while (!tookMs.some((ms) => ms < 2_000)) {
+          if (tookMs.length === 4) throw new Error(`changes followed after ${tookMs.join(", ")} ms`);
+          const now = randomUUID();
+          const begun = performance.now();
+          await writeFile(join(from, `watched ${direction}`), now);
+          const arrived = () => readFile(join(to, `watched ${direction}`), "utf8").catch(() => "");
+          await eventually(async () => (await arrived()) === now, { intervalMs: 20, timeoutMs: 40_000 });
+          tookMs.push(performance.now() - begun);
+        }
+      };
+      await seen("in accord at");
+      await followsInTime();
+      await berth.crash();
+      await writeFile(join(from, `meanwhile ${direction}`), "x");
+      await seen("paused: ");
+      await berth.start();
+      await eventually(() => readFile(join(to, `meanwhile ${direction}`)).catch(() => undefined), {
+        timeoutMs: 40_000,
+      });
+      await seen("in accord at");
+      await followsInTime();
+      command.type("\x03");
+      expect(await command.exited).toMatchObject({ exitCode: 130 });
+      expect(command.screen.text()).not.toContain("in accord at");
+    } finally {
+      await command.close();
+    }
+  });
+
+  it("tells of continuous syncing in lines of JSON", async () => {
+    const folder = join(home, "watched-json");
+    await mkdir(folder);
+    const args = [program, "sync", sandbox, folder, "--watch", "--json"];
+    const watching = spawnProcess({ command: process.execPath, args, env });
+    await watching.waitForLine('"watching"', 40_000);
+    await writeFile(join(folder, "in JSON"), "x");
+    await watching.waitForLine('"path":"in JSON","action":"create"', 40_000);
+    watching.kill("SIGINT");
+    expect(await watching.exited).toMatchObject({ code: 130 });
+    const line = Type.Object({ state: Type.Enum(["syncing", "watching", "paused"]) });
+    for (const text of watching.stdout.trimEnd().split("\n")) Value.Parse(line, parseJson(text));
+    expect((await run(["sync", sandbox, folder, "--watch", "--dry-run"])).code).toBe(2);
   });
 
   it("shows what has changed in a repository of the workspace", async () => {

@@ -1,14 +1,15 @@
 import { resolve } from "node:path";
-import { getSandbox } from "@berth/protocol";
+import { getSandbox, type Sandbox } from "@berth/protocol";
 import type { SyncReport } from "@berth/sync";
 import { type Command, Option } from "commander";
 import { exitCodes } from "../exit-codes.ts";
 import { wrongUsage } from "../failure.ts";
 import { argument, countOption, flag, textOption, textsOption } from "../options.ts";
-import { harmless } from "../output/style.ts";
 import type { Session } from "../session.ts";
-import { presentChange, presentResult } from "../sync/present.ts";
-import { syncFromHere } from "../sync/run.ts";
+import { changeLines, presentChange, presentResult } from "../sync/present.ts";
+import { type FolderSync, openSync } from "../sync/run.ts";
+import { watchAndSync } from "../sync/watch.ts";
+import { WatchView } from "../sync/watch-view.ts";
 import type { SyncWish } from "../sync/wish.ts";
 import { collect, describe, does, groups, type Run, sandboxArgument } from "./register.ts";
 
@@ -18,10 +19,13 @@ export function syncCommand(run: Run): Command {
     summary: "Bring a folder of this machine and a sandbox's workspace together, by rsync",
     more: `From here to there, or back with --pull. Nothing is overwritten that has changed there since the last sync: what
 changed on both sides is a conflict, is left as it is on both, and ends with exit code 5 until you decide it by
---take. What is replaced or deleted goes to a dated backup. What .gitignore and .berthignore name stays out.`,
+--take. What is replaced or deleted goes to a dated backup. What .gitignore and .berthignore name stays out.
+With --watch changes follow within two seconds. It waits where the sandbox cannot be reached, says why, and goes on.
+What changes in a folder of --path, which is no workspace, is looked for every five seconds.`,
     examples: [
       "berth sync web                      # this folder into its workspace",
       "berth sync web ./app --pull --dry-run",
+      "berth sync web --watch              # and whatever changes here from now on",
       "berth sync web --take here --file src/main.ts",
     ],
     group: groups.files,
@@ -29,6 +33,7 @@ changed on both sides is a conflict, is left as it is on both, and ends with exi
     .addArgument(sandboxArgument())
     .argument("[folder]", "the folder here; the present one by default")
     .option("--pull", "from the sandbox to here")
+    .option("-w, --watch", "go on with each change, until Ctrl-C")
     .option("-n, --dry-run", "say what would happen, and change nothing")
     .option("--delete", "delete at the destination what is gone at the source and unchanged there")
     .option("--exclude <pattern>", "leave out, as a line of .gitignore; may be repeated", collect, [])
@@ -46,9 +51,21 @@ async function doSync(session: Session, command: Command): Promise<number | unde
   const wish = wishOf(command);
   const id = argument(command, 0);
   const sandbox = await (await session.client()).call(getSandbox, { params: { id } }, { signal: session.signal });
-  const report = await syncFromHere(session, sandbox, wish);
+  const pair = await openSync(session, sandbox, wish);
+  session.scope.add(() => pair.close());
+  if (flag(command, "watch")) return watch(session, sandbox, pair);
+  const report = await pair.sync();
   tell(session, report, wish);
   return report.counts.conflict > 0 ? exitCodes.conflict : undefined;
+}
+
+async function watch(session: Session, sandbox: Sandbox, pair: FolderSync): Promise<never> {
+  const view = new WatchView(session.output, pair.wish, sandbox.name);
+  try {
+    return await watchAndSync(session, sandbox, pair, (state) => view.show(state));
+  } finally {
+    view.end();
+  }
 }
 
 /** What the options ask for; throws `CommandFailed` where they do not fit each other. */
@@ -56,6 +73,8 @@ export function wishOf(command: Command): SyncWish {
   const take = textOption(command, "take");
   const files = textsOption(command, "file");
   if ((take === undefined) !== (files.length === 0)) throw wrongUsage("--take and --file go together.");
+  const once = flag(command, "dryRun") || take !== undefined;
+  if (once && flag(command, "watch")) throw wrongUsage("--watch goes with neither --dry-run nor --take.");
   const bwlimitKiB = countOption(command, "bwlimit");
   const path = textOption(command, "path");
   if (path !== undefined && !path.startsWith("/")) throw wrongUsage("--path is a folder from / on.");
@@ -78,18 +97,10 @@ export function wishOf(command: Command): SyncWish {
   };
 }
 
-const signs: Partial<Record<string, string>> = { create: "+", update: "~", delete: "-", conflict: "!", skipped: "?" };
-
 function tell({ output }: Session, report: SyncReport, { direction, dryRun }: SyncWish): void {
   const changes = report.changes.map((change) => presentChange(change, direction));
   const result = presentResult(report);
-  output.result({ result, changes }, () => {
-    const lines = changes.flatMap(({ path, action, reason }) => {
-      const sign = signs[action];
-      return sign === undefined ? [] : [`${sign} ${harmless(path)}${reason === undefined ? "" : `  (${reason})`}\n`];
-    });
-    return output.quiet ? "" : lines.join("");
-  });
+  output.result({ result, changes }, () => (output.quiet ? "" : changeLines(report, direction).join("")));
   const done = dryRun ? "would be" : "were";
   const { created, updated, deleted, conflicts } = result;
   output.note(`${created} ${done} created, ${updated} updated, ${deleted} deleted.`);

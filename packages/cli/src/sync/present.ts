@@ -1,5 +1,6 @@
 import type { SyncChange, SyncDirection, SyncResult } from "@berth/protocol";
 import { type EntryState, type RawPath, type ReportedChange, rawPathBytes, type SyncReport, textOf } from "@berth/sync";
+import { harmless } from "../output/style.ts";
 
 /** What a sync did to one path, in the API's shape; its `host` is this machine. */
 export function presentChange(change: ReportedChange, direction: SyncDirection): SyncChange {
@@ -12,6 +13,17 @@ export function presentChange(change: ReportedChange, direction: SyncDirection):
     host: presentState(host),
     sandbox: presentState(sandbox),
   };
+}
+
+const signs: Partial<Record<string, string>> = { create: "+", update: "~", delete: "-", conflict: "!", skipped: "?" };
+
+/** What a sync did, a line a path, for people. */
+export function changeLines(report: SyncReport, direction: SyncDirection): string[] {
+  return report.changes.flatMap((change) => {
+    const { path, action, reason } = presentChange(change, direction);
+    const sign = signs[action];
+    return sign === undefined ? [] : [`${sign} ${harmless(path)}${reason === undefined ? "" : `  (${reason})`}\n`];
+  });
 }
 
 /** A sync in numbers. */

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { DirectoryInUse, DirectoryLock, makePrivateDirectory } from "@berth/base/node";
 import { guestPaths, type Sandbox } from "@berth/protocol";
 import {
+  type RemoteFolder,
   rawPathOfText,
   SyncFailure,
   type SyncFailureCode,
@@ -26,9 +27,19 @@ const retention = { days: 30, bytes: 4 * 1024 ** 3 };
 /** What one pull may bring: more than this is a mistake, or meant to fill this machine's disk. */
 const limits = { files: 1_000_000, bytes: 256 * 1024 ** 3 };
 
-/** Syncs a folder of this machine with a sandbox, through the gateway. Rejects with `CommandFailed`. */
-export async function syncFromHere(session: Session, sandbox: Sandbox, wish: SyncWish): Promise<SyncReport> {
-  const { signal, surroundings } = session;
+/** A folder of this machine and one of a sandbox's, which nobody else syncs until it is closed. */
+export interface FolderSync {
+  readonly wish: SyncWish;
+  /** The folder here, with no link left in its path. */
+  readonly folder: string;
+  /** Syncs them once. Rejects with `CommandFailed`. */
+  sync(): Promise<SyncReport>;
+  close(): Promise<void>;
+}
+
+/** Prepares syncs of a folder of this machine with a sandbox, through the gateway. Rejects with `CommandFailed`. */
+export async function openSync(session: Session, sandbox: Sandbox, wish: SyncWish): Promise<FolderSync> {
+  const { signal } = session;
   const folder = await realpath(wish.folder).catch(() => {
     throw notFound(`There is no folder ${wish.folder}.`, "Make it, or name another one.");
   });
@@ -37,15 +48,32 @@ export async function syncFromHere(session: Session, sandbox: Sandbox, wish: Syn
   const command = ["ssh", "-F", ssh.files.config, "-o", "BatchMode=yes"] as const;
   const path = wish.path ?? (await workspaceThere([...command, host], signal));
   const state = await stateFolder(session, sandbox, folder, path);
+  return {
+    wish,
+    folder,
+    sync: () => runSync(session, wish, { folder, sandbox: { ssh: command, host, path }, state: state.folder }),
+    close: async () => state.lock?.[Symbol.asyncDispose](),
+  };
+}
+
+interface SyncPlaces {
+  readonly folder: string;
+  readonly sandbox: RemoteFolder;
+  /** Where is kept what is remembered of the pair. */
+  readonly state: string;
+}
+
+async function runSync(session: Session, wish: SyncWish, { folder, sandbox, state }: SyncPlaces): Promise<SyncReport> {
+  const { signal, surroundings } = session;
   const progress = progressLine(session);
   try {
     return await sync({
       direction: wish.direction,
       hostFolder: folder,
-      sandbox: { ssh: command, host, path },
+      sandbox,
       multiplex: true,
-      memoryFile: join(state.folder, "memory"),
-      backups: join(state.folder, "backups"),
+      memoryFile: join(state, "memory"),
+      backups: join(state, "backups"),
       dryRun: wish.dryRun,
       deletes: wish.deletes,
       filter: wish.filter,
@@ -64,7 +92,6 @@ export async function syncFromHere(session: Session, sandbox: Sandbox, wish: Syn
     throw error instanceof SyncFailure ? failed(error) : error;
   } finally {
     progress.end();
-    await state.lock?.[Symbol.asyncDispose]();
   }
 }
 
