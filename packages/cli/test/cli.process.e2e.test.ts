@@ -152,6 +152,8 @@ describe("the command line", () => {
       await typed.screen.waitForText(/berth exec web/, 20_000);
       typed.type(" -- printf 'ran %s\\n' it\r");
       await typed.screen.waitForText(/^ran it$/m, 30_000);
+      typed.type("exit\r");
+      await typed.exited;
     },
   );
 
