@@ -297,7 +297,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           onEnvironmentChanged: (id) => void tellEnvironment(parts, id),
           onRenamed: (id) => parts.ssh.access.look(id),
         }),
-      (api) => snapshotRoutes(api, { ...fleet, client, now: () => systemClock.now() }),
+      (api) => snapshotRoutes(api, { ...fleet, events, client, now: () => systemClock.now() }),
       (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild, cancelSync, cancelGit }),
       (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup }),

@@ -56,6 +56,73 @@ describe("the plan of a workspace", () => {
   });
 });
 
+describe("the plan of a sandbox that lives", () => {
+  const ready: Desired = { ...made, state: "ready" };
+  const running = seen(ours(), { agentConnected: true });
+  const snapshot: Desired = { ...ready, diskWork: "snapshot" };
+
+  it("applies changed settings before anything else is done with it, and is called ready meanwhile", () => {
+    const changed = { ...snapshot, changeWanted: true };
+    expect(plan(changed, running, now)).toMatchObject({ step: "change", name: "change", state: "ready" });
+    const stopped: Desired = { ...changed, power: "stopped", state: "stopped" };
+    expect(plan(stopped, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "change", state: "stopped" });
+  });
+
+  it("takes and deletes snapshots without disturbing it, and goes back to one by a start", () => {
+    expect(plan(snapshot, running, now)).toMatchObject({ step: "snapshot", state: "ready" });
+    expect(plan({ ...ready, diskWork: "delete_snapshot" }, running, now)).toMatchObject({ state: "ready" });
+    const back: Desired = { ...ready, diskWork: "rollback" };
+    expect(plan(back, running, now)).toMatchObject({ step: "rollback", state: "starting" });
+    const stopped: Desired = { ...back, power: "stopped", state: "stopped" };
+    expect(plan(stopped, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "rollback", state: "stopped" });
+  });
+
+  it("is bootstrapped anew after its disk was put back, though its agent reports", () => {
+    const back: Desired = { ...ready, bootstrapped: false, state: "starting" };
+    expect(plan(back, running, now)).toMatchObject({ step: "bootstrap", state: "starting" });
+  });
+
+  it("waits for a lock that is in its way, and is settled whoever locks it if nothing is to be done", () => {
+    const locked = seen(ours({ lock: "backup" }), { agentConnected: true });
+    expect(plan(ready, locked, now)).toEqual({ kind: "settled", state: "ready" });
+    expect(plan(snapshot, locked, now)).toMatchObject({ kind: "wait", name: "snapshot", state: "ready" });
+    const begun = { ...snapshot, steps: ["snapshot"], running: { name: "snapshot", since: now } };
+    expect(plan(begun, locked, now + 181_000)).toMatchObject({ kind: "fail", failure: { code: "container_locked" } });
+  });
+
+  it("waits as long as it takes while a copy of it is made", () => {
+    const stopping: Desired = {
+      ...{ ...ready, power: "stopped", state: "stopping", copied: true },
+      ...{ steps: ["stop"], running: { name: "stop", since: now } },
+    };
+    const locked = seen(ours({ lock: "disk" }), { agentConnected: true });
+    expect(plan(stopping, locked, now + 3_600_000)).toMatchObject({ kind: "wait", name: "stop" });
+  });
+});
+
+describe("the plan of a copy", () => {
+  const copy: Desired = { ...fresh, vmid: 151, fork: { prepared: false, temporary: false } };
+  const taken: Desired = { ...copy, fork: { prepared: true, temporary: true } };
+  const cloned = seen(ours({ power: "stopped" }));
+
+  it("sees to what is to be cloned first, and removes what was taken for it before it is configured", () => {
+    expect(plan(copy, seen({ kind: "none" }), now)).toMatchObject({ step: "prepare-fork", name: "snapshot" });
+    expect(plan(taken, seen({ kind: "none" }), now)).toMatchObject({ step: "clone" });
+    expect(plan(taken, cloned, now)).toMatchObject({ step: "release-fork", name: "release" });
+    expect(plan(copy, cloned, now)).toMatchObject({ step: "configure" });
+  });
+
+  it("keeps what was taken for it while half a clone is to be made again", () => {
+    expect(plan(taken, seen(ours({ power: "stopped", whole: false })), now)).toMatchObject({ step: "delete" });
+  });
+
+  it("leaves nothing behind with what it is a copy of when it is destroyed", () => {
+    const doomed: Desired = { ...taken, power: "destroyed" };
+    expect(plan(doomed, seen({ kind: "none" }), now)).toMatchObject({ step: "release-fork", name: "delete" });
+    expect(plan({ ...copy, power: "destroyed" }, seen({ kind: "none" }), now)).toMatchObject({ step: "forget" });
+  });
+});
+
 describe("the plan of a sandbox that is to run", () => {
   it("goes from nothing to ready one step at a time", () => {
     const way: [Desired, Observed, unknown][] = [

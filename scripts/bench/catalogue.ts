@@ -5,6 +5,7 @@ import { ctrlC } from "./ctrl-c.ts";
 import { echo } from "./echo.ts";
 import { echoFlood } from "./echo-flood.ts";
 import { fleet } from "./fleet.ts";
+import { fork } from "./fork.ts";
 import { git } from "./git.ts";
 import { memory } from "./memory.ts";
 import { reconcile } from "./reconcile.ts";
@@ -17,7 +18,7 @@ import { syncBenchmark } from "./sync.ts";
 
 /** Every benchmark, in the order in which they run. */
 export const catalogue: readonly Benchmark[] = [
-  ...[start, create, fleet, reconcile],
+  ...[start, create, fork, fleet, reconcile],
   ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale],
   ...[syncBenchmark, git, ssh],
 ];

@@ -1,14 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { newId } from "@berth/protocol";
+import type { EventLog } from "../events/log.ts";
 import type { UnitOfWork } from "../http/context.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
+import { presentTerminal } from "../terminals/repository.ts";
 
 /**
  * Gives a copy of a sandbox conversations of its own, each of which begins as a copy of one of the source's, and a
- * terminal for each Claude that runs there. `before`: what has begun later is not on the disk that is copied.
+ * terminal for each Claude that runs there, and tells of these. `before`: what has begun later is not on the disk that is copied.
  */
 export async function copyConversations(
   { trx }: UnitOfWork,
+  events: Pick<EventLog, "append">,
   source: SandboxRow,
   copy: SandboxRow,
   before: Date | undefined,
@@ -41,5 +44,8 @@ export async function copyConversations(
     ...{ id: newId("terminal"), ...owned, kind: "claude" as const, state: "starting" as const },
     ...{ argv: null, cwd, cols, rows, conversation_id: ids.get(conversation_id ?? "") ?? null },
   }));
-  await trx.insertInto("terminals").values(rows).execute();
+  for (const row of await trx.insertInto("terminals").values(rows).returningAll().execute()) {
+    const { owner_id: ownerId, sandbox_id: sandboxId } = row;
+    await events.append(trx, { ownerId, sandboxId, type: "terminal", data: presentTerminal(row) });
+  }
 }

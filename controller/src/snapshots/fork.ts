@@ -1,4 +1,5 @@
 import { BerthError, type forkSandbox, newId, type Operation, type RouteInput, type Sandbox } from "@berth/protocol";
+import type { EventLog } from "../events/log.ts";
 import type { UnitOfWork } from "../http/context.ts";
 import type { FleetLimits } from "../limits/limits.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
@@ -14,6 +15,7 @@ export interface ForkDependencies {
   readonly sandboxes: Sandboxes;
   readonly service: Pick<SandboxService, "begin">;
   readonly limits: FleetLimits;
+  readonly events: Pick<EventLog, "append">;
   /** Milliseconds since the Unix epoch. */
   now(): number;
 }
@@ -24,7 +26,7 @@ export interface ForkDependencies {
  */
 export async function fork(
   work: UnitOfWork,
-  { sandboxes, service, limits, now }: ForkDependencies,
+  { sandboxes, service, limits, events, now }: ForkDependencies,
   { id }: SandboxRow,
   body: ForkBody,
   takenAt: Date | undefined,
@@ -53,7 +55,7 @@ export async function fork(
     .returningAll()
     .executeTakeFirst();
   if (!row) throw nameTaken(name);
-  await copyConversations(work, origin, row, takenAt);
+  await copyConversations(work, events, origin, row, takenAt);
   const operation = await service.begin(work, row, "fork");
   return { sandbox: await sandboxes.present(row, work.trx), operation };
 }

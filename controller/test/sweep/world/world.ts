@@ -160,8 +160,9 @@ export class World implements FaultyWorld {
   fork(): Promise<Operation> {
     const { fleet } = this.controller;
     const now = () => this.clock.now();
+    const events = { append: async () => {} };
     return this.#wish(
-      async (work) => (await fork(work, { ...fleet, now }, await this.#present(), {}, undefined)).operation,
+      async (work) => (await fork(work, { ...fleet, events, now }, await this.#present(), {}, undefined)).operation,
     );
   }
 
