@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { ClusterView } from "../cluster/cluster-view.ts";
 import type { Database } from "../store/tables.ts";
+import type { SandboxRow } from "./record.ts";
 
 export interface WatchDependencies {
   db: Kysely<Database>;
@@ -58,7 +59,7 @@ export class FleetWatch {
   async compare(): Promise<number> {
     const rows = await this.#deps.db
       .selectFrom("sandboxes")
-      .select(["id", "vmid", "node", "state"])
+      .select(["id", "vmid", "node", "state", "cores", "memory_mib", "drift", "restart_needed"])
       .where("vmid", "is not", null)
       .where("look_at", "is", null)
       .where("state", "in", ["ready", "stopped"])
@@ -81,12 +82,29 @@ export class FleetWatch {
     if (!this.#stopped) this.#callOff = after(this.#deps.clock, everyMs, () => void this.#goOn());
   }
 
-  #differs(row: { id: string; node: string | null; state: string }, seen: ContainerPlace | undefined): boolean {
+  #differs(row: WatchedRow, seen: ContainerPlace | undefined): boolean {
     if (!seen || seen.node !== row.node) return true;
     if (seen.status === "unknown") return false;
+    if (isResized(row, seen)) return true;
     if (row.state === "stopped") return seen.status !== "stopped";
     if (seen.status !== "running") return true;
     const { agents, clock } = this.#deps;
     return !agents.isConnected(row.id) && clock.now() - agents.awaySince(row.id) > agentAwayMs;
   }
+}
+
+type WatchedRow = Pick<SandboxRow, "id" | "node" | "state" | "cores" | "memory_mib" | "drift" | "restart_needed">;
+
+/**
+ * Whether somebody has given a container another size than is known of. A disk is not compared: of one in use the list
+ * tells the size of its file system.
+ */
+function isResized(row: WatchedRow, { cores, maxMemoryBytes }: ContainerPlace): boolean {
+  // What counts from the next restart on is not what the list shows until then.
+  if (row.restart_needed.length > 0) return false;
+  const known = (setting: "cores" | "memoryMiB", wanted: number) =>
+    row.drift.find((one) => one.setting === setting)?.found ?? wanted;
+  const otherCores = cores !== undefined && cores !== known("cores", row.cores) && known("cores", row.cores) !== 0;
+  const memoryMiB = maxMemoryBytes === undefined ? undefined : Math.round(maxMemoryBytes / 1024 ** 2);
+  return otherCores || (memoryMiB !== undefined && memoryMiB !== known("memoryMiB", row.memory_mib));
 }

@@ -82,10 +82,12 @@ const PlaceSchema = Type.Object({
   node: Type.String({ minLength: 1 }),
   vmid: NumberLike,
   status: Type.String(),
+  maxcpu: Type.Optional(NumberLike),
+  maxmem: Type.Optional(NumberLike),
 });
 
-/** Where a container is, and whether it runs: what is worth being asked for all of them again and again. */
-export type ContainerPlace = Pick<ContainerResource, "vmid" | "node" | "status">;
+/** Where a container is, whether it runs, and its size: what is worth being asked for all of them again and again. */
+export type ContainerPlace = Pick<ContainerResource, "vmid" | "node" | "status" | "cores" | "maxMemoryBytes">;
 
 const PoolSchema = Type.Object({ poolid: Type.String(), comment: Type.Optional(Type.String()) });
 
@@ -187,7 +189,8 @@ function nodeOf(raw: Static<typeof NodeSchema>): ProxmoxNode {
 
 function placeOf(raw: Static<typeof PlaceSchema>): ContainerPlace {
   const status = raw.status === "running" || raw.status === "stopped" ? raw.status : "unknown";
-  return { vmid: numberOf(raw.vmid), node: raw.node, status };
+  const size = { cores: optionalNumber(raw.maxcpu), maxMemoryBytes: optionalNumber(raw.maxmem) };
+  return { vmid: numberOf(raw.vmid), node: raw.node, status, ...size };
 }
 
 function resourceOf(raw: Static<typeof ResourceSchema>): ContainerResource {
@@ -199,9 +202,7 @@ function resourceOf(raw: Static<typeof ResourceSchema>): ContainerResource {
     tags: splitTags(raw.tags),
     lock: raw.lock,
     cpu: optionalNumber(raw.cpu),
-    cores: optionalNumber(raw.maxcpu),
     memoryBytes: optionalNumber(raw.mem),
-    maxMemoryBytes: optionalNumber(raw.maxmem),
     diskBytes: optionalNumber(raw.disk),
     maxDiskBytes: optionalNumber(raw.maxdisk),
     uptimeSeconds: optionalNumber(raw.uptime),
