@@ -67,7 +67,7 @@ export class ChannelBytes {
     if (!this.#ready) throw new ChannelClosed(this.#closed ?? {});
   }
 
-  /** The bytes that come, to the other end's last one. Throws `ChannelClosed` where the channel closes with a code before. */
+  /** The bytes that come; for one reader, to the other end's last one. Throws `ChannelClosed` where the channel closes with a code before. */
   async *read(): AsyncGenerator<Uint8Array, void, void> {
     for (;;) {
       await this.#untilRead(() => this.#incoming.length > 0 || this.#ended || this.#closed !== undefined);
@@ -80,7 +80,7 @@ export class ChannelBytes {
     }
   }
 
-  /** Sends bytes as the window lets them. Rejects with `ChannelClosed`. */
+  /** Sends bytes as the window lets them; one call at a time. Rejects with `ChannelClosed`. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; offset += portionBytes) {
       while (!this.#closed && !this.#channel.hasRoomForBulk) {
