@@ -1,11 +1,11 @@
-import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
 import type { Environment } from "@berth/protocol";
 import { gitRemoteChannelKind } from "@berth/protocol/link";
-import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type { FastifyBaseLogger } from "fastify";
 import { Registry } from "prom-client";
+import { portOf, urlOf } from "./addresses.ts";
 import { fleetUpdates } from "./agents/fleet-updates.ts";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
@@ -395,15 +395,4 @@ function claudeEnvironment({ settings, cluster }: Pick<Foundation, "settings" | 
 async function publicKeysOf(store: Store, userId: string): Promise<string[]> {
   const keys = await store.db.selectFrom("ssh_keys").select("public_key").where("user_id", "=", userId).execute();
   return keys.map(({ public_key: key }) => key);
-}
-
-function portOf(server: FastifyInstance): number {
-  const address: AddressInfo | string | null = server.server.address();
-  return address !== null && typeof address === "object" ? address.port : 0;
-}
-
-/** A wildcard is where one listens; people and agents need an address of the machine. */
-function urlOf(scheme: string, host: string, port: number): string {
-  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }

@@ -94,7 +94,9 @@ describe("git's work from the command line", () => {
     await here('test "$(cat notes.txt)" = mine && echo theirs, longer > notes.txt');
     await writeFile(join(folder, "notes.txt"), "mine, changed");
     expect(await run("folder", "pull", "web")).toMatchObject({ code: 5 });
-    expect((await run("folder", "changes", "web", "--conflicts")).stdout).toMatch(/^conflict +notes\.txt  \(changed on both sides\)\n$/);
+    expect((await run("folder", "changes", "web", "--conflicts")).stdout).toMatch(
+      /^conflict +notes\.txt {2}\(changed on both sides\)\n$/,
+    );
     expect(await run("folder", "take", "web", "sandbox", "--file", "notes.txt")).toMatchObject({ code: 0 });
     expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("theirs, longer\n");
     expect(
