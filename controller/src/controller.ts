@@ -12,6 +12,7 @@ import { AgentRegistry } from "./agents/registry.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
+import { Placer } from "./cluster/placer.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
 import { takeDataDir } from "./data-dir.ts";
 import { EventLog } from "./events/log.ts";
@@ -154,9 +155,10 @@ function assemble(foundation: Foundation): Parts {
   const common = { db: store.db, events, client, freeIds, keys, clock, log, pool, storage, bridge, vlan };
   const templates = makeTemplateModule({
     ...common,
-    templateVmid: settings.templateVmid,
+    templateVmids: settings.templateVmids,
     mayLackParts: settings.proxmox === undefined,
   });
+  const placer = new Placer({ db: store.db, client, clock, memoryOvercommit: settings.memoryOvercommit });
   const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
@@ -167,6 +169,7 @@ function assemble(foundation: Foundation): Parts {
     ...common,
     size: settings.size,
     limits: settings.limits,
+    placer,
     template: templates.finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),

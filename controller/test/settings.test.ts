@@ -25,7 +25,7 @@ describe("settings", () => {
       port: 7400,
       agentPort: 7401,
       sshPort: 7422,
-      templateVmid: 150,
+      templateVmids: [150],
       dataDir: "/var/lib/berth",
       isolated: false,
       recording: true,

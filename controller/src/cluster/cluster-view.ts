@@ -50,7 +50,7 @@ export class ClusterView {
 }
 
 /** One question whose answer everybody shares who asks while it is on its way, or who takes an older one. */
-class SharedRead<T> {
+export class SharedRead<T> {
   readonly #clock: Clock;
   readonly #read: () => Promise<T>;
   #known: { readonly at: number; readonly value: T } | undefined;

@@ -3,13 +3,14 @@ import type { Action } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
 import { bootstrap } from "./steps/bootstrap.ts";
 import { change } from "./steps/change.ts";
-import { cloneFacts, cloneTemplate, placeFor } from "./steps/clone.ts";
+import { cloneTemplate } from "./steps/clone.ts";
 import { cloneFork } from "./steps/clone-fork.ts";
 import { configure } from "./steps/configure.ts";
-import { type ActionDependencies, place, readyTemplate } from "./steps/dependencies.ts";
+import { type ActionDependencies, place } from "./steps/dependencies.ts";
 import { deleteAbandoned, destroy } from "./steps/destroy.ts";
 import { diskActions } from "./steps/disk.ts";
 import { prepareFork, releaseFork } from "./steps/fork.ts";
+import { reserve } from "./steps/reserve.ts";
 import { fillWorkspace, keepWork } from "./steps/workspace.ts";
 import { beginOn } from "./task-watch.ts";
 
@@ -20,19 +21,10 @@ const shutdownSeconds = 30;
 
 /** What each action of a plan does. */
 export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "follow-task">, Perform> {
-  const { client, tasks, claims, sandboxes, journal } = deps;
+  const { client, tasks, claims, sandboxes } = deps;
   return {
     ...diskActions(deps),
-    reserve: async (row, operation) => {
-      if (row.source) {
-        await claims.take(row, row.source.node, deps.template.vmid);
-        return journal.log(operation, "reserve", "berth", `claimed the id ${row.vmid} on the node ${row.node}`);
-      }
-      const template = await readyTemplate(deps.template);
-      await claims.take(row, await placeFor(deps, row, template.node), deps.template.vmid);
-      await journal.log(operation, "reserve", "berth", `claimed the id ${row.vmid} on the node ${row.node}`);
-      await sandboxes.change(row, cloneFacts(template));
-    },
+    reserve: (row, operation) => reserve(deps, row, operation),
     abandon: (row) => claims.abandon(row),
     "prepare-fork": (row, operation) => prepareFork(deps, row, operation),
     clone: (row, operation) => (row.source ? cloneFork : cloneTemplate)(deps, row, operation),

@@ -64,13 +64,24 @@ export class Claims {
     });
   }
 
+  /** Those that are left somewhere among them. */
   abandoned(sandboxId: string) {
     return this.#db
       .selectFrom("claims")
       .selectAll()
       .where("sandbox_id", "=", sandboxId)
-      .where("state", "=", "abandoned")
+      .where("state", "in", ["abandoned", "left"])
       .execute();
+  }
+
+  /** What an abandoned id left somewhere is nothing to wait for: it is looked at again by and by. */
+  async leave(vmid: number): Promise<void> {
+    await this.#db.updateTable("claims").set({ state: "left" }).where("vmid", "=", vmid).execute();
+  }
+
+  /** The ids of which something may be left, of all sandboxes. */
+  left() {
+    return this.#db.selectFrom("claims").selectAll().where("state", "=", "left").execute();
   }
 
   /** All ids for which a clone call was made whose end was not seen. */

@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import { ClusterView } from "../cluster/cluster-view.ts";
 import type { FreeIds } from "../cluster/free-ids.ts";
+import type { Placer } from "../cluster/placer.ts";
 import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { FleetLimits, type Limits } from "../limits/limits.ts";
@@ -15,6 +16,7 @@ import type { TemplateFinder } from "../templates/finder.ts";
 import { makeActions } from "./actions.ts";
 import { Claims } from "./claims.ts";
 import { forgetSandbox } from "./forget.ts";
+import { LeftClaims } from "./left-claims.ts";
 import { SandboxLookup } from "./lookup.ts";
 import { Observer } from "./observe.ts";
 import { Reconciler } from "./reconciler.ts";
@@ -22,6 +24,7 @@ import type { SandboxRow } from "./record.ts";
 import { Sandboxes } from "./repository.ts";
 import { SandboxService, type SandboxServiceDependencies } from "./service.ts";
 import type { ActionDependencies, FillProgress } from "./steps/dependencies.ts";
+import { leaveLostNode } from "./steps/lost-node.ts";
 import { TaskRunner } from "./tasks.ts";
 import { type AgentPresence, FleetWatch } from "./watch.ts";
 import { WorkLoop } from "./work-loop.ts";
@@ -61,6 +64,7 @@ export interface SandboxModuleDependencies {
   /** What a sandbox gets where nobody says otherwise, and what all may come to. */
   size: SandboxSize;
   limits: Limits;
+  placer: Placer;
   agentUrl(localAddress: string): string;
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;
@@ -131,6 +135,8 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     claims,
     tasks,
     actions,
+    leaveLostNode: (row, operation, error) =>
+      leaveLostNode({ client, claims, journal, sandboxes }, row, operation, error),
     agents,
     clock,
     log,
@@ -144,6 +150,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   });
   const wake = (sandboxId: string) => loop.wake(sandboxId);
   const watch = new FleetWatch({ db, view, clock, log, agents, wake });
+  const leftClaims = new LeftClaims({ client, keys, claims, clock, log });
   const tell = async (sandboxId: string, what: (row: SandboxRow) => Promise<void>) => {
     try {
       const row = await sandboxes.find(sandboxId);
@@ -177,11 +184,13 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     start: () => {
       loop.start();
       watch.start();
+      leftClaims.start();
     },
     stop: async () => {
       stopping.abort(new Error("the controller stops"));
       watch.stop();
       await loop.stop();
+      await leftClaims.stop();
     },
   };
 }

@@ -28,6 +28,8 @@ export interface ReconcilerDependencies {
   claims: Claims;
   tasks: TaskRunner<SandboxRow>;
   actions: Record<Exclude<Action, "follow-task">, (row: SandboxRow, operation: OperationRow) => Promise<void>>;
+  /** Gives up a clone whose node is down, if that is what the error says; answers whether it did. */
+  leaveLostNode(row: SandboxRow, operation: OperationRow, error: unknown): Promise<boolean>;
   agents: AgentPresence;
   clock: Clock;
   log: FastifyBaseLogger;
@@ -188,6 +190,7 @@ export class Reconciler {
     const { sandboxes, journal, clock } = this.#deps;
     try {
       const operation = await journal.current(row.id);
+      if (operation && (await this.#deps.leaveLostNode(row, operation, error))) return 0;
       if (attempts >= tries) {
         return await this.#fail(row, operation, name, failure);
       }

@@ -22,7 +22,8 @@ export interface Situation {
 export async function readSituation(db: Kysely<Database>, sandboxId: string): Promise<Situation | undefined> {
   const { rows } = await sql<Columns>`
     select sandboxes.*, to_jsonb(operations) - 'created_at' as operation, operations.created_at as operation_created_at,
-      array(select vmid from claims where sandbox_id = sandboxes.id and state = 'abandoned') as abandoned,
+      array(select vmid from claims where sandbox_id = sandboxes.id
+        and (state = 'abandoned' or state = 'left' and sandboxes.desired = 'destroyed')) as abandoned,
       exists (select from sandboxes as copy where copy.source->>'sandboxId' = sandboxes.id and copy.source is not null
         and not copy.configured and copy.state <> 'failed') as copied,
       held.created_at as claim_created_at, held.asked as claim_asked

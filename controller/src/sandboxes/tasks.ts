@@ -26,7 +26,8 @@ export interface FollowOptions {
 /** Runs Proxmox tasks: begins them, writes their id down in a row, follows their log, and tells how they ended. */
 export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
   readonly #deps: TaskRunnerDependencies<Row>;
-  readonly #cloning = new SerialQueue();
+  /** By what is cloned; bounded by the templates and sandboxes that there are. */
+  readonly #cloning = new Map<number, SerialQueue>();
 
   constructor(dependencies: TaskRunnerDependencies<Row>) {
     this.#deps = dependencies;
@@ -51,9 +52,16 @@ export class TaskRunner<Row extends { readonly task: NotedTask | null }> {
     await this.#follow(row, operation, task, 0, { alreadyThere });
   }
 
-  /** The same, one at a time among those that run alone. */
-  runAlone(row: Row, operation: OperationRow, step: StepName, begin: () => Promise<string>): Promise<void> {
-    return this.#cloning.run(() => this.run(row, operation, step, begin, []));
+  /** The same, one at a time among those of one source, which Proxmox locks for it. */
+  runAlone(
+    row: Row,
+    operation: OperationRow,
+    step: StepName,
+    { source, begin }: { source: number; begin: () => Promise<string> },
+  ): Promise<void> {
+    const queue = this.#cloning.get(source) ?? new SerialQueue();
+    this.#cloning.set(source, queue);
+    return queue.run(() => this.run(row, operation, step, begin, []));
   }
 
   /** Waits for the end of the task that is written down in a row, after a restart too. */

@@ -79,8 +79,12 @@ export const variablesSchema = Type.Object({
   BERTH_MAX_CORES: limit("cores"),
   BERTH_MAX_MEMORY_MIB: limit("MiB"),
   BERTH_MAX_DISK_GIB: limit("GiB"),
-  BERTH_TEMPLATE_VMID: Type.Optional(
-    Type.Integer({ minimum: 100, maximum: 999_999_999, wants: "a Proxmox VMID from 100 to 999999999" }),
+  BERTH_MEMORY_OVERCOMMIT: Type.Optional(
+    Type.Number({ minimum: 1, maximum: 100, wants: "how many times over a node's memory may be promised, from 1" }),
+  ),
+  BERTH_TEMPLATE_VMID: text(
+    { wants: "a Proxmox VMID from 100 to 999999999, or one for each node with commas between" },
+    { pattern: "^\\s*[1-9]\\d{2,8}(\\s*,\\s*[1-9]\\d{2,8})*\\s*$" },
   ),
   BERTH_WORKSPACE_ROOTS: text(
     { wants: "absolute paths of folders, with colons between" },

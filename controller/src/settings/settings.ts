@@ -55,7 +55,10 @@ export interface Settings {
   readonly size: SandboxSize;
   /** What all sandboxes may come to together. */
   readonly limits: Limits;
-  readonly templateVmid: number;
+  /** How many times over a node's memory may be promised to sandboxes: few use all they may. */
+  readonly memoryOvercommit: number;
+  /** The templates that are used while none was built; the first one's id is also the first that a build tries. */
+  readonly templateVmids: readonly [number, ...number[]];
   /** Below which folders of this host workspaces may have their source; none: nowhere. */
   readonly workspaceRoots: readonly string[];
   /** How the controller signs in to git remotes. */
@@ -145,7 +148,8 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
       memoryMiB: variables.BERTH_MAX_MEMORY_MIB,
       diskGiB: variables.BERTH_MAX_DISK_GIB,
     },
-    templateVmid: variables.BERTH_TEMPLATE_VMID ?? 150,
+    memoryOvercommit: variables.BERTH_MEMORY_OVERCOMMIT ?? 4,
+    templateVmids: vmidsOf(variables.BERTH_TEMPLATE_VMID),
     workspaceRoots: variables.BERTH_WORKSPACE_ROOTS?.split(":") ?? [],
     git: {
       sshKey: variables.BERTH_GIT_SSH_KEY,
@@ -168,6 +172,11 @@ function sizeOf(text: string | undefined): SandboxSize {
 }
 
 const sizeNames = ["small", "medium", "large"] as const satisfies SandboxSizeName[];
+
+function vmidsOf(text = "150"): readonly [number, ...number[]] {
+  const [first = 150, ...others] = text.split(",").map(Number);
+  return [first, ...others];
+}
 
 function proxmoxOf(variables: Variables): ProxmoxAccess | undefined {
   const { PROXMOX_URL: urls, PROXMOX_TOKEN_ID: tokenId, PROXMOX_TOKEN_SECRET: tokenSecret } = variables;

@@ -11,6 +11,7 @@ import * as sizes from "./migrations/0008-sandbox-network.ts";
 import * as diskWork from "./migrations/0009-disk-work.ts";
 import * as epochFloor from "./migrations/0010-epoch-floor.ts";
 import * as gitWork from "./migrations/0011-git-work.ts";
+import * as placement from "./migrations/0012-placement.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
@@ -26,6 +27,7 @@ const migrations: Record<string, Migration> = {
   "0009-disk-work": diskWork,
   "0010-epoch-floor": epochFloor,
   "0011-git-work": gitWork,
+  "0012-placement": placement,
 };
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */

@@ -100,6 +100,8 @@ export interface SandboxesTable {
   attempts: Generated<number>;
   vmid: number | null;
   node: string | null;
+  /** How it is cloned there: as a whole copy onto a storage, or sharing its source's disk; null: as is usual. */
+  placement: OptionalJson<{ full: boolean; storage: string | null }>;
   template_vmid: number | null;
   /** The template of Berth's own making that it was cloned from: its keys are those of the first contact. */
   template_id: string | null;
@@ -152,8 +154,11 @@ export interface ClaimsTable {
   vmid: number;
   sandbox_id: string;
   node: string;
-  /** `abandoned`: the sandbox took another id; a container of ours found here is removed. */
-  state: "held" | "abandoned";
+  /**
+   * `abandoned`: the sandbox took another id; a container of ours found here is removed. `left`: that could not be done
+   * yet, because its node is away or a lock was left, and the sandbox does not wait for it.
+   */
+  state: "held" | "abandoned" | "left";
   /** A clone call for it may be under way. */
   asked: Generated<boolean>;
   created_at: CreatedAt;

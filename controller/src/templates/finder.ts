@@ -3,6 +3,7 @@ import { type SkippedPart, templateEnvironment } from "@berth/protocol";
 import { type ContainerConfig, type ContainerResource, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
 import Type from "typebox";
 import { Value } from "typebox/value";
+import { gibOf } from "../cluster/sizes.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { readTemplateMark, templateHostname, templateTag } from "./mark.ts";
 import type { TemplateRow } from "./record.ts";
@@ -13,6 +14,9 @@ export interface TemplateFacts {
   readonly vmid: number;
   readonly node: string;
   readonly name: string | undefined;
+  /** Where its disk is, and how large that is. */
+  readonly storage: string | undefined;
+  readonly diskGiB: number | undefined;
   /** Where its clones' sshd listens, and whom the first connection signs in as. */
   readonly sshPort: number;
   readonly sshUser: string;
@@ -38,8 +42,8 @@ export interface TemplateFinderDependencies {
   client: ProxmoxClient;
   keys: FleetKeys;
   templates: Templates;
-  /** The id of the template that is used while none was built. */
-  vmid: number;
+  /** The ids of the templates that are used while none was built, the first one's first; on several nodes, several. */
+  vmids: readonly [number, ...number[]];
   clock: Clock;
 }
 
@@ -53,15 +57,16 @@ const freshMs = 10_000;
 export class TemplateFinder {
   readonly #deps: TemplateFinderDependencies;
   #known: { at: number; state: TemplateState } | undefined;
+  #knownAll: { at: number; facts: readonly TemplateFacts[] } | undefined;
   #seen: ReadonlySet<number> = new Set();
 
   constructor(dependencies: TemplateFinderDependencies) {
     this.#deps = dependencies;
   }
 
-  /** The id that the settings name. */
+  /** The id that the settings name, or the first of them. */
   get vmid(): number {
-    return this.#deps.vmid;
+    return this.#deps.vmids[0];
   }
 
   /** The template's present state; throws a ProxmoxError when Proxmox cannot be asked. */
@@ -73,6 +78,18 @@ export class TemplateFinder {
     return state;
   }
 
+  /**
+   * The templates that can be cloned now, the best one of each node, with the newest first: what was built counts, and
+   * while nothing was, what the settings name. Empty: `find` says why. Throws like it.
+   */
+  async all(): Promise<readonly TemplateFacts[]> {
+    const now = this.#deps.clock.now();
+    if (this.#knownAll && now - this.#knownAll.at < freshMs) return this.#knownAll.facts;
+    const facts = await this.#readAll();
+    this.#knownAll = facts.length > 0 ? { at: now, facts } : undefined;
+    return facts;
+  }
+
   /** The ids of all containers, as of the last look: what is not among them is gone, or may not be seen any more. */
   get seen(): ReadonlySet<number> {
     return this.#seen;
@@ -81,6 +98,7 @@ export class TemplateFinder {
   /** Forgets what is known: another one was built. */
   forget(): void {
     this.#known = undefined;
+    this.#knownAll = undefined;
   }
 
   /** One certain template, if it is there and can be cloned. */
@@ -100,8 +118,36 @@ export class TemplateFinder {
       const state = resource && (await this.#inspectBuilt(resource));
       if (state?.kind === "ready" && state.facts.built?.id === row.id) return state;
     }
-    const configured = containers.get(this.#deps.vmid);
-    return configured ? this.#inspect(configured) : { kind: "missing" };
+    return this.#configured(containers);
+  }
+
+  /** What the settings name: the first that can be cloned, or else why the first cannot. */
+  async #configured(containers: ReadonlyMap<number, ContainerResource>): Promise<TemplateState> {
+    const [first, ...others] = this.#deps.vmids;
+    const resource = containers.get(first);
+    if (others.length === 0) return resource ? this.#inspect(resource) : { kind: "missing" };
+    const states: TemplateState[] = [];
+    for (const vmid of this.#deps.vmids) {
+      const one = containers.get(vmid);
+      const state = one && (await this.#inspectBuilt(one));
+      if (state?.kind === "ready") return state;
+      if (state) states.push(state);
+    }
+    return states[0] ?? { kind: "missing" };
+  }
+
+  async #readAll(): Promise<TemplateFacts[]> {
+    const containers = new Map((await this.#deps.client.cluster.containers()).map((one) => [one.vmid, one]));
+    const ready = async (vmids: readonly number[]): Promise<TemplateFacts[]> => {
+      const found = vmids.map((vmid) => containers.get(vmid)).filter((one) => one !== undefined);
+      const states = await Promise.all(found.map((one) => this.#inspectBuilt(one)));
+      return states.flatMap((state) => (state?.kind === "ready" ? [state.facts] : []));
+    };
+    const rows = await this.#built(containers);
+    const built = await ready(rows.flatMap(({ vmid }) => (vmid === null ? [] : [vmid])));
+    const known = new Set(rows.map(({ id }) => id));
+    const own = built.filter((facts) => known.has(facts.built?.id ?? ""));
+    return firstOfEachNode(own.length > 0 ? own : await ready(this.#deps.vmids));
   }
 
   /** Those that were built, the newest first; writes down those that the database does not know. */
@@ -146,7 +192,8 @@ export class TemplateFinder {
       const config = await this.#deps.client.containers.config(resource);
       if (!config.template) return { kind: "unusable", node, reason: "it is a container, not a template" };
       const built = this.#builtFacts(config, vmid);
-      return { kind: "ready", facts: { vmid, node, name: config.hostname, built, ...reach(config) } };
+      const disk = { storage: config.rootfs?.volume?.split(":")[0], diskGiB: gibOf(config.rootfs?.size) };
+      return { kind: "ready", facts: { vmid, node, name: config.hostname, ...disk, built, ...reach(config) } };
     } catch (error) {
       if (isProxmoxError(error, "missing")) return { kind: "missing" };
       throw error;
@@ -159,6 +206,12 @@ export class TemplateFinder {
     const { id, version, skipped, builtAt } = mark.statement;
     return { id, version, skipped, at: new Date(builtAt) };
   }
+}
+
+function firstOfEachNode(templates: readonly TemplateFacts[]): TemplateFacts[] {
+  const byNode = new Map<string, TemplateFacts>();
+  for (const facts of templates) if (!byNode.has(facts.node)) byNode.set(facts.node, facts);
+  return [...byNode.values()];
 }
 
 function looksBuilt({ tags, name }: ContainerResource): boolean {

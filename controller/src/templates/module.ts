@@ -26,7 +26,7 @@ export interface TemplateModuleDependencies {
   clock: Clock;
   log: FastifyBaseLogger;
   /** The id that the settings name. */
-  templateVmid: number;
+  templateVmids: readonly [number, ...number[]];
   pool: string | undefined;
   storage: string | undefined;
   bridge: string | undefined;
@@ -50,7 +50,7 @@ export function makeTemplateModule(deps: TemplateModuleDependencies): TemplateMo
   const stopping = new AbortController();
   const templates = new Templates(db);
   const journal = new OperationJournal({ db, events, clock });
-  const finder = new TemplateFinder({ client, keys, templates, vmid: deps.templateVmid, clock });
+  const finder = new TemplateFinder({ client, keys, templates, vmids: deps.templateVmids, clock });
   const contents = new ContentsFinder();
   const tasksUntil = (signal: AbortSignal) =>
     new TaskRunner<TemplateRow>({

@@ -29,14 +29,14 @@ export async function cloneFork(deps: ActionDependencies, row: SandboxRow, opera
   try {
     if (source.snapshot !== null && (await sharesBlocks(deps, from))) {
       try {
-        return await askForClone(deps, row, operation, begin(false));
+        return await askForClone(deps, row, operation, { source: from.vmid, begin: begin(false) });
       } catch (error) {
         if (!isLinkedCloneRefused(error)) throw error;
       }
     }
-    await askForClone(deps, row, operation, begin(true));
+    await askForClone(deps, row, operation, { source: from.vmid, begin: begin(true) });
   } catch (error) {
-    if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
+    if (isProxmoxError(error, "exists")) return await settleExisting(deps, row, from.node);
     if (isProxmoxError(error, "locked")) throw await sourceLocked(deps, row, from, error.failure.lock, error);
     if (
       isProxmoxError(error, "other") &&

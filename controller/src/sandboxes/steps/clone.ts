@@ -17,24 +17,6 @@ export function cloneFacts(template: TemplateFacts) {
   };
 }
 
-/** The node that was asked for, or the template's: its clones share its disk there. */
-export async function placeFor(deps: ActionDependencies, row: SandboxRow, templateNode: string): Promise<string> {
-  const wanted = row.node_wanted;
-  if (wanted === null || wanted === templateNode) return templateNode;
-  const nodes = await deps.client.cluster.nodes();
-  const node = nodes.find((candidate) => candidate.node === wanted);
-  if (node?.online) return wanted;
-  const names = nodes.filter(({ online }) => online).map(({ node: name }) => name);
-  throw new StepFailure(
-    {
-      code: node ? "node_offline" : "node_unknown",
-      message: node ? `The node ${wanted} is offline.` : `There is no node ${wanted}.`,
-      hint: `Make the sandbox anew on one of: ${names.join(", ") || "none is online"}.`,
-    },
-    { retry: false },
-  );
-}
-
 /**
  * The clone call takes the id or is refused: it cannot make two containers of one id. So it is safe to repeat after an
  * answer that was lost, and "exists" says to look whose that container is.
@@ -42,6 +24,7 @@ export async function placeFor(deps: ActionDependencies, row: SandboxRow, templa
 export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
   const template = await templateOf(deps, row);
   const { node, vmid } = place(row);
+  const storage = row.placement?.storage ?? deps.storage;
   const begin = (full: boolean) => () =>
     deps.client.containers.clone(template, {
       newId: vmid,
@@ -49,15 +32,16 @@ export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, o
       description: describeOwner(deps.keys, row.id, vmid),
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),
       ...(node === template.node ? {} : { target: node }),
-      ...(full ? { full: true, ...(deps.storage === undefined ? {} : { storage: deps.storage }) } : {}),
+      ...(full ? { full: true, ...(storage === undefined ? {} : { storage }) } : {}),
     });
+  const ask = (full: boolean) => askForClone(deps, row, operation, { source: template.vmid, begin: begin(full) });
   try {
-    await askForClone(deps, row, operation, begin(false));
+    await ask(row.placement?.full === true);
   } catch (error) {
-    if (isProxmoxError(error, "exists")) return await settleExisting(deps, row);
+    if (isProxmoxError(error, "exists")) return await settleExisting(deps, row, template.node);
     if (isProxmoxError(error, "locked")) throw await templateLocked(deps, row, template, error);
     if (!isLinkedCloneRefused(error)) throw error;
-    await askForClone(deps, row, operation, begin(true));
+    await ask(true);
   }
 }
 
@@ -78,7 +62,7 @@ export async function askForClone(
   { claims, tasks, sandboxes }: ActionDependencies,
   row: SandboxRow,
   operation: OperationRow,
-  begin: () => Promise<string>,
+  { source, begin }: { source: number; begin: () => Promise<string> },
 ): Promise<void> {
   // A refusal says nothing of an earlier call whose end was not seen.
   const askedBefore = (await claims.held(row.id))?.asked ?? false;
@@ -89,7 +73,7 @@ export async function askForClone(
     return begin();
   };
   try {
-    await tasks.runAlone(row, operation, "clone", whenItsTurnComes);
+    await tasks.runAlone(row, operation, "clone", { source, begin: whenItsTurnComes });
   } catch (error) {
     if (isProxmoxError(error) && !error.mayHaveActed) await claims.noteAsked(row.id, askedBefore);
     throw error;
@@ -139,9 +123,14 @@ export function isLinkedCloneRefused(error: unknown): boolean {
 }
 
 /** The id was taken between the claim and the call: by a call of ours whose answer was lost, or by somebody else. */
-export async function settleExisting(deps: ActionDependencies, row: SandboxRow): Promise<void> {
+export async function settleExisting(deps: ActionDependencies, row: SandboxRow, sourceNode: string): Promise<void> {
+  const at = place(row);
   try {
-    await deps.client.containers.config(place(row));
+    await deps.client.containers.config(at).catch((error: unknown) => {
+      // Until it is made, a clone is where its source is.
+      if (!isProxmoxError(error, "missing") || sourceNode === at.node) throw error;
+      return deps.client.containers.config({ ...at, node: sourceNode });
+    });
   } catch (error) {
     // No container has the id, so a virtual machine does, or a container on another node.
     if (isProxmoxError(error, "missing")) return await deps.claims.abandon(row);

@@ -2,6 +2,7 @@ import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
 import type { Environment, KeptWork } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
+import type { Placer } from "../../cluster/placer.ts";
 import type { FleetKeys } from "../../fleet/keys.ts";
 import type { OperationJournal } from "../../operations/journal.ts";
 import type { TemplateFacts, TemplateFinder } from "../../templates/finder.ts";
@@ -31,6 +32,7 @@ export interface ActionDependencies {
   journal: OperationJournal;
   pool: string | undefined;
   storage: string | undefined;
+  placer: Placer;
   /** The bridge and VLAN of every sandbox; undefined: the template's. */
   bridge: string | undefined;
   vlan: number | undefined;
@@ -77,6 +79,12 @@ export async function readyTemplate(finder: TemplateFinder): Promise<TemplateFac
     },
     { retry: false },
   );
+}
+
+/** The templates that can be cloned now, the newest first. Throws a `StepFailure` if there is none. */
+export async function readyTemplates(finder: TemplateFinder): Promise<readonly TemplateFacts[]> {
+  const all = await finder.all();
+  return all.length > 0 ? all : [await readyTemplate(finder)];
 }
 
 /** Where a sandbox's container is. Throws if it has none, which a plan never asks for. */

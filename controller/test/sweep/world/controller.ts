@@ -6,6 +6,7 @@ import type { RunningEmulator } from "@berth/pve-emulator";
 import { AgentListener } from "../../../src/agents/listener.ts";
 import { AgentRegistry } from "../../../src/agents/registry.ts";
 import { FreeIds } from "../../../src/cluster/free-ids.ts";
+import { Placer } from "../../../src/cluster/placer.ts";
 import { EventLog } from "../../../src/events/log.ts";
 import type { FleetKeys } from "../../../src/fleet/keys.ts";
 import { createLogger } from "../../../src/http/logger.ts";
@@ -56,7 +57,9 @@ export async function startController(
   void leadership.lost.catch(() => {});
   const { db } = database;
   const bundledKeys = bundledTemplateKeys(emulator.token.split("=")[1] ?? "");
-  const { pool, storage, bridge } = emulator;
+  const { pool, bridge, nodes } = emulator;
+  // On a cluster, where each has its own.
+  const storage = nodes.length > 1 ? undefined : emulator.storage;
   const common = {
     db,
     events: new EventLog({ db, pool: database.pool, clock }),
@@ -74,7 +77,12 @@ export async function startController(
     ...common,
     size: defaultSize,
     limits: noLimits,
-    template: makeTemplateModule({ ...common, templateVmid, mayLackParts: true }).finder,
+    placer: new Placer({ db, client, clock, memoryOvercommit: 4 }),
+    template: makeTemplateModule({
+      ...common,
+      templateVmids: [templateVmid, ...templatesBeside(emulator)],
+      mayLackParts: true,
+    }).finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
     agentUrl: () => `wss://127.0.0.1:${port.of}`,
@@ -116,13 +124,7 @@ export async function startController(
 
 /** The real client over the real transport; each call passes the lifeline before it is made and after its answer. */
 function mortalClient(emulator: RunningEmulator, clock: QuietClock, lifeline: Lifeline): ProxmoxClient {
-  const [id = "", secret = ""] = emulator.token.split("=");
-  const client = new ProxmoxClient({
-    urls: [emulator.url],
-    credentials: { kind: "token", id, secret },
-    trust: { kind: "fingerprint", fingerprints: [emulator.fingerprint] },
-    clock,
-  });
+  const client = new ProxmoxClient({ ...accessTo(emulator), clock });
   const call = client.transport.call.bind(client.transport);
   client.transport.call = async (request) => {
     const place = `${request.method.toUpperCase()} ${normalisePath(request.path)}`;
@@ -134,6 +136,21 @@ function mortalClient(emulator: RunningEmulator, clock: QuietClock, lifeline: Li
     }
   };
   return client;
+}
+
+/** Each host of a cluster has a template of its own, by consecutive ids. */
+function templatesBeside({ nodes }: RunningEmulator): number[] {
+  return nodes.slice(1).map((_, index) => templateVmid + 1 + index);
+}
+
+/** Every host's address, and the controller's token. */
+export function accessTo({ nodes, token }: RunningEmulator) {
+  const [id = "", secret = ""] = token.split("=");
+  return {
+    urls: nodes.map(({ url }) => url),
+    credentials: { kind: "token", id, secret },
+    trust: { kind: "fingerprint", fingerprints: nodes.map(({ fingerprint }) => fingerprint) },
+  } as const;
 }
 
 function memoryLog() {

@@ -3,9 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Scope } from "@berth/base";
-import type { DiskOperationKind, Operation, PowerOperationKind } from "@berth/protocol";
+import type { createSandbox, DiskOperationKind, Operation, PowerOperationKind, RouteInput } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import {
+  type ClusterOptions,
   type FaultRule,
   MemoryBackend,
   type PctCommand,
@@ -26,7 +27,7 @@ import { inTransaction } from "../../../src/store/transaction.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
 import { type FaultyWorld, keptSnapshot } from "../flows.ts";
 import { expectOneIdentity } from "../invariants.ts";
-import { type SweepController, startController } from "./controller.ts";
+import { accessTo, type SweepController, startController } from "./controller.ts";
 import { bootGuest, type GuestMishaps, guestSsh } from "./guest.ts";
 import type { Point } from "./lifeline.ts";
 import { templateVmid } from "./places.ts";
@@ -48,6 +49,7 @@ const pollMs = { first: 100, last: 10_000 } as const;
 export class World implements FaultyWorld {
   readonly clock = new QuietClock();
   readonly guestMishaps: GuestMishaps = { away: false, cutsBootstraps: false };
+  readonly #cluster: ClusterOptions | undefined;
   readonly #scope = new Scope();
   #folder = "";
   #database: TestDatabase | undefined;
@@ -61,8 +63,13 @@ export class World implements FaultyWorld {
   /** What hears of every point that the controller passes; answers whether it is to die there. */
   onPoint: (point: Point) => boolean = () => false;
 
-  static async open(): Promise<World> {
-    const world = new World();
+  private constructor(cluster: ClusterOptions | undefined) {
+    this.#cluster = cluster;
+  }
+
+  /** On one host, or on a cluster that is described. */
+  static async open(cluster?: ClusterOptions): Promise<World> {
+    const world = new World(cluster);
     try {
       await world.#start();
       return world;
@@ -135,9 +142,10 @@ export class World implements FaultyWorld {
   }
 
   /** Asks the controller for a new sandbox. */
-  create(): Promise<Operation> {
+  create(body: Partial<RouteInput<typeof createSandbox>["body"]> = {}): Promise<Operation> {
     return this.#wish(async (work) => {
-      const { operation } = await this.controller.fleet.service.create(work, ownerId, { cores: 2, diskGiB: 4 });
+      const wanted = { cores: 2, diskGiB: 4, ...body };
+      const { operation } = await this.controller.fleet.service.create(work, ownerId, wanted);
       return operation;
     });
   }
@@ -253,6 +261,7 @@ export class World implements FaultyWorld {
     this.#emulator = await startEmulator({
       dataDir,
       clock,
+      cluster: this.#cluster,
       backend: ({ tokenSecret }) => {
         const boot = (guest: Parameters<typeof bootGuest>[0]) => bootGuest(guest, clock, this.guestMishaps);
         this.#backend = new MemoryBackend({ clock, tokenSecret, subnet: subnetOf(dataDir), ...ssh, boot });
@@ -289,10 +298,8 @@ export class World implements FaultyWorld {
   }
 }
 
-function clientOf({ url, token, fingerprint }: RunningEmulator, clock: QuietClock): ProxmoxClient {
-  const [id = "", secret = ""] = token.split("=");
-  const trust = { kind: "fingerprint", fingerprints: [fingerprint] } as const;
-  return new ProxmoxClient({ urls: [url], credentials: { kind: "token", id, secret }, trust, clock });
+function clientOf(emulator: RunningEmulator, clock: QuietClock): ProxmoxClient {
+  return new ProxmoxClient({ ...accessTo(emulator), clock });
 }
 
 async function migrateAt(url: string): Promise<void> {

@@ -2,6 +2,7 @@ import Type, { type Static } from "typebox";
 import { answerOf, Flag, flagOf, NumberLike, numberOf, optionalNumber } from "../answer.ts";
 import type { CallOptions } from "../transport-options.ts";
 import type { Connection } from "./connection.ts";
+import { type ClusterRoom, readRoom } from "./room.ts";
 import { splitTags } from "./tags.ts";
 
 const VersionSchema = Type.Object({ version: Type.String(), release: Type.String() });
@@ -147,6 +148,11 @@ export class ClusterApi {
           .map((resource) => placeOf(readPlace(resource, answered))),
       (api) => api.cluster.resources.$get({ type: "vm" }),
     );
+  }
+
+  /** How much room there is on nodes and storages, and what containers use. */
+  room(call?: CallOptions): Promise<ClusterRoom> {
+    return this.#connection.ask(call, readRoom, (api) => api.cluster.resources.$get({}));
   }
 
   /** An id that was free a moment ago. **Reserves nothing**: the clone call itself does. */
