@@ -80,6 +80,7 @@ interface Parts extends Foundation {
   readonly registry: AgentRegistry;
   readonly identity: Identity;
   readonly templates: TemplateModule;
+  readonly placer: Placer;
   readonly readiness: Readiness;
   readonly fleet: SandboxModule;
   readonly terminals: Terminals;
@@ -194,6 +195,7 @@ function assemble(foundation: Foundation): Parts {
     events,
     registry,
     templates,
+    placer,
     terminals,
     agents,
     fleet,
@@ -321,7 +323,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           new WorkspaceAccess({ lookup: fleet.lookup, registry, connections: parts.connections, closing: api.closing }),
         ),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
-      (api) => clusterRoutes(api, { client }),
+      (api) => clusterRoutes(api, { placer: parts.placer, finder: templates.finder }),
       (api) => templateRoutes(api, templates),
       (api) => parts.ssh.routes(api),
     ],

@@ -6,11 +6,12 @@ import {
   isProxmoxError,
   normaliseFingerprint,
   type ProxmoxClient,
+  type ProxmoxError,
 } from "@berth/proxmox";
 import type { ProxmoxAccess } from "../settings/settings.ts";
 
 /** The client for a cluster, as the settings describe it. Throws a ProxmoxError for settings that cannot work. */
-export function connectProxmox(access: ProxmoxAccess, clock: Clock): ProxmoxClient {
+export function connectProxmox(access: ProxmoxAccess, clock: Clock, tell: (line: string) => void): ProxmoxClient {
   const trust: CertificateTrust =
     access.fingerprints.length === 0
       ? { kind: "ca" }
@@ -20,7 +21,14 @@ export function connectProxmox(access: ProxmoxAccess, clock: Clock): ProxmoxClie
     credentials: { kind: "token", id: access.tokenId, secret: access.tokenSecret },
     trust,
     clock,
+    // With one address every call says it.
+    ...(access.urls.length > 1 ? { onAddress: (origin, error) => tell(aboutAddress(origin, error)) } : {}),
   });
+}
+
+function aboutAddress(origin: string, error: ProxmoxError | undefined): string {
+  if (!error) return `the Proxmox address ${origin} serves`;
+  return `warning: the Proxmox address ${origin} is passed over for the others: ${error.message}. ${error.hint}`;
 }
 
 /** How long the answer to "can Proxmox be used" is believed, in milliseconds. */

@@ -39,7 +39,7 @@ export async function openCluster(
 ): Promise<Cluster> {
   const { proxmox, pool, storage } = settings;
   if (proxmox) {
-    const client = scope.own(explain(() => connectProxmox(proxmox, clock)));
+    const client = scope.own(explain(() => connectProxmox(proxmox, clock, (line) => progress.step(line))));
     return {
       client,
       tokenSecret: proxmox.tokenSecret,
@@ -61,7 +61,7 @@ export async function openCluster(
   servers.add(() => emulator.stop());
   progress.step(`the bundled Proxmox runs; ${whatContainersAre[emulator.backend]}`);
   return {
-    client: scope.own(connectProxmox(emulator.access, clock)),
+    client: scope.own(connectProxmox(emulator.access, clock, (line) => progress.step(line))),
     tokenSecret: emulator.access.tokenSecret,
     pool: emulator.pool,
     storage: emulator.storage,

@@ -1,17 +1,23 @@
 import { listNodes, type Node } from "@berth/protocol";
-import type { ProxmoxClient, ProxmoxNode } from "@berth/proxmox";
+import type { NodeRoom } from "@berth/proxmox";
 import type { Api } from "../http/api.ts";
 import { mount } from "../http/mount.ts";
 import { page } from "../http/page.ts";
+import type { TemplateFacts, TemplateFinder } from "../templates/finder.ts";
+import type { PlacementNode } from "./placement.ts";
+import type { Placer } from "./placer.ts";
 import { asked } from "./question.ts";
 
 export interface ClusterRouteDependencies {
-  client: ProxmoxClient;
+  placer: Placer;
+  finder: TemplateFinder;
 }
 
-export function clusterRoutes(api: Api, { client }: ClusterRouteDependencies): void {
+export function clusterRoutes(api: Api, { placer, finder }: ClusterRouteDependencies): void {
   mount(api, listNodes, async ({ query }) => {
-    const nodes = await asked(() => client.cluster.nodes());
+    const [{ nodes }, places, templates] = await asked(() =>
+      Promise.all([placer.room(), placer.nodes(), finder.all()]),
+    );
     const counts = await api.db
       .selectFrom("sandboxes")
       .select(["node", (eb) => eb.fn.countAll<number>().as("count")])
@@ -23,20 +29,38 @@ export function clusterRoutes(api: Api, { client }: ClusterRouteDependencies): v
       sorted,
       query,
       ({ node }) => node,
-      (node) => presentNode(node, sandboxes.get(node.node) ?? 0),
+      (room) =>
+        presentNode(room, {
+          place: places.find(({ name }) => name === room.node),
+          templates: templates.filter(({ node }) => node === room.node),
+          sandboxes: sandboxes.get(room.node) ?? 0,
+        }),
     );
   });
 }
 
-function presentNode(node: ProxmoxNode, sandboxes: number): Node {
+interface Beside {
+  readonly place: PlacementNode | undefined;
+  readonly templates: readonly TemplateFacts[];
+  readonly sandboxes: number;
+}
+
+function presentNode(room: NodeRoom, { place, templates, sandboxes }: Beside): Node {
   return {
-    name: node.node,
-    online: node.online,
-    cpu: node.cpu ?? null,
-    cores: node.cores ?? null,
-    memoryBytes: node.maxMemoryBytes ?? null,
-    memoryUsedBytes: node.memoryBytes ?? null,
-    uptimeSeconds: node.uptimeSeconds ?? null,
+    name: room.node,
+    online: room.online,
+    maintenance: room.maintenance,
+    cpu: room.cpu ?? null,
+    cores: room.cores ?? null,
+    memoryBytes: room.maxMemoryBytes ?? null,
+    memoryUsedBytes: room.memoryBytes ?? null,
+    memoryPromisedBytes: place?.memory?.promisedBytes ?? null,
+    storages: (place?.storages ?? []).map(({ name, type, shared, totalBytes, freeBytes }) => ({
+      ...{ name, type: type ?? null, shared },
+      ...{ totalBytes: totalBytes ?? null, freeBytes: freeBytes ?? null },
+    })),
+    templates: templates.map(({ vmid, built }) => ({ vmid, version: built?.version ?? null })),
+    uptimeSeconds: room.uptimeSeconds ?? null,
     sandboxes,
   };
 }

@@ -10,6 +10,7 @@ import { keptCommand } from "./commands/kept.ts";
 import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { newCommand } from "./commands/new.ts";
+import { nodesCommand } from "./commands/nodes.ts";
 import type { Run } from "./commands/register.ts";
 import { setCommand } from "./commands/set.ts";
 import { forkCommand, rollbackCommand, snapshotCommand } from "./commands/snapshots.ts";
@@ -45,6 +46,7 @@ function commands(run: Run, root: () => Command): Command[] {
     logsCommand(run),
     cancelCommand(run),
     keptCommand(run),
+    nodesCommand(run),
     claudeCommand(run),
     attachCommand(run),
     shellCommand(run),

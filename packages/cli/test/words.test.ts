@@ -1,9 +1,10 @@
-import { BerthError, type ErrorCode, errorRegistry, snapshotNameSchema } from "@berth/protocol";
+import { BerthError, type ErrorCode, errorRegistry, type Node, snapshotNameSchema } from "@berth/protocol";
 import type { Command } from "commander";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { shown as line } from "../src/commands/diff.ts";
 import { wishOf } from "../src/commands/new.ts";
+import { memoryOf, storageText } from "../src/commands/nodes.ts";
 import { changeOf } from "../src/commands/set.ts";
 import { nameOf } from "../src/commands/snapshots.ts";
 import { wishOf as syncWishOf } from "../src/commands/sync.ts";
@@ -45,6 +46,20 @@ describe("what is shown", () => {
   it("shows a patch without the sequences that its files hold", () => {
     expect(line("+\x1b]0;owned\x07\ttext", (_look, text) => text)).toBe("+\ufffd]0;owned\ufffd\ttext");
     expect(line("-gone", (look, text) => `${look}:${text}`)).toBe("red:-gone");
+  });
+
+  it("shows the room of a host: what is used, what was promised, and what its storages have free", () => {
+    const gib = 1024 ** 3;
+    const storage = { name: "ceph", type: "rbd", shared: true, totalBytes: 500 * gib, freeBytes: 80.25 * gib };
+    expect(storageText(storage)).toBe("ceph* 80.3 of 500 GiB");
+    expect(storageText({ ...storage, shared: false, totalBytes: null, freeBytes: null })).toBe("ceph");
+    const node: Node = {
+      ...{ name: "pve1", online: true, maintenance: false, cpu: 0.1, cores: 8, uptimeSeconds: 5, sandboxes: 1 },
+      ...{ memoryBytes: 16 * gib, memoryUsedBytes: 3 * gib, memoryPromisedBytes: 1.5 * gib },
+      ...{ storages: [storage], templates: [{ vmid: 150, version: null }] },
+    };
+    expect(memoryOf(node)).toBe("3 + 1.5 of 16 GiB");
+    expect(memoryOf({ ...node, memoryBytes: null })).toBe("");
   });
 
   it("says how long ago something was in one unit", () => {
@@ -126,6 +141,7 @@ describe("the command line", () => {
 
   it("reads what a new sandbox is to be", async () => {
     expect(await wish()).toEqual({});
+    expect(await wish("--size", "large", "--vlan", "20")).toEqual({ size: "large", vlan: 20 });
     const args = [
       "web",
       "--cores",
@@ -201,6 +217,7 @@ describe("completion", () => {
     keys: source("key", "key_1"),
     tokens: source("token", "tok_1"),
     kept: source("kept", "kept_1"),
+    nodes: source("node", "pve1", "pve2"),
   };
   const offered = async (...words: string[]) =>
     (
@@ -223,6 +240,8 @@ describe("completion", () => {
     expect(await offered("fork", "web", "--s")).toEqual(["--snapshot"]);
     expect(await offered("--profile", "")).toEqual(["lab"]);
     expect(await offered("--profile", "lab", "keys", "rm", "")).toEqual(["key_1"]);
+    expect(await offered("new", "web", "--node", "pve")).toEqual(["pve1", "pve2"]);
+    expect(await offered("new", "--size", "")).toEqual(["small", "medium", "large"]);
     expect(await offered("exec", "web", "--", "--")).toEqual([]);
     expect(await offered("completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await offered("git", "")).toEqual(["show", "push", "fetch", "worktree", "allow"]);

@@ -1,13 +1,16 @@
 import type { BackoffOptions, Clock } from "@berth/base";
 import type { ProxmoxCredentials } from "./auth/credentials.ts";
+import type { ProxmoxError } from "./error.ts";
 import type { CertificateTrust } from "./http/trust.ts";
 
 /** How to reach a Proxmox VE cluster, and how patient to be. */
 export interface TransportOptions {
-  /** `https://host:8006`; several are nodes of one cluster, tried in turn while no connection can be made. */
+  /** `https://host:8006`; several are nodes of one cluster, any of which serves while others cannot. */
   readonly urls: readonly string[];
   readonly credentials: ProxmoxCredentials;
   readonly trust: CertificateTrust;
+  /** Hears when an address is passed over, and why, and when it serves again. */
+  readonly onAddress?: ((origin: string, error: ProxmoxError | undefined) => void) | undefined;
   readonly clock?: Clock;
   /** For the TCP connection and the TLS handshake together. Default 8000. */
   readonly connectTimeoutMs?: number;

@@ -76,17 +76,16 @@ export class Transport implements ApiRequestable, AsyncDisposable {
     this.#principal = principalOf(credentials);
     this.#getRetries = options.getRetries ?? 3;
     this.#backoff = options.retryBackoff ?? { firstMs: 200, maxMs: 2_000 };
-    this.#cluster = new ClusterAddress(
-      options.urls.map(parseAddress),
-      normaliseTrust(options.trust),
-      options.connectTimeoutMs ?? 8_000,
-      {
+    this.#cluster = new ClusterAddress(options.urls.map(parseAddress), normaliseTrust(options.trust), {
+      connectTimeoutMs: options.connectTimeoutMs ?? 8_000,
+      limits: {
         headersTimeoutMs: options.headersTimeoutMs ?? 60_000,
         bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
         maxBodyBytes: options.maxBodyBytes ?? 16 * 1024 * 1024,
         clock: this.clock,
       },
-    );
+      onAddress: (origin, failure) => options.onAddress?.(origin, failure && proxmoxError(failure)),
+    });
     this.#authenticator =
       credentials.kind === "token"
         ? new TokenAuthenticator(credentials.id, credentials.secret)

@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Scope } from "@berth/base";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { TransportOptions } from "../src/index.ts";
 import {
   answer,
   clientFor,
@@ -244,6 +245,56 @@ describe("several addresses", () => {
     const client = clientFor(scope, identity, [breaking.url, good.url]);
     expect(await failureOf(client.containers.start(CT))).toMatchObject({ kind: "unreachable", mayHaveActed: true });
     expect(good.requests).toEqual([]);
+  });
+
+  it("are served past one with a wrong certificate, of which is told, and which gets not a byte", async () => {
+    const stranger = await ScriptedServer.start(scope, await makeIdentity(), () => {});
+    const server = await ScriptedServer.start(scope, identity, (_request, response) => answer(response, UPID));
+    const told: [string, string | undefined][] = [];
+    const onAddress: TransportOptions["onAddress"] = (origin, error) => told.push([origin, error?.kind]);
+    const client = clientFor(scope, identity, [stranger.url, server.url], { onAddress });
+    expect(await client.containers.start(CT)).toBe(UPID);
+    expect(await client.containers.stop(CT)).toBe(UPID);
+    expect(stranger.requests).toEqual([]);
+    expect(told).toEqual([[stranger.url, "certificate"]]);
+  });
+
+  it("say of a wrong certificate when no other address serves either", async () => {
+    const stranger = await ScriptedServer.start(scope, await makeIdentity(), () => {});
+    const client = clientFor(scope, identity, [await closedPort(), stranger.url, await closedPort()]);
+    expect(await failureOf(client.containers.start(CT))).toMatchObject({ kind: "certificate", mayHaveActed: false });
+  });
+
+  it("are served past one that takes connections and says nothing, and past one that takes calls and never answers", async () => {
+    const silent = createServer((socket) => void socket.on("error", () => {}));
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const held = new Set<Socket>();
+    silent.on("connection", (socket) => held.add(socket));
+    scope.add(() => {
+      for (const socket of held) socket.destroy();
+      silent.close();
+    });
+    const mute = await ScriptedServer.start(scope, identity, () => {});
+    const server = await ScriptedServer.start(scope, identity, (_request, response) => answer(response, VERSION));
+    const silentUrl = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const client = clientFor(scope, identity, [silentUrl, mute.url, server.url], {
+      ...{ connectTimeoutMs: 100, headersTimeoutMs: 200, getRetries: 0 },
+    });
+    expect(await client.cluster.version()).toMatchObject(VERSION);
+    expect(await client.cluster.version()).toMatchObject(VERSION);
+    expect(mute.requests).toHaveLength(1);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it("that broke off a call are not asked first again, though what acts is never sent twice", async () => {
+    const mute = await ScriptedServer.start(scope, identity, () => {});
+    const server = await ScriptedServer.start(scope, identity, (_request, response) => answer(response, UPID));
+    const client = clientFor(scope, identity, [mute.url, server.url], { headersTimeoutMs: 100 });
+    expect(await failureOf(client.containers.start(CT))).toMatchObject({ kind: "timeout", mayHaveActed: true });
+    expect(server.requests).toEqual([]);
+    expect(await client.containers.start(CT)).toBe(UPID);
+    expect(mute.requests).toHaveLength(1);
   });
 
   it("are all named when none answers", async () => {

@@ -1,9 +1,18 @@
-import { everyPage, listKeptWork, listKeys, listSandboxes, listTerminals, listTokens } from "@berth/protocol";
+import {
+  everyPage,
+  listKeptWork,
+  listKeys,
+  listNodes,
+  listSandboxes,
+  listTerminals,
+  listTokens,
+} from "@berth/protocol";
 import { Argument, type Command } from "commander";
 import { candidates, type NameSource } from "../completion/candidates.ts";
 import { completionScripts } from "../completion/scripts.ts";
 import { argument } from "../options.ts";
 import type { Session } from "../session.ts";
+import { stateOf } from "./nodes.ts";
 import { describe, does, groups, type Run } from "./register.ts";
 
 /** A shell waits while somebody presses Tab: names that do not come by then are left out. */
@@ -89,6 +98,11 @@ function names(session: Session): NameSource {
       quietly(async () => {
         const { items } = await (await session.client()).call(listTokens, { query: {} }, { signal });
         return items.map(({ id, name }) => ({ value: id, description: name }));
+      }),
+    nodes: () =>
+      quietly(async () => {
+        const { items } = await (await session.client()).call(listNodes, { query: {} }, { signal });
+        return items.map((node) => ({ value: node.name, description: stateOf(node) }));
       }),
   };
 }

@@ -6,7 +6,7 @@ import {
   sandboxSizeNameSchema,
   sandboxSizes,
 } from "@berth/protocol";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { Value } from "typebox/value";
 import { wrongUsage } from "../failure.ts";
 import { followOperation } from "../operation.ts";
@@ -31,7 +31,7 @@ export function newCommand(run: Run): Command {
     group: groups.fleet,
   })
     .argument("[name]", "how it is called; a name is made up by default")
-    .option("--size <name>", `${Object.keys(sandboxSizes).join(", ")}; the numbers below count more`)
+    .addOption(new Option("--size <name>", "its size; the numbers below count more").choices(Object.keys(sandboxSizes)))
     .option("--cores <number>", "processor cores")
     .option("--memory <size>", "in MiB, or with G")
     .option("--disk <GiB>", "size of its disk in GiB")

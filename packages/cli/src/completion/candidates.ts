@@ -14,6 +14,7 @@ export interface NameSource {
   keys(): Promise<Candidate[]>;
   tokens(): Promise<Candidate[]>;
   kept(): Promise<Candidate[]>;
+  nodes(): Promise<Candidate[]>;
 }
 
 /** What may stand in place of the last of these words; the words before it are behind `berth`. */
@@ -21,7 +22,7 @@ export async function candidates(root: Command, words: readonly string[], names:
   const last = words.at(-1) ?? "";
   const { command, operands, pending, literal } = walk(root, words.slice(0, -1));
   const found = pending
-    ? await named(pending.long === "--profile" ? "profile" : "", names)
+    ? await valuesOf(pending, names)
     : last.startsWith("-") && !literal
       ? options(command)
       : await operandsOf(command, operands, names);
@@ -68,6 +69,12 @@ function all(command: Command): Option[] {
   return found;
 }
 
+async function valuesOf({ long, argChoices }: Option, names: NameSource): Promise<Candidate[]> {
+  if (argChoices) return argChoices.map((value) => ({ value, description: "" }));
+  const kinds: Readonly<Record<string, string>> = { "--profile": "profile", "--node": "node" };
+  return named(kinds[long ?? ""] ?? "", names);
+}
+
 function options(command: Command): Candidate[] {
   const help = { value: "--help", description: "show what it does" };
   return [
@@ -107,6 +114,8 @@ async function named(kind: string, names: NameSource): Promise<Candidate[]> {
       return names.kept();
     case "token":
       return names.tokens();
+    case "node":
+      return names.nodes();
     default:
       return [];
   }

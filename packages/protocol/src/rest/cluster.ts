@@ -7,11 +7,29 @@ import { nullable, pageOf, pageQuerySchema, route } from "./route.ts";
 export const nodeSchema = Type.Object({
   name: Type.String(),
   online: Type.Boolean(),
+  /** Its HA manager keeps new work off it: no sandbox is made there. */
+  maintenance: Type.Boolean(),
   /** Load of the processors, from 0 to 1. */
   cpu: nullable(Type.Number()),
   cores: nullable(Type.Integer()),
   memoryBytes: nullable(Type.Integer()),
   memoryUsedBytes: nullable(Type.Integer()),
+  /** What sandboxes that are to run on it may use and do not use yet. */
+  memoryPromisedBytes: nullable(Type.Integer()),
+  /** Those that may hold sandboxes' disks, as far as the token may see them. */
+  storages: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      /** `zfspool`, `lvmthin`, `dir`, …: on some a sandbox shares its template's disk, on others it is a copy. */
+      type: nullable(Type.String()),
+      shared: Type.Boolean(),
+      totalBytes: nullable(Type.Integer()),
+      /** Without what copies on their way will take. */
+      freeBytes: nullable(Type.Integer()),
+    }),
+  ),
+  /** The template on it that sandboxes are cloned from, if there is one; others may reach it by shared storage. */
+  templates: Type.Array(Type.Object({ vmid: Type.Integer(), version: nullable(Type.String()) })),
   uptimeSeconds: nullable(Type.Integer()),
   /** Sandboxes of Berth's on it. */
   sandboxes: Type.Integer(),

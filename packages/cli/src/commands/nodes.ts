@@ -1,0 +1,64 @@
+import { everyPage, listNodes, type Node } from "@berth/protocol";
+import type { Command } from "commander";
+import type { Session } from "../session.ts";
+import { describe, does, groups, type Run } from "./register.ts";
+
+const gibibyte = 1024 ** 3;
+
+/** `berth nodes`: the Proxmox hosts, and how much room is on them. */
+export function nodesCommand(run: Run): Command {
+  const command = describe("nodes", {
+    summary: "List the Proxmox hosts, and how much room is on them",
+    more: `Memory: used, plus what running sandboxes may still use, of what there is. Storages: free of what there is; on those
+with a * all hosts that have it see the same. A new sandbox goes where the most like it would fit, unless --node says where.`,
+    examples: [
+      "berth nodes",
+      "berth nodes --quiet           # names alone",
+      "berth nodes --json | jq '.items[].storages'",
+    ],
+    group: groups.fleet,
+  });
+  return does(command, run, async (session) => {
+    await list(session);
+    return undefined;
+  });
+}
+
+async function list(session: Session): Promise<void> {
+  const { output, signal } = session;
+  const api = await session.client();
+  const items = await everyPage((query) => api.call(listNodes, { query }, { signal }));
+  const rows = items.map((node) => [
+    node.name,
+    output.style(node.online && !node.maintenance ? "green" : "yellow", stateOf(node)),
+    node.cores === null ? "" : `${percent(node.cpu)} of ${node.cores}`,
+    memoryOf(node),
+    node.storages.map(storageText).join(", "),
+    node.templates.map(({ vmid }) => String(vmid)).join(", "),
+    String(node.sandboxes),
+  ]);
+  const columns = ["NODE", "STATE", "CPU", "MEMORY", "STORAGES", "TEMPLATE", "SANDBOXES"];
+  output.result({ items, nextCursor: null }, () => output.table(columns, rows));
+}
+
+/** `online`, `offline` or `maintenance`. */
+export function stateOf({ online, maintenance }: Node): string {
+  if (!online) return "offline";
+  return maintenance ? "maintenance" : "online";
+}
+
+/** `3.2 + 1.5 of 16 GiB` */
+export function memoryOf({ memoryBytes, memoryUsedBytes, memoryPromisedBytes }: Node): string {
+  if (memoryBytes === null || memoryUsedBytes === null) return "";
+  const promised = memoryPromisedBytes ? ` + ${tenths(memoryPromisedBytes)}` : "";
+  return `${tenths(memoryUsedBytes)}${promised} of ${tenths(memoryBytes)} GiB`;
+}
+
+/** `local-zfs 80 of 200 GiB` */
+export function storageText({ name, shared, freeBytes, totalBytes }: Node["storages"][number]): string {
+  const of = totalBytes === null ? "" : ` of ${tenths(totalBytes)}`;
+  return `${name}${shared ? "*" : ""}${freeBytes === null ? "" : ` ${tenths(freeBytes)}${of} GiB`}`;
+}
+
+const percent = (share: number | null) => (share === null ? "?" : `${Math.round(share * 100)} %`);
+const tenths = (bytes: number) => String(Math.round((bytes / gibibyte) * 10) / 10);
