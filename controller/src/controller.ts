@@ -12,7 +12,6 @@ import { AgentRegistry } from "./agents/registry.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
-import { Placer } from "./cluster/placer.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
 import { takeDataDir } from "./data-dir.ts";
 import { EventLog } from "./events/log.ts";
@@ -80,7 +79,6 @@ interface Parts extends Foundation {
   readonly registry: AgentRegistry;
   readonly identity: Identity;
   readonly templates: TemplateModule;
-  readonly placer: Placer;
   readonly readiness: Readiness;
   readonly fleet: SandboxModule;
   readonly terminals: Terminals;
@@ -159,7 +157,6 @@ function assemble(foundation: Foundation): Parts {
     templateVmids: settings.templateVmids,
     mayLackParts: settings.proxmox === undefined,
   });
-  const placer = new Placer({ db: store.db, client, clock, memoryOvercommit: settings.memoryOvercommit });
   const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
   const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
@@ -168,9 +165,7 @@ function assemble(foundation: Foundation): Parts {
   const projects = makeProjectModule({ ...common, registry, settings, ssh: sandboxSsh });
   const fleet = makeSandboxModule({
     ...common,
-    size: settings.size,
-    limits: settings.limits,
-    placer,
+    ...{ size: settings.size, limits: settings.limits, memoryOvercommit: settings.memoryOvercommit },
     template: templates.finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
@@ -195,7 +190,6 @@ function assemble(foundation: Foundation): Parts {
     events,
     registry,
     templates,
-    placer,
     terminals,
     agents,
     fleet,
@@ -323,7 +317,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           new WorkspaceAccess({ lookup: fleet.lookup, registry, connections: parts.connections, closing: api.closing }),
         ),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
-      (api) => clusterRoutes(api, { placer: parts.placer, finder: templates.finder }),
+      (api) => clusterRoutes(api, { placer: fleet.placer, finder: templates.finder }),
       (api) => templateRoutes(api, templates),
       (api) => parts.ssh.routes(api),
     ],

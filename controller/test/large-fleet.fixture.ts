@@ -7,7 +7,6 @@ import { normaliseFingerprint, ProxmoxClient } from "@berth/proxmox";
 import { type ListedContainer, temporaryDirectory, testDatabase } from "@berth/testkit";
 import pino from "pino";
 import { FreeIds } from "../src/cluster/free-ids.ts";
-import { Placer } from "../src/cluster/placer.ts";
 import { EventLog } from "../src/events/log.ts";
 import { type FleetKeys, loadFleetKeys } from "../src/fleet/keys.ts";
 import { describeOwner } from "../src/fleet/ownership.ts";
@@ -143,7 +142,7 @@ async function moduleAt(
     bootstrapKeys: () => bundledTemplateKeys("unused"),
     log: pino({ level: "silent" }),
     ...{ pool: undefined, storage: undefined, bridge: undefined, vlan: undefined, size: defaultSize, limits },
-    placer: new Placer({ db: store.db, client, clock: systemClock, memoryOvercommit: 4 }),
+    memoryOvercommit: 4,
     agentUrl: () => "wss://127.0.0.1:1",
     environment: () => ({}),
     authorizedKeys: () => Promise.resolve([]),

@@ -6,7 +6,7 @@ import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import { ClusterView } from "../cluster/cluster-view.ts";
 import type { FreeIds } from "../cluster/free-ids.ts";
-import type { Placer } from "../cluster/placer.ts";
+import { Placer } from "../cluster/placer.ts";
 import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { FleetLimits, type Limits } from "../limits/limits.ts";
@@ -64,7 +64,8 @@ export interface SandboxModuleDependencies {
   /** What a sandbox gets where nobody says otherwise, and what all may come to. */
   size: SandboxSize;
   limits: Limits;
-  placer: Placer;
+  /** How many times over a node's memory may be promised to sandboxes. */
+  memoryOvercommit: number;
   agentUrl(localAddress: string): string;
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;
@@ -80,6 +81,7 @@ export interface SandboxModule {
   readonly journal: OperationJournal;
   readonly lookup: SandboxLookup;
   readonly limits: FleetLimits;
+  readonly placer: Placer;
   /**
    * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
    * the container may have another address now. Never rejects.
@@ -107,10 +109,13 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     clock,
     signal: stopping.signal,
   });
+  const limits = new FleetLimits(deps.limits);
+  const placer = new Placer({ db, client, clock, memoryOvercommit: deps.memoryOvercommit });
   const view = new ClusterView({ client, clock });
   const observer = new Observer({ client, view, keys, clock });
   const actions = makeActions({
     ...deps,
+    placer,
     sandboxes,
     claims,
     tasks,
@@ -160,10 +165,10 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
         log.warn({ sandboxId, err: error }, "an agent's coming or going could not be written down");
     }
   };
-  const limits = new FleetLimits(deps.limits);
   return {
     sandboxes,
     limits,
+    placer,
     service: new SandboxService({
       ...{ sandboxes, journal, clock, wake, limits },
       defaultSize: deps.size,

@@ -6,7 +6,6 @@ import type { RunningEmulator } from "@berth/pve-emulator";
 import { AgentListener } from "../../../src/agents/listener.ts";
 import { AgentRegistry } from "../../../src/agents/registry.ts";
 import { FreeIds } from "../../../src/cluster/free-ids.ts";
-import { Placer } from "../../../src/cluster/placer.ts";
 import { EventLog } from "../../../src/events/log.ts";
 import type { FleetKeys } from "../../../src/fleet/keys.ts";
 import { createLogger } from "../../../src/http/logger.ts";
@@ -77,7 +76,7 @@ export async function startController(
     ...common,
     size: defaultSize,
     limits: noLimits,
-    placer: new Placer({ db, client, clock, memoryOvercommit: 4 }),
+    memoryOvercommit: 4,
     template: makeTemplateModule({
       ...common,
       templateVmids: [templateVmid, ...templatesBeside(emulator)],
