@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { deleteSandbox, forkSandbox, type Sandbox } from "@berth/protocol";
+import { deleteSandbox, forkSandbox, type Operation, type Sandbox } from "@berth/protocol";
 import type { Berth } from "@berth/testkit";
 import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { BareProxmox } from "./floor/bare-proxmox.ts";
@@ -17,8 +17,10 @@ const chunkBytes = 20_000_000;
 interface Round {
   /** From `POST /sandboxes/{id}/fork` until the copy is ready. */
   readonly totalMs: number;
-  /** The same snapshot, clone, removal, start and address, with nothing around them. */
-  readonly bareMs: number;
+  /** For how long of it tasks of Proxmox ran: the snapshot, the clone, the snapshot's removal, the start. */
+  readonly tasksMs: number;
+  /** From the start of the container until it had an address. */
+  readonly addressMs: number;
 }
 
 /** A copy of a sandbox that runs, with two gigabytes in it. */
@@ -46,10 +48,10 @@ async function measureBackend(context: BenchContext, backend: string): Promise<R
   const rounds: Round[] = [];
   for (let run = 0; run < context.runs; run += 1) {
     context.signal.throwIfAborted();
-    const bareMs = await proxmox.copyAndStart(sandbox.vmid ?? 0);
-    const totalMs = await timedFork(berth, sandbox);
-    context.note(`total ${Math.round(totalMs)} ms, bare ${Math.round(bareMs)} ms`);
-    rounds.push({ totalMs, bareMs });
+    const round = await timedFork(berth, proxmox, sandbox);
+    rounds.push(round);
+    const { totalMs, tasksMs, addressMs } = round;
+    context.note(`total ${Math.round(totalMs)} ms, tasks ${Math.round(tasksMs)} ms, address ${addressMs} ms`);
   }
   await berth.stop();
   return rounds;
@@ -69,27 +71,31 @@ async function fill(path: string, { signal }: BenchContext): Promise<void> {
   }
 }
 
-async function timedFork(berth: Berth, { id }: Sandbox): Promise<number> {
+async function timedFork(berth: Berth, proxmox: BareProxmox, { id }: Sandbox): Promise<Round> {
   const begun = performance.now();
   const { sandbox, operation } = await berth.client.call(forkSandbox, { params: { id }, body: {} });
-  await operationEnded(berth, operation.id);
-  const ms = performance.now() - begun;
+  const done = operationEnded(berth, operation.id).then((ended) => ({ ended, totalMs: performance.now() - begun }));
+  const tasksMs = await proxmox.tasksDuring(done);
+  const { ended, totalMs } = await done;
   const { operation: removal } = await berth.client.call(deleteSandbox, { params: { id: sandbox.id } });
   await berth.ended(removal.id);
-  return ms;
+  return { totalMs, tasksMs, addressMs: durationOf(ended, "address") };
+}
+
+function durationOf({ steps }: Operation, name: string): number {
+  const { startedAt = null, finishedAt = null } = steps.find((step) => step.name === name) ?? {};
+  return startedAt !== null && finishedAt !== null ? Date.parse(finishedAt) - Date.parse(startedAt) : 0;
 }
 
 function measurements(rounds: readonly Round[], backend: string): Measurement[] {
-  const [totals, bare] = [rounds.map(({ totalMs }) => totalMs), rounds.map(({ bareMs }) => bareMs)];
-  const shares = rounds.map(({ totalMs, bareMs }) => totalMs - bareMs);
+  const column = (part: keyof Round) => rounds.map((round) => round[part]);
+  const shares = rounds.map(({ totalMs, tasksMs, addressMs }) => totalMs - tasksMs - addressMs);
   return [
     {
       name: `a copy, ready (${backend})`,
       unit: "ms",
-      value: median(totals),
-      floor: median(bare),
-      ratio: median(rounds.map(({ totalMs, bareMs }) => totalMs / bareMs)),
-      details: { runs: totals, bare },
+      value: median(column("totalMs")),
+      details: { runs: column("totalMs"), tasks: column("tasksMs"), address: column("addressMs") },
     },
     {
       name: `Berth's own share (${backend})`,

@@ -157,6 +157,11 @@ describe("a fault that was asked for", () => {
       expect(await client.task(method, path, parameters)).toBe("unexpected status");
       expect(await lockOf(168)).toBe(lock);
       await pct("unlock", 168);
+      // What was begun of a snapshot stays in the configuration, and its name taken.
+      const half = (await client.must("GET", `${at}/snapshot`)) as { name: string; snapstate?: string }[];
+      const state = { snapshot: "prepare", rollback: undefined, "snapshot-delete": "delete" }[lock];
+      expect(half.find(({ name }) => name === "early")?.snapstate).toBe(state);
+      if (lock === "snapshot") expect(await client.task("DELETE", `${at}/snapshot/early?force=1`)).toBe("OK");
       if (lock !== "snapshot-delete") expect(await client.task(method, path, parameters)).toBe("OK");
     }
     expect(await client.task("DELETE", at)).toBe("OK");

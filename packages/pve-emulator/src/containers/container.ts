@@ -14,6 +14,8 @@ const snapshotSchema = Type.Object({
   snaptime: Type.Integer(),
   description: Type.Optional(Type.String()),
   parent: Type.Optional(Type.String()),
+  /** While a task makes or deletes it; what is left of a task that was killed. */
+  snapstate: Type.Optional(Type.Enum(["prepare", "delete"])),
 });
 export type Snapshot = Static<typeof snapshotSchema>;
 

@@ -28,26 +28,23 @@ export async function startSnapshot(
     emulation,
     { vmid, type: "vzsnapshot", lock: "snapshot", caller },
     async (container, release) => {
-      const values = { ...container.values };
-      for (const key of ownValues) delete values[key];
-      container.snapshots[name] = {
-        values,
-        snaptime: Math.floor(emulation.clock.now() / 1000),
-        ...(description === undefined ? {} : { description: description.replace(/\n$/, "") }),
-        ...(container.parent === undefined ? {} : { parent: container.parent }),
-      };
-      try {
-        await emulation.backend.disks.createSnapshot(vmid, name);
-      } catch (error) {
-        delete container.snapshots[name];
-        throw error;
-      }
+      await emulation.backend.disks.createSnapshot(vmid, name);
+      delete container.snapshots[name]?.snapstate;
       container.parent = name;
       await release();
     },
     (container) => {
       if (isTemplate(container)) throw new Error("snapshot feature is not available");
       if (Object.hasOwn(container.snapshots, name)) throw new Error(`snapshot name '${name}' already used`);
+      const values = { ...container.values };
+      for (const key of ownValues) delete values[key];
+      // It is in the configuration before it is on disk.
+      container.snapshots[name] = {
+        ...{ values, snaptime: Math.floor(emulation.clock.now() / 1000), snapstate: "prepare" },
+        ...(description === undefined ? {} : { description: description.replace(/\n$/, "") }),
+        ...(container.parent === undefined ? {} : { parent: container.parent }),
+      };
+      return () => void delete container.snapshots[name];
     },
   );
 }
@@ -75,7 +72,11 @@ export async function startRollback(
       await release();
       if (order.start) await bootContainer(emulation, vmid);
     },
-    (container) => void requireSnapshot(container, name),
+    (container) => {
+      const { snapstate } = requireSnapshot(container, name);
+      if (snapstate) throw new Error(`unable to rollback to incomplete snapshot (snapstate = ${snapstate})`);
+      return undefined;
+    },
   );
 }
 
@@ -95,7 +96,10 @@ export async function startSnapshotRemoval(
       forgetSnapshot(container, name, parent);
       await release();
     },
-    (container) => void requireSnapshot(container, name),
+    (container) => {
+      requireSnapshot(container, name).snapstate = "delete";
+      return undefined;
+    },
   );
 }
 
@@ -121,13 +125,14 @@ function runLocked(
   { store, tasks }: Emulation,
   { vmid, type, lock, caller }: LockedOrder,
   work: (container: Container, release: () => Promise<void>) => Promise<void>,
-  check: (container: Container) => void,
+  /** Throws what PVE refuses; answers what takes back what it has written, if that is to be for a failure. */
+  prepare: (container: Container) => (() => void) | undefined,
 ): Promise<string> {
   return tasks.start({ type, id: String(vmid), caller, ownCheckpoint: true }, ({ checkpoint, signal }) =>
     store.exclusive(vmid, async () => {
       const container = store.require(vmid);
       requireUnlocked(container);
-      check(container);
+      const takeBack = prepare(container);
       container.values.lock = lock;
       await store.save(container);
       const release = () => {
@@ -139,7 +144,10 @@ function runLocked(
         await work(container, release);
       } catch (error) {
         // A worker that is gone leaves its lock.
-        if (!wasKilled(error, signal)) await release();
+        if (!wasKilled(error, signal)) {
+          takeBack?.();
+          await release();
+        }
         throw error;
       }
     }),

@@ -97,6 +97,7 @@ function describeSnapshots(container: Container, running: boolean): Proxmox.node
       snaptime: snapshot.snaptime,
       description: snapshot.description === undefined ? "" : `${snapshot.description}\n`,
       ...(snapshot.parent === undefined ? {} : { parent: snapshot.parent }),
+      ...(snapshot.snapstate === undefined ? {} : { snapstate: snapshot.snapstate }),
     })),
     {
       name: "current",
