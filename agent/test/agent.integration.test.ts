@@ -22,6 +22,7 @@ import { readRecording, recordingOf } from "./support/recorded.ts";
 
 const machineId = "0123456789abcdef0123456789abcdef";
 const conversationId = "11111111-1111-4111-8111-111111111111";
+const forkId = "22222222-2222-4222-8222-222222222222";
 const secret = "s".repeat(43);
 const size = { cols: 100, rows: 30 };
 
@@ -220,6 +221,38 @@ describe("the agent", () => {
     await until(async () => (await screenOf(again, "c1")).includes(`--resume ${conversationId}`));
     expect(await again.peer.call("listTerminals", {})).toMatchObject([{ id: "c1", epoch: 2, state: "running" }]);
     expect(readFileSync(join(home(), "starts"), "utf8").trim().split("\n")).toHaveLength(2);
+  });
+
+  it("takes the terminals of another sandbox away where it is a copy of that, and forks its conversations", async () => {
+    installClaude('echo "claude $*" >> "$HOME/starts"; echo "claude $*"; read -r x');
+    writeConfig({ env: { ANTHROPIC_AUTH_TOKEN: "token" } });
+    controller.env = { ANTHROPIC_AUTH_TOKEN: "token" };
+    const [host, agent] = [start("pty-host"), start("agent")];
+    const link = await controller.link();
+    await link.peer.call("ensureTerminal", { id: "c1", kind: "claude", conversationId, ...size });
+    await until(async () => (await screenOf(link, "c1")).includes(`--session-id ${conversationId}`));
+    const project = join(home(), ".claude/projects/-workspace");
+    mkdirSync(project, { recursive: true });
+    writeFileSync(join(project, `${conversationId}.jsonl`), "{}\n");
+    await endProgram(host, "SIGKILL");
+    await endProgram(agent, "SIGKILL");
+    writeConfig({ sandboxId: "sbx_2", env: { ANTHROPIC_AUTH_TOKEN: "token" } });
+    start("agent");
+    start("pty-host");
+
+    const copy = await controller.link(2);
+    expect(await copy.peer.call("listTerminals", {})).toEqual([]);
+    expect(existsSync(join(root.path, "var/lib/berth/terminals/c1"))).toBe(false);
+    const forked = { id: "c2", kind: "claude", conversationId: forkId, forkOf: conversationId, ...size } as const;
+    await copy.peer.call("ensureTerminal", forked);
+    const command = `claude --resume ${conversationId} --fork-session --session-id ${forkId}`;
+    await until(async () => (await screenOf(copy, "c2")).includes(command.slice(0, size.cols - 1)));
+    writeFileSync(join(project, `${forkId}.jsonl`), "{}\n");
+    await copy.peer.call("ensureTerminal", { ...forked, minEpoch: 4 });
+    expect(await copy.peer.call("listTerminals", {})).toMatchObject([{ id: "c2", epoch: 4, state: "running" }]);
+    await until(async () => (await screenOf(copy, "c2")).includes(`claude --resume ${forkId}`));
+    const starts = readFileSync(join(home(), "starts"), "utf8").trim().split("\n");
+    expect(starts).toEqual([`claude --session-id ${conversationId}`, command, `claude --resume ${forkId}`]);
   });
 
   it("stays silent in a copy of its container", async () => {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { SerialQueue } from "@berth/base";
 import { makePrivateDirectory, readTextIfExists, writeFileAtomic } from "@berth/base/node";
-import { conversationIdSchema, environmentSchema, idSchema, parseJson } from "@berth/protocol";
+import { conversationIdSchema, environmentSchema, parseJson } from "@berth/protocol";
 import { terminalKindSchema } from "@berth/protocol/link";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
@@ -21,7 +21,7 @@ export type TerminalRecord = Static<typeof recordSchema>;
 const fileSchema = Type.Object({
   version: Type.Literal(1),
   /** Whose terminals they are; earlier agents did not say. */
-  sandboxId: Type.Optional(idSchema),
+  sandboxId: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   terminals: Type.Record(Type.String(), recordSchema),
 });
 

@@ -8,6 +8,7 @@ import {
   listTerminals,
   operationSchema,
   parseJson,
+  sandboxSchema,
   sshGateway,
   templateSchema,
   userSchema,
@@ -124,6 +125,27 @@ describe("the command line", () => {
     await live.screen.drained();
     expect(live.screen.text()).toMatch(/✓ stop +[\d.]+ s/);
     expect(live.screen.text().match(/ready/g)).toHaveLength(1);
+  });
+
+  it("changes a sandbox, takes a snapshot of it, goes back to that, and makes a copy", async () => {
+    expect(await berthCommand("set", "web", "--cores", "3", "--quiet")).toMatchObject({ code: 0 });
+    expect(parsed(sandboxSchema, (await berthCommand("set", "web", "--on-boot", "on", "--json")).stdout)).toMatchObject(
+      {
+        ...{ cores: 3, onBoot: true },
+      },
+    );
+    expect(await berthCommand("set", "web", "--disk", "1")).toMatchObject({ code: 2 });
+    expect(await berthCommand("snapshot", "web", "create", "early", "--quiet")).toMatchObject({ code: 0 });
+    expect((await berthCommand("snapshot", "web")).stdout).toMatch(/^early \* .*running/m);
+    expect(await berthCommand("rollback", "web", "early")).toMatchObject({ code: 2 });
+    expect(await berthCommand("rollback", "web", "early", "--yes")).toMatchObject({
+      ...{ code: 0, stdout: "web: rollback succeeded\n" },
+    });
+    const copied = await berthCommand("fork", "web", "web-2", "--snapshot", "early", "--no-start", "--json");
+    const { sandbox } = parsed(Type.Object({ sandbox: sandboxSchema }), copied.stdout);
+    expect(sandbox).toMatchObject({ name: "web-2", state: "stopped", cores: 3 });
+    expect(await berthCommand("snapshot", "web", "rm", "early", "--quiet")).toMatchObject({ code: 0 });
+    expect(await berthCommand("rm", "web-2", "--yes", "--quiet")).toMatchObject({ code: 0 });
   });
 
   it("completes names that only the controller knows", async () => {
