@@ -80,7 +80,11 @@ describe("on a cluster of three hosts", () => {
   it(
     "every create lands where it may: linked on shared storage, a whole copy on the host that has only its own",
     async () => {
-      const [anywhere, local, other] = await Promise.all([made(), made({ node: "pve3" }), made({ node: "pve2" })]);
+      const [anywhere, local, other] = await Promise.all([
+        made(),
+        made({ node: "pve3" }),
+        made({ node: "pve2", vlan: 30 }),
+      ]);
       expect(local.row).toMatchObject({
         state: "ready",
         node: "pve3",
@@ -88,6 +92,8 @@ describe("on a cluster of three hosts", () => {
       });
       expect(other.row).toMatchObject({ state: "ready", node: "pve2", placement: { full: false } });
       expect(anywhere.row).toMatchObject({ state: "ready" });
+      const { nets } = await root.containers.config({ node: "pve2", vmid: other.row?.vmid ?? 0 });
+      expect(nets.get(0)).toMatchObject({ name: "eth0", tag: "30" });
       expect(await logOf(local.operation)).toContain("a whole copy of the template 152 on local-dir");
     },
     timeoutMs,

@@ -10,6 +10,7 @@ import { git } from "./git.ts";
 import { memory } from "./memory.ts";
 import { reconcile } from "./reconcile.ts";
 import { reconnect } from "./reconnect.ts";
+import { rotate } from "./rotate.ts";
 import { scale } from "./scale.ts";
 import { ssh } from "./ssh.ts";
 import { stall } from "./stall.ts";
@@ -19,6 +20,6 @@ import { syncBenchmark } from "./sync.ts";
 /** Every benchmark, in the order in which they run. */
 export const catalogue: readonly Benchmark[] = [
   ...[start, create, fork, fleet, reconcile],
-  ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale],
+  ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale, rotate],
   ...[syncBenchmark, git, ssh],
 ];

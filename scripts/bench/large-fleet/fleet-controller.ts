@@ -11,8 +11,9 @@ const stopGraceMs = 20_000;
 
 export interface FleetControllerOptions {
   readonly fleet: LargeFleet;
-  /** Of the cluster on this machine. */
-  readonly clusterPort: number;
+  /** Of the cluster on this machine, whose certificate is the listener's; or how to reach another. */
+  readonly clusterPort?: number;
+  readonly settings?: Readonly<Record<string, string>>;
   /** A bearer token of the fleet's owner. */
   readonly token: string;
 }
@@ -26,7 +27,11 @@ export class FleetController {
   readonly agentUrl: string;
   #process: SpawnedProcess | undefined;
 
-  private constructor({ fleet, clusterPort, token }: FleetControllerOptions, port: number, agentPort: number) {
+  private constructor(
+    { fleet, clusterPort, settings, token }: FleetControllerOptions,
+    port: number,
+    agentPort: number,
+  ) {
     const { fingerprint256 } = new X509Certificate(fleet.keys.listener.certificate);
     this.#port = port;
     this.#token = token;
@@ -41,6 +46,7 @@ export class FleetController {
       PROXMOX_TOKEN_ID: "berth@pve!t",
       PROXMOX_TOKEN_SECRET: "00000000-0000-4000-8000-000000000000",
       PROXMOX_FINGERPRINT: normaliseFingerprint(fingerprint256),
+      ...settings,
     };
   }
 
@@ -73,6 +79,17 @@ export class FleetController {
   async stop(): Promise<void> {
     await this.#process?.stop(stopGraceMs);
     this.#process = undefined;
+  }
+
+  /** Makes a call of the API as the fleet's owner. Throws unless it is taken. */
+  async post(path: string, body?: object): Promise<void> {
+    const response = await fetch(`http://127.0.0.1:${this.#port}/api/v1${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${text}`);
   }
 
   /** Where a viewer of a terminal connects. */
