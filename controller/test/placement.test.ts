@@ -138,6 +138,11 @@ describe("a sandbox that fits nowhere", () => {
     ]);
   });
 
+  it("is told of a storage for whole copies that the node does not have", () => {
+    const reasons = refused({ storage: "fast" }, [node("a", { storages: [dir(90)] })], [template("a", "local")]);
+    expect(reasons[0]).toMatch(/^a template: .*; and it has no storage fast for whole copies/);
+  });
+
   it("is not placed by a template whose own node is down", () => {
     const nodes = [node("a", { online: false, storages: [rbd(9)] }), node("b", { storages: [rbd(9)] })];
     expect(refused({ node: "b" }, nodes, [template("a", "ceph")])[0]).toMatch(/^b template/);

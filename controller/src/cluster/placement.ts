@@ -116,17 +116,18 @@ function placeOn<T extends PlacementTemplate>(
   const ways = templates
     .filter((template) => nodes.some(({ name, online }) => online && name === template.node))
     .flatMap((template) => waysOf(wish, node, nodes, template));
-  if (ways.length === 0) {
-    return refusal(
-      "template",
-      "no template can be cloned to it: none is there, and none elsewhere on a storage that it shares",
-    );
-  }
+  if (ways.length === 0) return refusal("template", withoutWay(wish, node));
   const memory = wish.runs ? memoryShort(wish, node.memory) : undefined;
   if (memory !== undefined) return refusal("memory", memory);
   const fitting = ways.filter((way) => diskShort(wish, way) === undefined);
   const best = fitting.toSorted((a, b) => order(wish, a, b))[0];
   return best ?? refusal("storage", [...new Set(ways.map((way) => diskShort(wish, way)))].join(", "));
+}
+
+function withoutWay({ storage }: PlacementWish, { storages }: PlacementNode): string {
+  const why = "no template can be cloned to it: none is there, and none elsewhere on a storage that it shares";
+  if (storage === undefined || storages.some(({ name }) => name === storage)) return why;
+  return `${why}; and it has no storage ${storage} for whole copies, or the token may not see it`;
 }
 
 /** How the template can be cloned to the node: sharing its disk, or else as a whole copy. */
