@@ -14,6 +14,7 @@ import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
 import { takeDataDir } from "./data-dir.ts";
+import { doctorRoutes } from "./doctor/routes.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { WorkspaceAccess } from "./files/workspace-access.ts";
@@ -318,6 +319,7 @@ async function serveConsole(parts: Parts): Promise<string> {
         ),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
       (api) => clusterRoutes(api, { placer: fleet.placer, finder: templates.finder }),
+      (api) => doctorRoutes(api, parts),
       (api) => templateRoutes(api, templates),
       (api) => parts.ssh.routes(api),
     ],

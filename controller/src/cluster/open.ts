@@ -2,13 +2,15 @@ import type { Clock, Scope } from "@berth/base";
 import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
 import { type EmbeddedProxmox, embeddedProxmox } from "../embedded/emulator.ts";
 import type { Progress } from "../progress.ts";
-import type { Settings } from "../settings/settings.ts";
+import type { ProxmoxAccess, Settings } from "../settings/settings.ts";
 import { StartError } from "../settings/start-error.ts";
 import { connectProxmox } from "./connection.ts";
 
 /** The Proxmox that is used, bundled or somebody's. */
 export interface Cluster {
   readonly client: ProxmoxClient;
+  /** How the client reaches it. */
+  readonly access: ProxmoxAccess;
   /** The bootstrap keys of the bundled template are made from it. */
   readonly tokenSecret: string;
   readonly pool: string | undefined;
@@ -42,6 +44,7 @@ export async function openCluster(
     const client = scope.own(explain(() => connectProxmox(proxmox, clock, (line) => progress.step(line))));
     return {
       client,
+      access: proxmox,
       tokenSecret: proxmox.tokenSecret,
       pool,
       storage,
@@ -62,6 +65,7 @@ export async function openCluster(
   progress.step(`the bundled Proxmox runs; ${whatContainersAre[emulator.backend]}`);
   return {
     client: scope.own(connectProxmox(emulator.access, clock, (line) => progress.step(line))),
+    access: emulator.access,
     tokenSecret: emulator.access.tokenSecret,
     pool: emulator.pool,
     storage: emulator.storage,

@@ -3,6 +3,7 @@ import { keysCommand, profileCommand, tokensCommand, whoamiCommand } from "./com
 import { cancelCommand } from "./commands/cancel.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { lsCommand, openCommand, powerCommand, rmCommand } from "./commands/fleet.ts";
 import { folderCommand } from "./commands/folder.ts";
 import { gitCommand } from "./commands/git.ts";
@@ -66,6 +67,7 @@ function commands(run: Run, root: () => Command): Command[] {
     keysCommand(run),
     tokensCommand(run),
     templateCommand(run),
+    doctorCommand(run),
     openCommand(run),
     completionCommand(run),
     completeCommand(run, root),

@@ -2,6 +2,7 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  doctorReportSchema,
   getSandbox,
   listKeys,
   listSandboxes,
@@ -88,6 +89,9 @@ describe("the command line", () => {
     parsed(resultOf(listTerminals), (await berthCommand("ls", "web", "--json")).stdout);
     parsed(templateSchema, (await berthCommand("template", "--json")).stdout);
     expect(list.items[0]?.state).toBe("ready");
+    const doctor = parsed(doctorReportSchema, (await berthCommand("doctor", "--json")).stdout);
+    expect(doctor.checks.filter(({ state }) => state === "failed")).toEqual([]);
+    expect(doctor.checks.length).toBeGreaterThan(20);
     const events = (await berthCommand("logs", "web", "--json")).stdout.trimEnd().split("\n");
     const event = Type.Object({ id: Type.String(), event: Type.String(), data: Type.Unknown() });
     const seen = events.map((line) => parsed(event, line));

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { shown as line } from "../src/commands/diff.ts";
+import { verdictOf, wordsOf } from "../src/commands/doctor.ts";
 import { wishOf } from "../src/commands/new.ts";
 import { memoryOf, storageText } from "../src/commands/nodes.ts";
 import { changeOf } from "../src/commands/set.ts";
@@ -66,6 +67,36 @@ describe("what is shown", () => {
     const then = "2026-01-01T00:00:00Z";
     const at = (seconds: number) => ago(then, Date.parse(then) + seconds * 1000);
     expect([at(-5), at(59), at(61), at(7200), at(90_000)]).toEqual(["0 s", "59 s", "1 min", "2 h", "1 d"]);
+  });
+});
+
+describe("what the doctor found", () => {
+  const check = (title: string, state: "ok" | "warning" | "failed", fix: string | null) => {
+    return { id: title, title, state, detail: `${title} is so.`, fix };
+  };
+  const found = [
+    check("Bridge", "ok", null),
+    check("A", "failed", "pveum x\npveum y"),
+    check("B", "warning", "pveum x\npveum y"),
+  ];
+
+  it("is a table, and below it once what mends several things", () => {
+    const output = { quiet: false, style: (_look: unknown, text: string) => text, table };
+    expect(wordsOf(found, output).split("\n").slice(1)).toEqual([
+      "Bridge  ok       Bridge is so.",
+      "A       failed   A is so.",
+      "B       warning  B is so.",
+      "",
+      "A, B:",
+      "  pveum x",
+      "  pveum y",
+      "",
+    ]);
+  });
+
+  it("makes the command fail only where something has failed", () => {
+    expect(verdictOf(found)).toBe(1);
+    expect(verdictOf(found.filter(({ state }) => state !== "failed"))).toBeUndefined();
   });
 });
 

@@ -11,7 +11,7 @@ export type { ContainerConfig, ContainerConfigChange } from "./api/container-con
 export type { CreateOptions } from "./api/container-creation.ts";
 export { type CloneOptions, type ContainerRef, type ContainerStatus, ContainersApi } from "./api/containers.ts";
 export type { ContainerAddress } from "./api/interfaces.ts";
-export { type ApplianceTemplate, NodesApi } from "./api/nodes.ts";
+export { type ApplianceTemplate, NodesApi, type ProxmoxBridge } from "./api/nodes.ts";
 export type { ClusterRoom, ContainerUse, NodeRoom, StorageRoom } from "./api/room.ts";
 export { type ContainerSnapshot, SnapshotsApi } from "./api/snapshots.ts";
 export { type OsTemplate, type ProxmoxStorage, StoragesApi } from "./api/storages.ts";

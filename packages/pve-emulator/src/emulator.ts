@@ -10,7 +10,9 @@ import {
   controllerToken,
   loadAccessState,
   powerlessToken,
+  saveAccessState,
 } from "./access/access-state.ts";
+import { runPveum } from "./access/pveum.ts";
 import { Rights } from "./access/rights.ts";
 import { accessRoutes } from "./access/routes.ts";
 import { SignIn } from "./access/sign-in.ts";
@@ -103,6 +105,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       faults: new FaultRules(),
       calls: new CallRecord(emulation.clock),
       pct: (command) => runPct(emulation, command),
+      pveum: (line) => {
+        runPveum(access, line);
+        return saveAccessState(dataDir, access);
+      },
       befall: (fate) => befallHost({ emulation, tasks, servers }, fate),
       allowMachinePorts: (ports, services) => emulation.backend.allowMachinePorts(ports, services),
     };

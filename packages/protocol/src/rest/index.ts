@@ -1,6 +1,7 @@
 export * from "./auth.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";
+export * from "./doctor.ts";
 export { everyPage } from "./every-page.ts";
 export * from "./files.ts";
 export * from "./git.ts";

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { answerOf, readUpid } from "../answer.ts";
+import { answerOf, Flag, flagOf, readUpid } from "../answer.ts";
 import type { CallOptions } from "../transport-options.ts";
 import type { Connection } from "./connection.ts";
 
@@ -31,6 +31,15 @@ export interface ApplianceTemplate {
   readonly headline: string | undefined;
 }
 
+const BridgeSchema = Type.Object({ iface: Type.String({ minLength: 1 }), active: Type.Optional(Flag) });
+
+/** A network bridge of a node, of Linux, Open vSwitch or SDN. */
+export interface ProxmoxBridge {
+  readonly name: string;
+  readonly active: boolean;
+}
+
+const readBridges = answerOf(Type.Array(BridgeSchema));
 const readAppliances = answerOf(Type.Array(ApplianceSchema));
 
 /** Hosts. */
@@ -39,6 +48,15 @@ export class NodesApi {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+  }
+
+  /** The bridges that containers of the node can be connected to, as far as the token may see them. */
+  async bridges(node: string, call?: CallOptions): Promise<ProxmoxBridge[]> {
+    const bridges = await this.#connection.ask(call, readBridges, (api) =>
+      api.nodes.$(node).network.$get({ type: "any_bridge" }),
+    );
+    // Those of SDN do not tell whether they are active.
+    return bridges.map(({ iface, active }) => ({ name: iface, active: active === undefined || flagOf(active) }));
   }
 
   /** What the node could download; the node's own copy of the index, which it refreshes once a day. */

@@ -28,6 +28,8 @@ const accessStateSchema = Type.Object({
   users: Type.Array(Type.String()),
   tokens: Type.Array(tokenSchema),
   acl: Type.Array(entrySchema),
+  /** Privileges by role, of those that `pveum` has added. */
+  roles: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String()))),
 });
 export type AccessState = Static<typeof accessStateSchema>;
 
@@ -48,7 +50,7 @@ const controllerTokenName = "berth";
  * and the one that made the folder had not are added.
  */
 export async function loadAccessState(dataDir: string, scope: AccessScope): Promise<AccessState> {
-  const path = join(dataDir, "access.json");
+  const path = accessFile(dataDir);
   const state = await loadOrCreate(path, accessStateSchema, () => newAccessState(scope));
   const missing = grantsOf(scope).filter(
     (grant) => !state.acl.some((entry) => entry.path === grant.path && entry.subject === grant.subject),
@@ -58,6 +60,13 @@ export async function loadAccessState(dataDir: string, scope: AccessScope): Prom
   await saveJson(path, state);
   return state;
 }
+
+/** Keeps what has changed. */
+export function saveAccessState(dataDir: string, state: AccessState): Promise<void> {
+  return saveJson(accessFile(dataDir), state);
+}
+
+const accessFile = (dataDir: string): string => join(dataDir, "access.json");
 
 /** What the controller may do where; nothing on `/`, and nothing on containers outside its pool but its template. */
 function grantsOf(scope: AccessScope): AccessState["acl"] {

@@ -3,7 +3,8 @@ import type { RawParameters } from "../schema/parameter.ts";
 import type { AccessState } from "./access-state.ts";
 import type { Caller } from "./caller.ts";
 import { fillPath, type Permission } from "./permission.ts";
-import { allPrivileges, roles } from "./roles.ts";
+import { rolesOf } from "./pveum.ts";
+import { allPrivileges } from "./roles.ts";
 
 /** Privilege to whether it also holds below the path. */
 type Privileges = ReadonlyMap<string, boolean>;
@@ -92,6 +93,7 @@ export class Rights {
   /** The deepest path that has an entry for the subject decides; shallower ones count only if nothing is deeper. */
   #onPath(subject: string, path: string): Privileges {
     if (subject === "root@pam") return new Map(allPrivileges.map((privilege) => [privilege, true]));
+    const roles = rolesOf(this.#state);
     let held = new Map<string, boolean>();
     for (const prefix of prefixes(path)) {
       const entries = this.#state.acl.filter(
