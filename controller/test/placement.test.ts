@@ -65,6 +65,13 @@ describe("a sandbox is placed", () => {
     });
   });
 
+  it("by memory where shared storage is what there is least of", () => {
+    const scarce = (name: string, promisedGiB: number) =>
+      node(name, { storages: [rbd(9)], memory: memory(4, promisedGiB) });
+    const nodes = [scarce("a", 4), scarce("b", 2), scarce("c", 6)];
+    expect(placed({}, nodes, [template("a", "ceph")])).toMatchObject({ node: "b" });
+  });
+
   it("as a whole copy where its storage cannot link, beside the template or where the settings want it", () => {
     const nodes = [node("a", { storages: [dir(90), zfs(20)] })];
     const on = template("a", "local");

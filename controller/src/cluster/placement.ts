@@ -181,6 +181,9 @@ function order(wish: PlacementWish, a: Place<PlacementTemplate>, b: Place<Placem
   if (a.template.current !== b.template.current) return a.template.current ? -1 : 1;
   const difference = howMany(wish, b) - howMany(wish, a);
   if (Math.abs(difference) > 1e-9) return difference;
+  // Storage that they share, or that is equally full, says nothing: memory does.
+  const memory = unpromised(b) - unpromised(a);
+  if (memory !== 0) return memory;
   if (a.full !== b.full) return a.full ? 1 : -1;
   const here = (place: Place<PlacementTemplate>) => (place.template.node === place.node ? 0 : 1);
   return here(a) - here(b) || a.node.localeCompare(b.node);
@@ -188,10 +191,13 @@ function order(wish: PlacementWish, a: Place<PlacementTemplate>, b: Place<Placem
 
 /** How many sandboxes like this would fit; what is not known counts as little. */
 function howMany(wish: PlacementWish, { memory, disk }: Place<PlacementTemplate>): number {
-  const free = memory ? memory.totalBytes - memory.usedBytes - memory.promisedBytes : 0;
   const room = disk?.freeBytes ?? 0;
-  const inMemory = free / (wish.memoryMiB * mebibyte);
+  const inMemory = unpromised({ memory }) / (wish.memoryMiB * mebibyte);
   return memory === undefined && disk === undefined ? 0 : Math.min(inMemory, room / (wish.diskGiB * gibibyte));
+}
+
+function unpromised({ memory }: Pick<Place<PlacementTemplate>, "memory">): number {
+  return memory ? memory.totalBytes - memory.usedBytes - memory.promisedBytes : 0;
 }
 
 /** `1.5 of 16 GiB` */
