@@ -23,7 +23,8 @@ import { Reconciler } from "./reconciler.ts";
 import type { SandboxRow } from "./record.ts";
 import { Sandboxes } from "./repository.ts";
 import { SandboxService, type SandboxServiceDependencies } from "./service.ts";
-import type { ActionDependencies, FillProgress } from "./steps/dependencies.ts";
+import { pendingOf } from "./steps/change.ts";
+import { type ActionDependencies, type FillProgress, place } from "./steps/dependencies.ts";
 import { leaveLostNode } from "./steps/lost-node.ts";
 import { TaskRunner } from "./tasks.ts";
 import { type AgentPresence, FleetWatch } from "./watch.ts";
@@ -113,7 +114,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   const placer = new Placer({ db, client, clock, memoryOvercommit: deps.memoryOvercommit });
   const view = new ClusterView({ client, clock });
   const observer = new Observer({ client, view, keys, clock });
-  const actions = makeActions({
+  const stepDependencies: ActionDependencies = {
     ...deps,
     placer,
     sandboxes,
@@ -131,7 +132,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
       agents.forget(row.id);
       observer.forget(row.id);
     },
-  });
+  };
   const reconciler = new Reconciler({
     db,
     observer,
@@ -139,7 +140,8 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     journal,
     claims,
     tasks,
-    actions,
+    actions: makeActions(stepDependencies),
+    pendingSettings: (row) => pendingOf(stepDependencies, place(row)),
     leaveLostNode: (row, operation, error) =>
       leaveLostNode({ client, claims, journal, sandboxes }, row, operation, error),
     agents,
@@ -183,7 +185,8 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
         const readdressed = address !== undefined && address !== row.address;
         if (readdressed) observer.doubtAddress(sandboxId);
         // A thousand agents that come back to a controller which was restarted are no reason for a thousand looks.
-        if (readdressed || row.state !== "ready" || row.look_at !== null) loop.wake(sandboxId);
+        const isOpen = row.state !== "ready" || row.look_at !== null || row.restart_needed.length > 0;
+        if (readdressed || isOpen) loop.wake(sandboxId);
       }),
     departed: (sandboxId) => tell(sandboxId, (row) => sandboxes.announceNow(row)),
     start: () => {

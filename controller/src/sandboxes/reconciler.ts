@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { backoffMs, type Clock } from "@berth/base";
-import type { SandboxState, StepName } from "@berth/protocol";
+import type { ContainerSetting, SandboxState, StepName } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
@@ -27,6 +27,8 @@ export interface ReconcilerDependencies {
   journal: OperationJournal;
   claims: Claims;
   tasks: TaskRunner<SandboxRow>;
+  /** Settings that the container takes over when it is started next. */
+  pendingSettings(row: SandboxRow): Promise<ContainerSetting[]>;
   actions: Record<Exclude<Action, "follow-task">, (row: SandboxRow, operation: OperationRow) => Promise<void>>;
   /** Gives up a clone whose node is down, if that is what the error says; answers whether it did. */
   leaveLostNode(row: SandboxRow, operation: OperationRow, error: unknown): Promise<boolean>;
@@ -123,6 +125,10 @@ export class Reconciler {
   async #noteDrift(row: SandboxRow, { container, settings }: Sighting): Promise<void> {
     const isSettled = row.configured && !row.change_wanted && row.disk_work === null && row.desired !== "destroyed";
     if (!isSettled || !settings || container.kind !== "ours" || container.lock !== undefined) return;
+    // It may have been restarted from within.
+    if (row.restart_needed.length > 0) {
+      await this.#deps.sandboxes.change(row, { restart_needed: await this.#deps.pendingSettings(row) });
+    }
     const drift = driftBetween(settingsOfRow(row), settings);
     if (!isDeepStrictEqual(drift, row.drift)) {
       await this.#deps.sandboxes.change(row, { drift: JSON.stringify(drift) });
