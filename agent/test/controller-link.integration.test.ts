@@ -38,6 +38,7 @@ beforeEach(async () => {
       resize: unused,
       screen: unused,
       setEnvironment: unused,
+      activity: unused,
     },
     hello: async () => ({ agentVersion: "1", bootId: "1", machineId, terminals: [] }),
     onWelcome: async () => {},

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
-import type { Environment } from "@berth/protocol";
+import type { UseKind } from "@berth/protocol";
 import { gitRemoteChannelKind } from "@berth/protocol/link";
 import type { FastifyBaseLogger } from "fastify";
 import { Registry } from "prom-client";
@@ -9,6 +9,7 @@ import { portOf, urlOf } from "./addresses.ts";
 import { fleetUpdates } from "./agents/fleet-updates.ts";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
+import { allDone } from "./all-done.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
@@ -23,6 +24,7 @@ import { workspaceRoutes } from "./files/workspace-routes.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import { makeSshModule, type SshModule } from "./gateway/module.ts";
+import { claudeEnvironment, environmentOf, publicKeysOf, tellEnvironment } from "./guest-environment.ts";
 import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
 import { createLogger } from "./http/logger.ts";
@@ -43,6 +45,7 @@ import type { Settings } from "./settings/settings.ts";
 import { Guests } from "./shares/guests.ts";
 import { Shares } from "./shares/repository.ts";
 import { shareRoutes } from "./shares/routes.ts";
+import { type KnownUse, knowUse, makeSleepModule, type SleepModule } from "./sleep/module.ts";
 import { snapshotRoutes } from "./snapshots/routes.ts";
 import { SandboxSsh } from "./ssh/sandbox-ssh.ts";
 import type { Store } from "./store/connect.ts";
@@ -82,6 +85,8 @@ interface Parts extends Foundation {
   readonly templates: TemplateModule;
   readonly readiness: Readiness;
   readonly fleet: SandboxModule;
+  readonly use: KnownUse;
+  readonly sleep: SleepModule;
   readonly terminals: Terminals;
   readonly keeper: TerminalKeeper;
   readonly shares: Shares;
@@ -137,12 +142,6 @@ export async function runController(signal: AbortSignal, resumes: boolean): Prom
   if (failure) throw failure.error;
 }
 
-/** Waits for all, also when one fails: what the others have begun must be known before it is taken down. */
-async function allDone<T extends readonly unknown[]>(parts: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
-  await Promise.allSettled(parts);
-  return Promise.all(parts) as unknown as Promise<T>;
-}
-
 /** Makes the parts from the foundation. Nothing of it runs yet. */
 function assemble(foundation: Foundation): Parts {
   const { settings, store, cluster, keys, log } = foundation;
@@ -159,11 +158,17 @@ function assemble(foundation: Foundation): Parts {
     mayLackParts: settings.proxmox === undefined,
   });
   const bundledKeys = bundledTemplateKeys(cluster.tokenSecret);
-  const terminals = new Terminals(store.db, events);
   const agents = { port: settings.agentPort };
   const { dataDir, workspaceRoots: folders } = settings;
   const sandboxSsh = new SandboxSsh({ dataDir, keys });
-  const projects = makeProjectModule({ ...common, registry, settings, ssh: sandboxSsh });
+  const { sleepAfterMs } = settings;
+  const use = knowUse({ registry, clock, sleepAfterMs });
+  const hold = (kind: UseKind) => (sandboxId: string) => use.activities.hold(sandboxId, kind);
+  const projects = makeProjectModule({
+    ...{ ...common, registry, settings, ssh: sandboxSsh },
+    awake: async (row, signal) =>
+      (await sleep.sleepers.awaken(row.id, { addressed: true, ...(signal ? { signal } : {}) })) ?? row,
+  });
   const fleet = makeSandboxModule({
     ...common,
     ...{ size: settings.size, limits: settings.limits, memoryOvercommit: settings.memoryOvercommit },
@@ -176,16 +181,25 @@ function assemble(foundation: Foundation): Parts {
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
     workspaces: workspaceSources(projects.workspaces, () => workspaces),
     rolledBack: (sandboxId) => terminals.rolledBack(sandboxId),
+    sleep: use,
   });
   const { lookup, sandboxes } = fleet;
-  const connections = new WorkspaceConnections();
+  const sleep = makeSleepModule({ ...common, registry, sleepAfterMs, use, fleet });
+  const { awaitReady, sleepers } = sleep;
+  const connections = new WorkspaceConnections(hold("call"));
   const workspaces = makeWorkspaceModule({
     ...common,
-    ...{ registry, connections, ssh: sandboxSsh, sandboxes, dataDir, folders },
+    ...{ registry, connections, ssh: sandboxSsh, sandboxes, dataDir, folders, awaitReady, hold: hold("sync") },
   });
-  const keeper = new TerminalKeeper({ terminals, registry, log });
+  const terminals = new Terminals(store.db, events, (trx, row, attention) =>
+    sandboxes.changeIn({ trx, afterCommit: () => {} }, row, { attention }),
+  );
+  const keeper = new TerminalKeeper({ terminals, registry, log, sleepers });
   const metrics = new Registry();
-  const ssh = makeSshModule({ ...common, settings, lookup, ssh: sandboxSsh, keeper, registry, metrics });
+  const ssh = makeSshModule({
+    ...common,
+    ...{ settings, lookup, ssh: sandboxSsh, keeper, registry, metrics, sleepers, awaitReady, hold: hold("ssh") },
+  });
   return {
     ...foundation,
     events,
@@ -194,6 +208,8 @@ function assemble(foundation: Foundation): Parts {
     terminals,
     agents,
     fleet,
+    use,
+    sleep,
     projects,
     workspaces,
     connections,
@@ -227,6 +243,8 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
     scope.add(stop);
     start();
   }
+  scope.add(() => parts.sleep.stop());
+  parts.sleep.start();
   await parts.ssh.start(scope);
   readiness.active = true;
   keepHouseWhile(parts, scope);
@@ -275,6 +293,8 @@ async function serveConsole(parts: Parts): Promise<string> {
   const { settings, scope, store, log, events, registry, identity, templates, readiness, fleet, terminals, keeper } =
     parts;
   const { client } = parts.cluster;
+  const { awaitReady, sleepers } = parts.sleep;
+  const hold = (sandboxId: string) => sleepers.hold(sandboxId, "viewer");
   const guests = new Guests(systemClock);
   const made = (terminalId: string) => keeper.made(terminalId);
   const cancelBuild = (work: UnitOfWork, operation: OperationRow) => templates.service.cancel(work, operation);
@@ -300,7 +320,7 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => snapshotRoutes(api, { ...fleet, events, client, now: () => systemClock.now() }),
       (api) => projectRoutes(api, { ...parts.projects, lookup: fleet.lookup }),
       (api) => operationRoutes(api, { events, ...fleet, cancelBuild, cancelSync, cancelGit }),
-      (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup }),
+      (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup, awaitReady }),
       (api) =>
         terminalRoutes(api, {
           terminals,
@@ -310,14 +330,19 @@ async function serveConsole(parts: Parts): Promise<string> {
           events,
           guests,
           recording: settings.recording,
+          awaitReady,
+          sleepers,
         }),
       (api) => terminalFileRoutes(api, { terminals, keeper }),
       (api) =>
         workspaceRoutes(
           api,
-          new WorkspaceAccess({ lookup: fleet.lookup, registry, connections: parts.connections, closing: api.closing }),
+          new WorkspaceAccess({
+            ...{ lookup: fleet.lookup, registry, sleepers, connections: parts.connections },
+            closing: api.closing,
+          }),
         ),
-      (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made }),
+      (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made, hold }),
       (api) => clusterRoutes(api, { placer: fleet.placer, finder: templates.finder }),
       (api) => doctorRoutes(api, parts),
       (api) => templateRoutes(api, templates),
@@ -336,22 +361,6 @@ async function serveConsole(parts: Parts): Promise<string> {
   return settings.publicUrl?.origin ?? urlOf("http", host, portOf(server));
 }
 
-/** Gives a connected agent its sandbox's environment as it is now; one that is away asks when it comes back. */
-async function tellEnvironment(parts: Parts, sandboxId: string): Promise<void> {
-  const { registry, log } = parts;
-  try {
-    const env = await environmentOf(parts, sandboxId);
-    await registry.get(sandboxId)?.call("setEnvironment", { env });
-  } catch (error) {
-    log.warn({ sandboxId, err: error }, "an agent could not be told its environment");
-  }
-}
-
-async function environmentOf(parts: Parts, sandboxId: string): Promise<Environment> {
-  const row = await parts.fleet.sandboxes.find(sandboxId);
-  return { ...claudeEnvironment(parts), ...row?.env };
-}
-
 /** Listens for agents. */
 async function serveAgents(parts: Parts): Promise<void> {
   const { settings, scope, store, keys, log, registry, fleet, keeper, agents, cluster } = parts;
@@ -364,14 +373,19 @@ async function serveAgents(parts: Parts): Promise<void> {
     log,
     environment: (sandboxId) => environmentOf(parts, sandboxId),
     recording: settings.recording,
-    onArrival: ({ sandboxId, agentVersion, failedUpdate, remoteAddress, terminals: statuses }) => {
+    onArrival: ({ sandboxId, agentVersion, failedUpdate, remoteAddress, terminals: statuses, activity }) => {
+      if (activity) parts.use.activities.tell(sandboxId, activity);
       if (settings.agentUpdates) void updates.arrived({ sandboxId, agentVersion, failedUpdate });
       void fleet.arrived(sandboxId, agentVersion, remoteAddress);
       parts.ssh.access.look(sandboxId);
       void keeper.reconcile(sandboxId, statuses);
     },
-    onDeparture: (sandboxId) => void fleet.departed(sandboxId),
+    onDeparture: (sandboxId) => {
+      parts.use.activities.departed(sandboxId);
+      void fleet.departed(sandboxId);
+    },
     onTerminal: (sandboxId, status) => keeper.note(sandboxId, status),
+    onActivity: (sandboxId, activity) => parts.use.activities.tell(sandboxId, activity),
     onChannel: (sandboxId, channel, kind, params) => {
       if (kind === gitRemoteChannelKind) parts.projects.remotes.open(sandboxId, channel, params);
       else channel.close({ code: "invalid_request", detail: "no such kind of channel" });
@@ -383,17 +397,4 @@ async function serveAgents(parts: Parts): Promise<void> {
   scope.add(() => listener.close());
   agents.port = await listenOrExplain(place, () => listener.listen(host, settings.agentPort));
   await cluster.allowAgents(agents.port);
-}
-
-function claudeEnvironment({ settings, cluster }: Pick<Foundation, "settings" | "cluster">): Environment {
-  const { claude, anthropicBaseUrl } = settings;
-  return {
-    ...(claude ? { [claude.variable]: claude.value } : {}),
-    ...(anthropicBaseUrl === undefined ? {} : { ANTHROPIC_BASE_URL: cluster.fromContainers(anthropicBaseUrl) }),
-  };
-}
-
-async function publicKeysOf(store: Store, userId: string): Promise<string[]> {
-  const keys = await store.db.selectFrom("ssh_keys").select("public_key").where("user_id", "=", userId).execute();
-  return keys.map(({ public_key: key }) => key);
 }

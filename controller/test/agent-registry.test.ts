@@ -20,6 +20,7 @@ function link(): AgentLink {
     ...{ sandboxId, socket: new WebSocket("ws://127.0.0.1:1"), onHello },
     onTerminal: () => {},
     onFrame: () => {},
+    onActivity: () => {},
     onViolation: () => {},
   });
 }

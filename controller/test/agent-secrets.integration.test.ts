@@ -51,6 +51,7 @@ describe("an agent whose sandbox was to be bootstrapped again", () => {
       onDeparture: () => {},
       onTerminal: () => {},
       onChannel: (_id, channel) => channel.close(),
+      onActivity: () => {},
     });
     port = await listener.listen("127.0.0.1", 0);
     scope.add(() => listener.close());
@@ -169,6 +170,7 @@ function dial(url: string, { certificate }: ListenerCertificate, secret: string)
       input: nothing,
       resize: nothing,
       screen: nothing,
+      activity: nothing,
     },
     send: (message) => link.sendControl(message),
   });

@@ -22,6 +22,7 @@ async function permit(seen: Seen, answer: string | Error, discard = false, agent
   const guard = new DestroyGuard({
     log: pino({ level: "silent" }),
     hasNothing: async () => agentSeesNothing,
+    awake: async (row) => ({ ...row, state: "ready" }),
     repository: async () => {
       asked += 1;
       if (answer instanceof Error) throw answer;

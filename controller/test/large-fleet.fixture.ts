@@ -17,6 +17,7 @@ import { migrate } from "../src/store/migrate.ts";
 import { TemplateFinder } from "../src/templates/finder.ts";
 import { Templates } from "../src/templates/repository.ts";
 import { emptyWorkspaces } from "./empty-workspaces.ts";
+import { unknownUse } from "./never-asleep.ts";
 import { noLimits } from "./no-limits.ts";
 
 /** Whose everything in the fleet is. */
@@ -148,6 +149,7 @@ async function moduleAt(
     authorizedKeys: () => Promise.resolve([]),
     workspaces: emptyWorkspaces,
     rolledBack: async () => {},
+    sleep: unknownUse,
   });
   await events.start();
   scope.add(() => events.stop());

@@ -314,3 +314,30 @@ describe("the plan of a sandbox that is to be destroyed", () => {
     expect(plan(started, left, now)).toMatchObject({ kind: "fail", failure: { hint } });
   });
 });
+
+describe("the plan of a sandbox that is to sleep", () => {
+  const sleepy: Desired = { ...made, power: "asleep", steps: ["ask", "stop"] };
+
+  it("asks it, and is ready until it agrees", () => {
+    const asked = plan(sleepy, seen(ours(), { agentConnected: true }), now);
+    expect(asked).toMatchObject({ step: "fall-asleep", name: "ask", state: "ready" });
+    expect(plan(sleepy, seen(ours({ power: "stopped" })), now)).toEqual({ kind: "settled", state: "asleep" });
+  });
+
+  it("waits for an agent that is away, not for long, and leaves it awake then", () => {
+    const away = seen(ours());
+    expect(plan(sleepy, away, now)).toMatchObject({ kind: "wait", name: "ask" });
+    const late = { ...sleepy, running: { name: "ask", since: now - 20_001 } };
+    expect(plan(late, away, now)).toMatchObject({ step: "stay-awake", name: "ask", state: "ready" });
+  });
+
+  it("follows a shutdown that was begun, whatever the agent says", () => {
+    const shutting = seen({ kind: "none" }, { task: { step: "stop" }, agentConnected: true });
+    expect(plan(sleepy, shutting, now)).toMatchObject({ step: "follow-task", name: "stop", state: "stopping" });
+  });
+
+  it("is started again by a wake", () => {
+    const woken = { ...sleepy, power: "running" as const };
+    expect(plan(woken, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "start", state: "starting" });
+  });
+});

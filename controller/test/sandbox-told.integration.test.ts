@@ -1,20 +1,28 @@
 import { Scope, systemClock } from "@berth/base";
+import type { Idle } from "@berth/protocol";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EventLog } from "../src/events/log.ts";
 import { OperationJournal } from "../src/operations/journal.ts";
 import { insertOperation, presentOperation } from "../src/operations/record.ts";
 import { Sandboxes } from "../src/sandboxes/repository.ts";
 import { readSituation } from "../src/sandboxes/situation.ts";
+import { notIdle } from "../src/sleep/sleeper.ts";
 import { inTransaction } from "../src/store/transaction.ts";
 import { type LargeFleet, makeLargeFleet } from "./large-fleet.fixture.ts";
 
 const scope = new Scope();
 let fleet: LargeFleet;
 let sandboxes: Sandboxes;
+const idle = {
+  since: "2026-01-02T03:04:05.678Z",
+  sleepsAt: null,
+  uses: [{ kind: "program" as const, detail: "vim" }],
+} satisfies Idle;
 
 beforeAll(async () => {
   fleet = await makeLargeFleet(scope, 6);
-  sandboxes = new Sandboxes({ db: fleet.store.db, isConnected: (id) => id === fleet.sandboxIds[0] });
+  const isFirst = (id: string) => id === fleet.sandboxIds[0];
+  sandboxes = new Sandboxes({ db: fleet.store.db, isConnected: isFirst, idle: (id) => (isFirst(id) ? idle : notIdle) });
 });
 afterAll(() => scope.dispose());
 
@@ -35,13 +43,14 @@ it("an event shows a sandbox just as the API does", async () => {
   await sandboxes.change(row, {
     ...{ state: "failed", error: JSON.stringify(error), agent_version: "1.2.3", address: null },
     env: JSON.stringify({ zeta: "1", Alpha: "2", beta: "3" }),
+    ...{ attention: "waiting", sleep_after: JSON.stringify("off") },
   });
   const [event] = await told(row.id);
   expect(event).toMatchObject({ owner_id: row.owner_id, operation_id: null, type: "sandbox" });
   expect(event?.data).toEqual(await sandboxes.present(await rowAt(0)));
   expect(event?.data).toMatchObject({
     operationId: operation.id,
-    error,
+    ...{ error, idle, attention: "waiting", sleepAfterMinutes: "off" },
     envNames: ["Alpha", "beta", "zeta"],
     agent: { connected: true, version: "1.2.3" },
   });

@@ -26,6 +26,7 @@ import { TerminalKeeper } from "../src/terminals/keeper.ts";
 import { Terminals } from "../src/terminals/repository.ts";
 import { terminalRoutes } from "../src/terminals/routes.ts";
 import { type TestServer, testServer, testStore } from "./http.fixture.ts";
+import { neverAsleep, notAwaited } from "./never-asleep.ts";
 
 let scope: Scope;
 let fixture: TestServer;
@@ -49,11 +50,12 @@ beforeEach(async () => {
         const events = new EventLog({ db: store.db, pool: store.pool });
         const terminals = new Terminals(store.db, events);
         const registry = new AgentRegistry(clock);
-        const keeper = new TerminalKeeper({ terminals, registry, log: api.fastify.log });
+        const keeper = new TerminalKeeper({ terminals, registry, sleepers: neverAsleep, log: api.fastify.log });
         scope.add(() => keeper.stop());
         const lookup = new SandboxLookup(store.db);
-        terminalRoutes(api, { terminals, keeper, registry, lookup, events, guests, recording: true });
-        shareRoutes(api, { shares, guests, terminals, registry, made: async () => {} });
+        const sleep = { sleepers: neverAsleep, awaitReady: notAwaited };
+        terminalRoutes(api, { terminals, keeper, registry, lookup, events, guests, recording: true, ...sleep });
+        shareRoutes(api, { shares, guests, terminals, registry, made: async () => {}, hold: () => () => {} });
       },
     ],
   });

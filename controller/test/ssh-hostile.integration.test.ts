@@ -68,6 +68,8 @@ beforeEach(async () => {
         throw new Error("there is none");
       },
     },
+    awaitReady: (id) => db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
+    hold: () => () => {},
     sessions: new SshSessions(db, clock),
     metrics: gatewayMetrics(new Registry()),
     agentForwarding: false,

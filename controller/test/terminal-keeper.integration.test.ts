@@ -8,6 +8,7 @@ import { connect } from "../src/store/connect.ts";
 import { TerminalKeeper } from "../src/terminals/keeper.ts";
 import { Terminals } from "../src/terminals/repository.ts";
 import { testStore } from "./http.fixture.ts";
+import { neverAsleep } from "./never-asleep.ts";
 
 let scope: Scope;
 beforeEach(() => {
@@ -23,6 +24,7 @@ test("an agent that arrives while the database is away does not end the controll
   const keeper = new TerminalKeeper({
     terminals,
     registry: new AgentRegistry(),
+    sleepers: neverAsleep,
     log: createLogger("error", new PassThrough()),
   });
   await store.close();

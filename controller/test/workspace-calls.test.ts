@@ -26,9 +26,9 @@ function agentThat(behave: (channel: Channel) => void) {
   return { link, near, channels };
 }
 
-let connections = new WorkspaceConnections();
+let connections = new WorkspaceConnections(() => () => {});
 beforeEach(() => {
-  connections = new WorkspaceConnections();
+  connections = new WorkspaceConnections(() => () => {});
 });
 const answers = (value: unknown) => (channel: Channel) => channel.sendMessage({ type: "answer", value });
 const says = (channel: Channel, text: string) => channel.send(Buffer.from(text));

@@ -16,10 +16,11 @@ import { ssh } from "./ssh.ts";
 import { stall } from "./stall.ts";
 import { start } from "./start.ts";
 import { syncBenchmark } from "./sync.ts";
+import { wake } from "./wake.ts";
 
 /** Every benchmark, in the order in which they run. */
 export const catalogue: readonly Benchmark[] = [
-  ...[start, create, fork, fleet, reconcile],
+  ...[start, create, fork, wake, fleet, reconcile],
   ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale, rotate],
   ...[syncBenchmark, git, ssh],
 ];

@@ -14,6 +14,7 @@ const noCalls: Handlers<typeof agentInterface> = {
   input: unavailable,
   resize: unavailable,
   screen: unavailable,
+  activity: unavailable,
 };
 
 /** An agent's process: the real links and the real relay between them. */

@@ -39,6 +39,7 @@ export class ControllerProcess {
       },
       onTerminal: () => {},
       onFrame: () => {},
+      onActivity: () => {},
       onViolation: (reason) => this.#world.failed(new Error(`the agent broke the rules of the link: ${reason}`)),
     });
     // biome-ignore lint/suspicious/noExplicitAny: stands in for a socket of ws.
@@ -52,7 +53,7 @@ export class ControllerProcess {
     const query = Value.Convert(attachQuerySchema, Object.fromEntries(searchParams));
     if (!Value.Check(attachQuerySchema, query)) throw new Error(`not a query: ${path}`);
     const params = attachParams(pathname.split("/")[4] ?? "", query);
-    const dependencies = { registry: this.#registry, made: async () => {} };
+    const dependencies = { registry: this.#registry, made: async () => {}, hold: () => () => {} };
     // biome-ignore lint/suspicious/noExplicitAny: stands in for a socket of ws.
     serveViewer(socket as any, dependencies, sandboxId, params).catch(this.#world.failed);
   }

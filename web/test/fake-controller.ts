@@ -214,10 +214,14 @@ export class FakeController {
       status: 202,
       body: fleet.destroy(params.id ?? "", query.get("discard") === "true"),
     }));
-    for (const verb of ["start", "stop", "restart"] as const) {
-      const route = { start: protocol.startSandbox, stop: protocol.stopSandbox, restart: protocol.restartSandbox }[
-        verb
-      ];
+    for (const verb of ["start", "stop", "restart", "sleep", "wake"] as const) {
+      const route = {
+        start: protocol.startSandbox,
+        stop: protocol.stopSandbox,
+        restart: protocol.restartSandbox,
+        sleep: protocol.sleepSandbox,
+        wake: protocol.wakeSandbox,
+      }[verb];
       this.#mount(route, ({ params }) => ({ status: 202, body: fleet.power(params.id ?? "", verb) }));
     }
     this.#mount(protocol.listTerminals, ({ params }) => page(fleet.terminalsOf(params.id ?? "")));

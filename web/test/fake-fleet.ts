@@ -70,6 +70,7 @@ export class FakeFleet {
       workspace: { type: "empty" },
       envNames: [],
       agent: { connected: state === "ready", version: "0.1.0" },
+      ...{ attention: null, sleepAfterMinutes: null, idle: { since: null, sleepsAt: null, uses: [] } },
       operationId: null,
       createdAt: now,
       updatedAt: now,
@@ -117,10 +118,10 @@ export class FakeFleet {
     return { operation };
   }
 
-  power(id: string, verb: "start" | "stop" | "restart"): { operation: Operation } {
+  power(id: string, verb: "start" | "stop" | "restart" | "sleep" | "wake"): { operation: Operation } {
     const sandbox = this.#sandbox(id);
     const operation = this.#begin(sandbox, verb);
-    this.change(sandbox, { state: verb === "stop" ? "stopping" : "starting" });
+    this.change(sandbox, { state: verb === "stop" || verb === "sleep" ? "stopping" : "starting" });
     return { operation };
   }
 

@@ -38,6 +38,7 @@ export class FakePty {
       epoch: 1,
       offset: 0,
       title: "",
+      attention: null,
       conversationId: kind === "claude" ? crypto.randomUUID() : null,
       argv: null,
       cwd: null,

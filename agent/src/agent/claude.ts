@@ -11,6 +11,11 @@ function claudePaths(home: string, env: Environment): { folder: string; settings
     : { folder: join(home, ".claude"), settings: join(home, ".claude.json") };
 }
 
+/** The folder where Claude keeps the state of its sessions, while they run. */
+export function sessionsFolder(home: string, env: Environment): string {
+  return join(claudePaths(home, env).folder, "sessions");
+}
+
 /** A session of Claude's. */
 export interface Conversation {
   readonly id: string | undefined;
@@ -19,14 +24,16 @@ export interface Conversation {
 }
 
 /**
- * The command that runs a conversation: resumed where a transcript of it is there, else as a copy of the one that it is
- * forked from, if that has one, and begun under its id otherwise. A transcript comes with the first prompt; a
- * conversation without one may be begun again. Without a credential it opens with Claude's own login.
+ * The command that runs a conversation, with settings beside the user's own: resumed where a transcript of it is there,
+ * else as a copy of the one that it is forked from, if that has one, and begun under its id otherwise. A transcript comes
+ * with the first prompt; a conversation without one may be begun again. Without a credential it opens with Claude's own
+ * login.
  */
 export async function claudeCommand(
   home: string,
   env: Environment,
-  { id, forkOf }: Conversation = { id: undefined, forkOf: undefined },
+  { id, forkOf }: Conversation,
+  settingsPath: string,
 ): Promise<string[]> {
   const { folder, settings } = claudePaths(home, env);
   const command = ["claude"];
@@ -36,6 +43,7 @@ export async function claudeCommand(
       command.push("--resume", forkOf, "--fork-session", "--session-id", id);
     else command.push("--session-id", id);
   }
+  command.push("--settings", settingsPath);
   if (!hasCredential(env) && !(await hasLogin(folder, settings))) command.push("/login");
   return command;
 }

@@ -1,5 +1,5 @@
 import { backoffMs, type Clock } from "@berth/base";
-import type { AgentConfig, TerminalStatus } from "@berth/protocol";
+import type { AgentActivity, AgentConfig, TerminalStatus } from "@berth/protocol";
 import {
   type agentInterface as AgentInterface,
   agentInterface,
@@ -46,6 +46,7 @@ export class ControllerLink {
   readonly #options: ControllerLinkOptions;
   #peer: ControllerPeer | undefined;
   #multiplexer: Multiplexer | undefined;
+  #takesActivity = false;
   #toldReason = "";
   #turns = 0;
 
@@ -66,6 +67,11 @@ export class ControllerLink {
   /** Opens a channel to the controller; undefined while there is no link. Its handlers are to be set at once. */
   openChannel(kind: string, params: unknown): Channel | undefined {
     return this.#multiplexer?.open(kind, params);
+  }
+
+  /** Tells the controller what uses the sandbox, if it wants to know; while there is no link, the next hello does. */
+  tellActivity(activity: AgentActivity): void {
+    if (this.#takesActivity) this.#peer?.emit("activity", activity);
   }
 
   /** Keeps the link until aborted. */
@@ -137,6 +143,7 @@ export class ControllerLink {
     const hello = await this.#options.hello();
     const welcome = await peer.call("hello", { linkVersion, ...hello });
     heartbeat.start(welcome.heartbeatMs);
+    this.#takesActivity = welcome.activity === true;
     this.#peer = peer;
     this.#toldReason = "";
     await this.#options.onWelcome(welcome);

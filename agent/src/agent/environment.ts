@@ -2,10 +2,12 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "@berth/protocol";
 import type { Root } from "../root.ts";
+import { terminalVariable } from "./attention/sessions.ts";
 
 export interface EnvironmentSources {
   root: Root;
   sandboxName: string;
+  terminalId: string;
   /** Of the sandbox: the Claude credential, and what the owner set. */
   sandbox: Environment;
   /** Of this terminal alone. */
@@ -13,7 +15,8 @@ export interface EnvironmentSources {
 }
 
 /** The environment of a terminal's program. It begins clean: nothing of the agent's own environment goes in. */
-export function terminalEnvironment({ root, sandboxName, sandbox, terminal }: EnvironmentSources): Environment {
+export function terminalEnvironment(sources: EnvironmentSources): Environment {
+  const { root, sandboxName, terminalId, sandbox, terminal } = sources;
   const user = userInfo();
   return {
     HOME: root.home,
@@ -29,6 +32,7 @@ export function terminalEnvironment({ root, sandboxName, sandbox, terminal }: En
     DISABLE_AUTOUPDATER: "1",
     ...sandbox,
     ...terminal,
+    [terminalVariable]: terminalId,
   };
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@berth/base";
 import { makePrivateDirectory } from "@berth/base/node";
-import type { AgentConfig, Environment } from "@berth/protocol";
+import type { AgentConfig, Environment, TerminalStatus } from "@berth/protocol";
 import {
   type Channel,
   fileWriteChannelKind,
@@ -19,6 +19,8 @@ import { bootId } from "../machine.ts";
 import { guestPath, nameProcess, type Root, rootOf } from "../root.ts";
 import { type ServiceManager, serviceManager } from "../service-manager.ts";
 import { agentVersion } from "../version.ts";
+import { SandboxUse } from "./attention/use.ts";
+import { sessionsFolder } from "./claude.ts";
 import { findConfig, watchConfig, writeConfig } from "./config.ts";
 import { ControllerLink } from "./controller-link.ts";
 import { isControllerThere } from "./controller-socket.ts";
@@ -97,8 +99,26 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     path: "pty.sock",
     clock: systemClock,
     log,
-    onTerminal: (status) => controller.tellTerminal(status),
+    onTerminal: (status) => {
+      controller.tellTerminal(use.present(status));
+      use.noteTerminal(status);
+    },
   });
+  const use: SandboxUse = new SandboxUse({
+    root,
+    terminalIds: () => registry.ids,
+    sessionsFolder: () => sessionsFolder(root.home, current.env),
+    onAttention: (ids) => void tellTerminals(ids).catch(() => {}),
+    onActivity: (activity) => controller.tellActivity(activity),
+    clock: systemClock,
+    log,
+  });
+  const { hooksFolder } = use;
+  const present = (status: TerminalStatus) => use.present(status);
+  const tellTerminals = async (ids?: readonly string[]) => {
+    const statuses = await ptyHost.call("list", {});
+    for (const status of statuses) if (!ids || ids.includes(status.id)) controller.tellTerminal(present(status));
+  };
   const programs = await AgentPrograms.load({
     folder: guestPath(root, "updates"),
     version: agentVersion(),
@@ -110,7 +130,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     restart: end,
   });
   const recordingSwitch = new RecordingSwitch(ptyHost, log);
-  const terminals = new Terminals({ root, ptyHost, registry, log, config: () => current });
+  const terminals = new Terminals({ root, ptyHost, registry, log, hooksFolder, present, config: () => current });
   const fileWrites = new FileWrites({ workspace: guestPath(root, "workspace"), log });
   const workspace = new Workspace({
     path: guestPath(root, "workspace"),
@@ -127,6 +147,12 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
         await replaceEnvironment(env);
         return null;
       },
+      input: async (params) => {
+        const position = await terminals.handlers.input(params);
+        use.noteInput();
+        return position;
+      },
+      activity: () => use.fresh(),
     },
     hello: async () => ({
       agentVersion: agentVersion(),
@@ -134,6 +160,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
       bootId: await bootId(root),
       machineId,
       terminals: await terminals.list(),
+      activity: use.current,
     }),
     onWelcome: async ({ env, recording }) => {
       if (recording !== undefined) recordingSwitch.wish(recording);
@@ -158,17 +185,19 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
     recordingSwitch.tell();
     await terminals.dropForeign();
     await terminals.resumeLost();
-    for (const status of await ptyHost.call("list", {})) controller.tellTerminal(status);
+    await tellTerminals();
     programs.onPtyHost();
   }, signal);
-  const ask = async () => ptyHost.wanted && ptyHost.call("list", {});
+  const ask = async () => {
+    if (ptyHost.wanted) use.noteTerminals(await ptyHost.call("list", {}));
+  };
   const watching = watchPtyHost({ ask, kill: () => killPtyHost(run), clock: systemClock, log }, signal);
   // Without the PTY host of the terminals that there are, the agent would tell the controller that there are none.
   if (await terminals.areKnown()) await ptyHost.want();
   else await terminals.dropForeign();
   if (!signal.aborted) manager.tell({ READY: "1", STATUS: firstStatus });
   const stopAnswering = manager.keepAlive(() => controller.turns);
-  await Promise.all([serving, watching, controller.run(signal), programs.run(signal)]);
+  await Promise.all([serving, watching, controller.run(signal), programs.run(signal), use.run(signal)]);
   await gitRemote.close();
   stopAnswering();
 }

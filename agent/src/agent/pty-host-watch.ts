@@ -48,7 +48,8 @@ export async function killPtyHost(folder: string): Promise<boolean> {
   return true;
 }
 
-async function ptyHostIdentity(folder: string): Promise<ProcessIdentity | undefined> {
+/** Which process the PTY host that serves a folder is, or was; undefined if there never was one. */
+export async function ptyHostIdentity(folder: string): Promise<ProcessIdentity | undefined> {
   const identity = parseJson((await readTextIfExists(join(folder, ptyHostIdentityName))) ?? "");
   return isProcessIdentity(identity) ? identity : undefined;
 }

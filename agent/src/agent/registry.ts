@@ -65,6 +65,11 @@ export class TerminalRegistry {
     return this.#terminals.size === 0;
   }
 
+  /** The terminals that it knows. */
+  get ids(): IterableIterator<string> {
+    return this.#terminals.keys();
+  }
+
   get(id: string): TerminalRecord | undefined {
     return this.#terminals.get(id);
   }

@@ -6,6 +6,7 @@ import { type agentInterface, CallFailure, type Handlers } from "@berth/protocol
 import type { Static } from "typebox";
 import { errorText, type Log } from "../log.ts";
 import { guestPath, type Root, workingFolder } from "../root.ts";
+import { forgetHooks, writeHookSettings } from "./attention/hooks.ts";
 import { claudeCommand, prepareClaude } from "./claude.ts";
 import { loginShell, terminalEnvironment } from "./environment.ts";
 import type { PtyHostLink } from "./pty-host-link.ts";
@@ -18,6 +19,10 @@ export interface TerminalsOptions {
   ptyHost: Pick<PtyHostLink, "call" | "started" | "wanted">;
   registry: TerminalRegistry;
   log: Log;
+  /** Where Claude's hooks say what it does. */
+  hooksFolder: string;
+  /** What a terminal's status is told with. */
+  present(status: TerminalStatus): TerminalStatus;
   /** The configuration now: its environment may be replaced while the agent runs. */
   config(): AgentConfig;
 }
@@ -35,7 +40,7 @@ export class Terminals {
   }
 
   /** The calls of `agentInterface` that are about terminals. */
-  get handlers(): Omit<Handlers<typeof agentInterface>, "setEnvironment"> {
+  get handlers(): Omit<Handlers<typeof agentInterface>, "setEnvironment" | "activity"> {
     return {
       listTerminals: () => this.list(),
       ensureTerminal: async (params) => {
@@ -52,7 +57,8 @@ export class Terminals {
 
   /** All terminals. Where none are known there are none, and no PTY host is asked. */
   async list(): Promise<TerminalStatus[]> {
-    return (await this.areKnown()) ? this.#options.ptyHost.call("list", {}) : [];
+    if (!(await this.areKnown())) return [];
+    return (await this.#options.ptyHost.call("list", {})).map((status) => this.#options.present(status));
   }
 
   /**
@@ -108,6 +114,7 @@ export class Terminals {
   async #remove(id: string): Promise<null> {
     if (await this.areKnown()) await this.#options.ptyHost.call("remove", { id });
     await this.#options.registry.delete(id);
+    await forgetHooks(this.#options.hooksFolder, id);
     return null;
   }
 
@@ -126,19 +133,20 @@ export class Terminals {
     const { root, ptyHost, config } = this.#options;
     const cwd = workingFolder(root, record.cwd);
     const { env: sandbox, sandboxName } = config();
-    const env = terminalEnvironment({ root, sandboxName, sandbox, terminal: record.env });
+    const env = terminalEnvironment({ root, sandboxName, terminalId: id, sandbox, terminal: record.env });
     await mkdir(root.home, { recursive: true });
     await mkdir(guestPath(root, "workspace"), { recursive: true });
-    const argv = await this.#command(record, env, cwd);
+    const argv = await this.#command(id, record, env, cwd);
     return ptyHost.call("start", { id, epoch, argv, cwd, env, cols, rows });
   }
 
-  async #command(record: TerminalRecord, env: Environment, cwd: string): Promise<string[]> {
+  async #command(id: string, record: TerminalRecord, env: Environment, cwd: string): Promise<string[]> {
     const { home } = this.#options.root;
     switch (record.kind) {
       case "claude": {
         await prepareClaude(home, env, cwd);
-        return claudeCommand(home, env, { id: record.conversationId, forkOf: record.forkOf });
+        const settingsPath = await writeHookSettings(this.#options.hooksFolder, id);
+        return claudeCommand(home, env, { id: record.conversationId, forkOf: record.forkOf }, settingsPath);
       }
       case "shell":
         return [loginShell(), "-l"];

@@ -1,4 +1,4 @@
-import type { TerminalStatus } from "@berth/protocol";
+import type { AgentActivity, TerminalStatus } from "@berth/protocol";
 import {
   agentInterface as agentCalls,
   type agentInterface,
@@ -35,6 +35,8 @@ export interface AgentLinkOptions {
   onTerminal(status: TerminalStatus): void;
   /** A frame came, of so many bytes. */
   onFrame(bytes: number): void;
+  /** What uses the sandbox has changed. */
+  onActivity(activity: AgentActivity): void;
   /** The agent opened a channel. Whoever takes it sets its handlers at once; without this the agent may open none. */
   onChannel?(channel: Channel, kind: string, params: unknown): void;
   /** The peer broke the rules: why, for the log. */
@@ -72,9 +74,10 @@ export class AgentLink {
       remote: agentCalls,
       send: (message) => this.#mux.sendControl(message),
       handlers: { hello: (hello) => this.#hello(options, hello) },
-      onEvent: (_event, data) => {
-        // The only event is `terminal`, and the peer has checked it.
-        options.onTerminal(data as TerminalStatus);
+      // The peer has checked it against the event's schema.
+      onEvent: (event, data) => {
+        if (event === "activity") options.onActivity(data as AgentActivity);
+        else options.onTerminal(data as TerminalStatus);
       },
     });
     this.#socket.on("message", (data: Buffer, isBinary) => {

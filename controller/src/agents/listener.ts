@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Environment, TerminalStatus } from "@berth/protocol";
+import type { AgentActivity, Environment, TerminalStatus } from "@berth/protocol";
 import { agentLinkPath, type Channel, linkLimits, linkVersion } from "@berth/protocol/link";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
@@ -10,7 +10,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { hashSecret, type ListenerCertificate } from "../fleet/keys.ts";
 import { Heartbeats } from "../heartbeat.ts";
 import type { Database } from "../store/tables.ts";
-import { AgentLink, linkCloseCodes } from "./link.ts";
+import { AgentLink, type AgentLinkOptions, linkCloseCodes } from "./link.ts";
 import { PassingBuffers } from "./passing-buffers.ts";
 import type { AgentRegistry } from "./registry.ts";
 import { matchSecret } from "./secrets.ts";
@@ -25,6 +25,8 @@ export interface Arrival {
   /** Where its connection comes from; undefined if it has ended since. */
   readonly remoteAddress: string | undefined;
   readonly terminals: readonly TerminalStatus[];
+  /** How the sandbox is used; undefined from an agent that does not tell. */
+  readonly activity: AgentActivity | undefined;
 }
 
 export interface AgentListenerDependencies {
@@ -41,6 +43,7 @@ export interface AgentListenerDependencies {
   /** The present link of a sandbox is gone. */
   onDeparture(sandboxId: string): void;
   onTerminal(sandboxId: string, status: TerminalStatus): void;
+  onActivity(sandboxId: string, activity: AgentActivity): void;
   /** An agent opened a channel: its handlers are to be set at once. */
   onChannel(sandboxId: string, channel: Channel, kind: string, params: unknown): void;
 }
@@ -147,7 +150,7 @@ export class AgentListener {
 
   #accept(socket: WebSocket, dialler: Dialler): void {
     const { sandboxId } = dialler;
-    const { log, registry, onDeparture, onTerminal, onChannel } = this.#deps;
+    const { log, registry, onDeparture, onTerminal, onActivity, onChannel } = this.#deps;
     const link = new AgentLink({
       sandboxId,
       socket,
@@ -156,6 +159,9 @@ export class AgentListener {
         if (registry.get(sandboxId) === link) onTerminal(sandboxId, status);
       },
       onFrame: (bytes) => this.#buffers.passed(bytes),
+      onActivity: (activity) => {
+        if (registry.get(sandboxId) === link) onActivity(sandboxId, activity);
+      },
       onChannel: (channel, kind, params) => onChannel(sandboxId, channel, kind, params),
       onViolation: (reason) => log.warn({ sandboxId, reason }, "an agent broke the rules of the link"),
     });
@@ -171,11 +177,7 @@ export class AgentListener {
     });
   }
 
-  async #greet(
-    link: AgentLink,
-    hello: Omit<Arrival, "sandboxId" | "remoteAddress" | "failedUpdate"> & { machineId: string; failedUpdate?: string },
-    { machineId, remoteAddress, settlesSecret }: Dialler,
-  ) {
+  async #greet(link: AgentLink, hello: Hello, { machineId, remoteAddress, settlesSecret }: Dialler) {
     const { registry, log, environment, recording, onArrival } = this.#deps;
     if (machineId !== null && machineId !== hello.machineId) {
       throw Object.assign(new Error("this secret belongs to another machine"), { code: "forbidden" });
@@ -187,10 +189,11 @@ export class AgentListener {
       if (!link.open) return;
       registry.put(link);
       log.info({ sandboxId: link.sandboxId, agentVersion: hello.agentVersion }, "agent connected");
-      const { agentVersion, failedUpdate, bootId, terminals } = hello;
-      onArrival({ sandboxId: link.sandboxId, agentVersion, failedUpdate, bootId, remoteAddress, terminals });
+      const { agentVersion, failedUpdate, bootId, terminals, activity } = hello;
+      const { sandboxId } = link;
+      onArrival({ sandboxId, agentVersion, failedUpdate, bootId, remoteAddress, terminals, activity });
     });
-    return { linkVersion, env, recording, heartbeatMs };
+    return { linkVersion, env, recording, activity: true, heartbeatMs };
   }
 
   /** Forgets the secrets before this one, unless another one is being given by now. */
@@ -203,6 +206,8 @@ export class AgentListener {
       .execute();
   }
 }
+
+type Hello = Parameters<AgentLinkOptions["onHello"]>[1];
 
 /** Who dials, as its secret tells. */
 interface Dialler {

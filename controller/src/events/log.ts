@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "@berth/base";
 import type { Kysely, Transaction } from "kysely";
 import type { Pool } from "pg";
 import type { Database } from "../store/tables.ts";
-import { Notifications } from "./notifications.ts";
+import { Notifications, type Subscription } from "./notifications.ts";
 
 /** A fact as it is told. */
 export interface NewEvent {
@@ -104,6 +104,11 @@ export class EventLog {
       .select((eb) => eb.fn.max("seq").as("seq"))
       .executeTakeFirstOrThrow();
     return seq ?? 0;
+  }
+
+  /** Tells of commits of an owner's fleet events from now on. A hint: some may be missed. */
+  commitsOf(ownerId: string): Subscription {
+    return this.#notifications.subscribe(ownerId, "");
   }
 
   /** Everything after `afterSeq`, in order: what is there and then what comes, until the signal aborts. */

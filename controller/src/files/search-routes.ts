@@ -35,7 +35,7 @@ export function searchRoutes(api: Api, workspaces: WorkspaceAccess): void {
   });
 
   mountEvents(api, fileEvents, async ({ params, query, caller, signal }) => {
-    const link = await workspaces.linkTo(params.id, caller.user.id);
+    const link = await workspaces.linkIfAwake(params.id, caller.user.id);
     const asked = { path: linkPath(pathBytesOf(query)) };
     const { answer, body } = await connections.open(link, "watch", asked, { signal });
     return changes(answer.partial, body);

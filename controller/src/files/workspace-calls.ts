@@ -53,9 +53,15 @@ const portionBytes = 64 * 1024;
 
 /** Calls agents about their workspaces, a bounded number of each at a time. */
 export class WorkspaceConnections {
+  readonly #hold: (sandboxId: string) => () => void;
   readonly #open = new Map<string, { calls: number; watches: number }>();
   /** When the next call of a sandbox would begin if all kept the pace, by the clock of `performance`. */
   readonly #nextAt = new Map<string, number>();
+
+  /** `hold` says that a sandbox is used, until its answer is called; without it these calls are no use of any. */
+  constructor(hold: (sandboxId: string) => () => void = () => () => {}) {
+    this.#hold = hold;
+  }
 
   /**
    * Calls a sandbox's agent. Rejects with `BerthError`. Until its body is closed or read to its end, or the signal
@@ -131,7 +137,9 @@ export class WorkspaceConnections {
     }
     open[kind] += 1;
     this.#open.set(sandboxId, open);
+    const release = this.#hold(sandboxId);
     return () => {
+      release();
       open[kind] -= 1;
       if (open.calls + open.watches > 0) return;
       this.#open.delete(sandboxId);

@@ -2,6 +2,7 @@ import { BerthError } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Connection } from "ssh2";
 import type { SandboxRow } from "../sandboxes/record.ts";
+import type { AwaitReady } from "../sleep/waking.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { ClaudeTerminals } from "../terminals/claude.ts";
 import type { Authenticated } from "./authentication.ts";
@@ -11,7 +12,7 @@ import { Jump } from "./jump.ts";
 import { type AskedProgram, finish, serveSessions } from "./local-sessions.ts";
 import { type Login, printable, readLogin } from "./login.ts";
 import type { People } from "./people.ts";
-import { awaitReady, reachSandbox } from "./reach.ts";
+import { reachSandbox } from "./reach.ts";
 import { Relay } from "./relay.ts";
 import type { SessionTraffic } from "./sessions.ts";
 import type { Transport } from "./transport.ts";
@@ -20,6 +21,10 @@ export interface ConnectionDependencies {
   readonly people: People;
   readonly ssh: Pick<SandboxSsh, "target">;
   readonly claude: Pick<ClaudeTerminals, "running" | "open">;
+  /** Wakes a sandbox that sleeps. */
+  readonly awaitReady: AwaitReady;
+  /** Says that a sandbox is used, until the answer is called. */
+  readonly hold: (sandboxId: string) => () => void;
   readonly agentForwarding: boolean;
   readonly log: FastifyBaseLogger;
 }
@@ -119,7 +124,7 @@ export class GatewayConnection {
 
   async #serveSandbox(): Promise<void> {
     if (!this.#sandbox) throw new Error(await this.#unknownSandbox());
-    const row = await awaitReady(this.#sandbox);
+    const row = await this.#used(this.#sandbox);
     if (this.login.kind === "sandbox" && this.login.claude) {
       serveSessions(this.#client, (program) => void this.#showClaude(row, program));
       this.#hold.release();
@@ -175,7 +180,15 @@ export class GatewayConnection {
     const row = await this.#deps.people.sandbox(host, this.who.userIds);
     const found = row ?? (await this.#deps.people.sandboxAt(host, this.who.userIds));
     if (!found) throw new Error(`you have no sandbox called "${printable(host)}"`);
-    return awaitReady(found);
+    return this.#used(found);
+  }
+
+  /** A sandbox once it is ready and its address is known; it counts as used for as long as this connection lasts. */
+  async #used({ id }: SandboxRow): Promise<SandboxRow> {
+    const release = this.#deps.hold(id);
+    this.#gone.signal.addEventListener("abort", release, { once: true });
+    if (this.#gone.signal.aborted) release();
+    return this.#deps.awaitReady(id, { signal: this.#gone.signal, addressed: true });
   }
 
   async #unknownSandbox(): Promise<string> {

@@ -8,6 +8,7 @@ import type { FleetKeys } from "../fleet/keys.ts";
 import { plainAddress } from "../http/addresses.ts";
 import { Throttle } from "../identity/throttle.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
+import type { AwaitReady } from "../sleep/waking.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { Database } from "../store/tables.ts";
 import type { ClaudeTerminals } from "../terminals/claude.ts";
@@ -27,6 +28,9 @@ export interface GatewayDependencies {
   readonly keys: FleetKeys;
   readonly ssh: Pick<SandboxSsh, "target">;
   readonly claude: Pick<ClaudeTerminals, "running" | "open">;
+  readonly awaitReady: AwaitReady;
+  /** Says that a sandbox is used, until the answer is called. */
+  readonly hold: (sandboxId: string) => () => void;
   readonly sessions: SshSessions;
   readonly metrics: GatewayMetrics;
   /** Whether clients may lend their agents to sandboxes. */
@@ -153,7 +157,7 @@ export class Gateway {
       transport.socket.destroy();
     });
     const software = printable(info.header.versions.software);
-    void authenticate(client, transport, this.#people).then((who) => {
+    void authenticate(client, transport, this.#people, (who) => this.#greeting(who)).then((who) => {
       if (who) {
         void this.#admit(client, transport, { who, address, software });
         return;
@@ -164,12 +168,20 @@ export class Gateway {
     });
   }
 
+  /** Whoever comes to a sandbox that sleeps has to wait, and is told why. */
+  async #greeting({ username, userIds }: Authenticated): Promise<string | undefined> {
+    const login = readLogin(username);
+    if (login.kind !== "sandbox") return undefined;
+    const sandbox = await this.#people.sandbox(login.reference, userIds);
+    return sandbox?.desired === "asleep" ? `berth: ${sandbox.name} is asleep: waking it` : undefined;
+  }
+
   /** Never rejects. */
   async #admit(client: Connection, transport: Transport, { who, address, software }: Guest): Promise<void> {
     this.#strangers.delete(transport.socket);
     this.#throttle.succeed([address]);
     const hold = new Hold(transport);
-    const { ssh, claude, agentForwarding, log } = this.#deps;
+    const { ssh, claude, awaitReady, hold: use, agentForwarding, log } = this.#deps;
     try {
       const login = readLogin(who.username);
       const sandbox = login.kind === "sandbox" ? await this.#people.sandbox(login.reference, who.userIds) : undefined;
@@ -178,7 +190,7 @@ export class Gateway {
       // Who may have the key in common with others is here the owner of what was asked for.
       const owner = sandbox?.owner_id ?? who.userIds[0] ?? "";
       const connection = new GatewayConnection(
-        { people: this.#people, ssh, claude, agentForwarding, log },
+        { people: this.#people, ssh, claude, awaitReady, hold: use, agentForwarding, log },
         { client, transport, who: { ...who, userIds: [owner] }, sandbox, refusal: this.#refusal(owner, sandbox), hold },
       );
       this.#keep(client, connection, { ownerId: owner, address, software });

@@ -12,7 +12,7 @@ import { AccessKeeper } from "../ssh/access-keeper.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { Database } from "../store/tables.ts";
 import { ClaudeTerminals, type ClaudeTerminalsDependencies } from "../terminals/claude.ts";
-import { Gateway } from "./gateway.ts";
+import { Gateway, type GatewayDependencies } from "./gateway.ts";
 import { gatewayMetrics } from "./metrics.ts";
 import { gatewayRoutes } from "./routes.ts";
 import { SshSessions } from "./sessions.ts";
@@ -26,6 +26,9 @@ export interface SshModuleDependencies {
   ssh: SandboxSsh;
   keeper: ClaudeTerminalsDependencies["keeper"];
   registry: ClaudeTerminalsDependencies["registry"];
+  sleepers: ClaudeTerminalsDependencies["sleepers"];
+  awaitReady: GatewayDependencies["awaitReady"];
+  hold: GatewayDependencies["hold"];
   metrics: Registry;
   clock: Clock;
   log: FastifyBaseLogger;
@@ -52,6 +55,8 @@ export function makeSshModule(deps: SshModuleDependencies): SshModule {
     keys,
     ssh,
     claude: new ClaudeTerminals(deps),
+    awaitReady: deps.awaitReady,
+    hold: deps.hold,
     sessions,
     metrics: gatewayMetrics(deps.metrics),
     agentForwarding: settings.sshAgentForwarding,

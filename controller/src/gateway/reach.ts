@@ -1,7 +1,6 @@
-import { BerthError, type SandboxState } from "@berth/protocol";
+import { BerthError } from "@berth/protocol";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../bootstrap/connect.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
-import { isSandboxState } from "../sandboxes/state.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import { sshAlgorithms } from "./algorithms.ts";
 import { Transport } from "./transport.ts";
@@ -10,25 +9,6 @@ import { Transport } from "./transport.ts";
 export interface ReachedSandbox {
   readonly connection: SshConnection;
   readonly transport: Transport;
-}
-
-/** What a sandbox that is not ready is answered with, by its state. */
-const states: Record<SandboxState, string> = {
-  provisioning: "is being made: wait until it is ready",
-  ready: "is ready",
-  stopped: "is stopped: start it first",
-  stopping: "is stopping",
-  starting: "is starting: try again in a moment",
-  asleep: "is asleep: start it first",
-  destroying: "is being destroyed",
-  failed: "has failed: see its error in the console",
-};
-
-/** Answers the sandbox once it can be reached; throws `sandbox_not_ready` with its state. Here sleepers are to be woken. */
-export async function awaitReady(row: SandboxRow): Promise<SandboxRow> {
-  const state = isSandboxState(row.state) ? row.state : "failed";
-  if (state === "ready") return row;
-  throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" ${states[state]}.`);
 }
 
 /** Signs in to a sandbox. Rejects with a sentence for people as the error's message. */

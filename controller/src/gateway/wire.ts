@@ -1,8 +1,12 @@
 import { sshString } from "@berth/base/node";
 
-/** Messages of the connection protocol (RFC 4254), and the one that ends everything (RFC 4253). */
+/**
+ * Messages of the connection protocol (RFC 4254), the one that ends everything (RFC 4253), and the one that says something
+ * before a sign-in is accepted (RFC 4252).
+ */
 export const message = {
   disconnect: 1,
+  userauthBanner: 53,
   globalRequest: 80,
   channelOpen: 90,
   channelOpenConfirmation: 91,
@@ -29,6 +33,11 @@ export function readString(payload: Buffer, at: number): { value: Buffer; end: n
 /** The `uint32` of a message at this place; undefined where the message ends before. */
 export function readNumber(payload: Buffer, at: number): number | undefined {
   return at + 4 > payload.length ? undefined : payload.readUInt32BE(at);
+}
+
+/** A line that clients show beside what they do; before the end of the sign-in only. */
+export function banner(line: string): Buffer {
+  return Buffer.concat([Buffer.of(message.userauthBanner), sshString(`${line}\r\n`), sshString("")]);
 }
 
 /** Refuses to open a channel, with a sentence that OpenSSH shows. */

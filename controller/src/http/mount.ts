@@ -35,16 +35,19 @@ export function mount<R extends Route>(
 
 /**
  * Serves a route whose whole work is one transaction. On an idempotent route the answer to a call with an
- * `Idempotency-Key` is kept in the same transaction, and given again to those that repeat the call.
+ * `Idempotency-Key` is kept in the same transaction, and given again to those that repeat the call. `before` may take long:
+ * it is done outside of the transaction, also for a repetition.
  */
 export function mountTransactional<R extends Route>(
   api: Api,
   route: R,
   handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<RouteResult<R>>,
+  before?: (input: MountedInput<R>) => Promise<unknown>,
 ): void {
   const validate = inputValidator(route);
   add(api, route, async (request, reply) => {
     const input = inputOf(route, validate, request, reply);
+    await before?.(input);
     const work = (unit: UnitOfWork) => handler(input, unit);
     if (!route.idempotent) return answer(reply, route, await inTransaction(api.db, work));
     const done = await answerOnce(api, route, request, work);
@@ -56,17 +59,19 @@ export function mountTransactional<R extends Route>(
 /**
  * Serves a route that does something outside of the database, which may take long: only a call with an `Idempotency-Key`
  * holds a transaction meanwhile, the one that keeps the outcome. That has to be JSON; the answer is made of it for every
- * call.
+ * call. `before` is done outside of any transaction, also for a repetition.
  */
 export function mountOnce<R extends Route, Outcome>(
   api: Api,
   route: R,
   handler: (input: MountedInput<R>) => Promise<Outcome>,
   conclude: (input: MountedInput<R>, outcome: Outcome) => Promise<RouteResult<R>>,
+  before?: (input: MountedInput<R>) => Promise<unknown>,
 ): void {
   const validate = inputValidator(route);
   add(api, route, async (request, reply) => {
     const input = inputOf(route, validate, request, reply);
+    await before?.(input);
     const work = () => handler(input);
     const done = hasKey(request)
       ? await answerOnce(api, route, request, work)

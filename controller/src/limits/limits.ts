@@ -19,7 +19,7 @@ export interface LimitedWish {
   /** The sandbox that is to become so; undefined: a new one. */
   readonly sandboxId?: string;
   readonly size: SandboxSize;
-  /** Only what is to run uses cores and memory. */
+  /** Only what is to run uses cores and memory; what sleeps does too, since any use wakes it. */
   readonly running: boolean;
 }
 
@@ -106,8 +106,8 @@ async function counts(work: UnitOfWork, { ownerId, sandboxId, size, running }: L
 async function used({ trx }: UnitOfWork, ownerId: string, self: boolean, sandboxId = ""): Promise<Used> {
   const { rows } = await sql<Used>`
     select count(*)::integer as sandboxes, (count(*) filter (where owner_id = ${ownerId}))::integer as of_owner,
-      coalesce(sum(cores) filter (where desired = 'running'), 0)::integer as cores,
-      coalesce(sum(memory_mib) filter (where desired = 'running'), 0)::bigint as memory_mib,
+      coalesce(sum(cores) filter (where desired in ('running', 'asleep')), 0)::integer as cores,
+      coalesce(sum(memory_mib) filter (where desired in ('running', 'asleep')), 0)::bigint as memory_mib,
       coalesce(sum(disk_gib), 0)::bigint as disk_gib
     from sandboxes where desired <> 'destroyed' and (id = ${sandboxId}) = ${self}`.execute(trx);
   return rows[0] ?? { sandboxes: 0, of_owner: 0, cores: 0, memory_mib: 0, disk_gib: 0 };

@@ -9,6 +9,8 @@ export interface DestroyGuardDependencies {
   /** The agent is certain that nothing is unsaved there. */
   hasNothing(sandboxId: string, signal: AbortSignal): Promise<boolean>;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
+  /** A sandbox as it is once it is woken, if it slept. Rejects with a `BerthError`. */
+  awake(row: SandboxRow): Promise<SandboxRow>;
 }
 
 /** Who wants to delete a sandbox waits no longer for an answer from it. */
@@ -46,7 +48,7 @@ export class DestroyGuard {
     // What was never filled was nobody's to work in.
     const isProject = row.project_id !== null && row.workspace_filled;
     if (row.state === "destroying" || !(isReachable(row) || isProject)) return { keep: false };
-    const work = await this.look(row);
+    const work = await this.look(row.state === "asleep" ? await this.#awake(row) : row);
     if (!work.known) {
       if (isProject && !discard) throw unknown(row);
       return { keep: false };
@@ -60,6 +62,19 @@ export class DestroyGuard {
         hint: "Push it, or delete the sandbox with discard=true; a copy is kept for a while.",
       },
     );
+  }
+
+  /** One that cannot be woken is as unknown as any that does not answer. */
+  async #awake(row: SandboxRow): Promise<SandboxRow> {
+    try {
+      return await this.#deps.awake(row);
+    } catch (error) {
+      this.#deps.log.info(
+        { sandboxId: row.id, err: error },
+        "a sandbox could not be woken to be asked for unsaved work",
+      );
+      return row;
+    }
   }
 
   /** What the agent says is unsaved is looked at by the user's own git: that tells names, and runs the user's filters. */

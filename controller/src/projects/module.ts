@@ -33,6 +33,8 @@ export interface ProjectModuleDependencies {
   readonly settings: Pick<Settings, "dataDir" | "workspaceRoots" | "git" | "keepWorkDays">;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
+  /** A sandbox as it is once it is woken, if it slept; counts as its use. Rejects with a `BerthError`. */
+  awake(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRow>;
 }
 
 /** All that makes, keeps and saves git projects, put together. */
@@ -48,15 +50,8 @@ export interface ProjectModule {
 }
 
 /** Puts the projects' parts together. */
-export function makeProjectModule({
-  db,
-  events,
-  ssh,
-  registry,
-  settings,
-  clock,
-  log,
-}: ProjectModuleDependencies): ProjectModule {
+export function makeProjectModule(deps: ProjectModuleDependencies): ProjectModule {
+  const { db, events, ssh, registry, settings, clock, log } = deps;
   const { dataDir, workspaceRoots } = settings;
   const roots = { roots: workspaceRoots, dataDir };
   const folder = join(dataDir, "git");
@@ -72,7 +67,8 @@ export function makeProjectModule({
   const allow = async ({ id }: SandboxRow, push: PushPolicy) => {
     await db.updateTable("sandboxes").set({ git_push: push }).where("id", "=", id).execute();
   };
-  const service = new GitProjects({ projects, mirrors, places, roots, log, now, allow, repository });
+  const awakened = async (row: SandboxRow, signal?: AbortSignal) => repository(await deps.awake(row, signal), signal);
+  const service = new GitProjects({ projects, mirrors, places, roots, log, now, allow, repository: awakened });
   const journal = new OperationJournal({ db, events, clock });
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
   const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
@@ -84,7 +80,10 @@ export function makeProjectModule({
     remotes: new SandboxRemotes({ git, folder: join(folder, "views"), mirrors, places, log, find }),
     git: service,
     operations: new GitOperations({ db, git: service, journal, clock, log, find }),
-    guard: new DestroyGuard({ log, repository, hasNothing: (id, signal) => agents.haveNothing(id, signal) }),
+    guard: new DestroyGuard({
+      ...{ log, repository, awake: deps.awake },
+      hasNothing: (id, signal) => agents.haveNothing(id, signal),
+    }),
     workspaces: {
       wish: ({ trx }, ownerId, workspace) => clones.wish(trx, ownerId, workspace),
       fill: (sandboxes, row, progress) => clones.fill(sandboxes, row, progress),

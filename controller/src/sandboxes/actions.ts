@@ -11,6 +11,7 @@ import { deleteAbandoned, destroy } from "./steps/destroy.ts";
 import { diskActions } from "./steps/disk.ts";
 import { prepareFork, releaseFork } from "./steps/fork.ts";
 import { reserve } from "./steps/reserve.ts";
+import { fallAsleep, notNow, stayAwake } from "./steps/sleep.ts";
 import { fillWorkspace, keepWork } from "./steps/workspace.ts";
 import { beginOn } from "./task-watch.ts";
 
@@ -22,6 +23,13 @@ const shutdownSeconds = 30;
 /** What each action of a plan does. */
 export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "follow-task">, Perform> {
   const { client, tasks, claims, sandboxes } = deps;
+  const shutdown: Perform = async (row, operation) => {
+    const at = place(row);
+    const order = { timeoutSeconds: shutdownSeconds, forceStop: true };
+    const begin = () => beginOn(client, at, "vzshutdown", () => client.containers.shutdown(at, order));
+    await tasks.run(row, operation, "stop", begin, ["not_running"]);
+    await noteStopped(deps, row);
+  };
   return {
     ...diskActions(deps),
     reserve: (row, operation) => reserve(deps, row, operation),
@@ -35,6 +43,8 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     start: async (row, operation) => {
       // Written first: the boot that follows is the one that was asked for, also if nobody lives to see it.
       await sandboxes.change(row, { boot_done: row.boot_wanted, address: null, restart_needed: [] });
+      // Whatever ended it: a link of the boot before would be taken for this one's agent.
+      await noteStopped(deps, row);
       const at = place(row);
       const begin = () => beginOn(client, at, "vzstart", () => client.containers.start(at));
       await tasks.run(row, operation, "start", begin, ["running"]);
@@ -42,13 +52,9 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     bootstrap: (row, operation) => bootstrap(deps, row, operation),
     fill: (row, operation) => fillWorkspace(deps, row, operation),
     keep: (row, operation) => keepWork(deps, row, operation),
-    shutdown: async (row, operation) => {
-      const at = place(row);
-      const order = { timeoutSeconds: shutdownSeconds, forceStop: true };
-      const begin = () => beginOn(client, at, "vzshutdown", () => client.containers.shutdown(at, order));
-      await tasks.run(row, operation, "stop", begin, ["not_running"]);
-      deps.dropLink(row.id);
-    },
+    shutdown,
+    "fall-asleep": (row, operation) => fallAsleep(deps, row, operation, () => shutdown(row, operation)),
+    "stay-awake": (row, operation) => stayAwake(deps, row, operation, notNow),
     kill: async (row, operation) => {
       const at = place(row);
       const begin = () => beginOn(client, at, "vzstop", () => client.containers.stop(at));
@@ -62,4 +68,12 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     "delete-abandoned": (row, operation) => deleteAbandoned(deps, row, operation),
     forget: (row) => deps.forget(row),
   };
+}
+
+/** The container does not run: its agent's link is dead, and no Claude does anything in it. */
+async function noteStopped({ db, sandboxes, dropLink }: ActionDependencies, row: SandboxRow): Promise<void> {
+  dropLink(row.id);
+  if (row.attention === null) return;
+  await db.updateTable("terminals").set({ attention: null }).where("sandbox_id", "=", row.id).execute();
+  await sandboxes.change(row, { attention: null });
 }

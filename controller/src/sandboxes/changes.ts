@@ -5,7 +5,7 @@ import type { OperationJournal } from "../operations/journal.ts";
 import { driftBetween, settingsOfRow } from "./container-settings.ts";
 import type { SandboxRow } from "./record.ts";
 import type { Sandboxes } from "./repository.ts";
-import { nameTaken, type SandboxService } from "./service.ts";
+import { nameTaken, type SandboxService, sleepAfter } from "./service.ts";
 
 type ChangeBody = RouteInput<typeof updateSandbox>["body"];
 
@@ -28,7 +28,7 @@ export async function changeSandbox(
 ): Promise<Sandbox> {
   const row = await sandboxes.lock(work, id);
   if (!row) throw new BerthError("not_found", `There is no sandbox ${id}.`);
-  const { name, env } = body;
+  const { name, env, sleepAfterMinutes } = body;
   if (name !== undefined && name !== row.name) {
     const taken = await work.trx.selectFrom("sandboxes").select("id").where("name", "=", name).executeTakeFirst();
     if (taken) throw nameTaken(name);
@@ -36,12 +36,13 @@ export async function changeSandbox(
   const settings = wantedSettings(row, body);
   if (settings.change_wanted) {
     const { cores, memory_mib: memoryMiB, disk_gib: diskGiB } = settings;
-    const wish = { ownerId: row.owner_id, sandboxId: row.id, running: row.desired === "running" };
+    const wish = { ownerId: row.owner_id, sandboxId: row.id, running: row.desired !== "stopped" };
     await limits.require(work, { ...wish, size: { cores, memoryMiB, diskGiB } });
   }
   await sandboxes.changeIn(work, row, {
     ...(name === undefined ? {} : { name }),
     ...(env === undefined ? {} : { env: JSON.stringify(env) }),
+    ...(sleepAfterMinutes === undefined ? {} : { sleep_after: sleepAfter(sleepAfterMinutes) }),
     ...settings,
   });
   // A container that is still to be configured gets its settings then.

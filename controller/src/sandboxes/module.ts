@@ -1,6 +1,6 @@
 import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
-import type { Environment, SandboxSize } from "@berth/protocol";
+import type { Environment, Failure, Idle, SandboxSize } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
@@ -73,6 +73,15 @@ export interface SandboxModuleDependencies {
   workspaces: Workspaces;
   /** A sandbox's disk was put back to what it was at an earlier time. */
   rolledBack(sandboxId: string): Promise<void>;
+  sleep: SleepKnowledge;
+}
+
+/** What is known of the use of sandboxes. */
+export interface SleepKnowledge {
+  /** Asks a sandbox whether it may sleep now: why not, or undefined. */
+  ask(row: SandboxRow): Promise<Failure | undefined>;
+  /** How it stands with a sandbox's sleep, as it was last found. */
+  idle(sandboxId: string): Idle;
 }
 
 /** All that makes and keeps sandboxes, put together. */
@@ -100,7 +109,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
   const stopping = new AbortController();
   const agents = deps.registry;
   const isConnected = (sandboxId: string) => agents.isConnected(sandboxId);
-  const sandboxes = new Sandboxes({ db, isConnected });
+  const sandboxes = new Sandboxes({ db, isConnected, idle: (sandboxId) => deps.sleep.idle(sandboxId) });
   const journal = new OperationJournal({ db, events, clock });
   const claims = new Claims({ db, freeIds: deps.freeIds, sandboxes, clock });
   const tasks = new TaskRunner<SandboxRow>({
@@ -125,6 +134,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     signal: stopping.signal,
     fillWorkspace: (row, progress) => deps.workspaces.fill(sandboxes, row, progress),
     keepWork: deps.workspaces.keep,
+    askSleep: (row) => deps.sleep.ask(row),
     dropLink: (sandboxId) => agents.drop(sandboxId),
     forget: async (row) => {
       await deps.workspaces.gone(row);

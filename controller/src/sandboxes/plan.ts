@@ -2,7 +2,7 @@ import type { DiskOperationKind, Failure, SandboxState, StepName } from "@berth/
 
 /** What is wanted of a sandbox, and what was recorded on the way there. */
 export interface Desired {
-  readonly power: "running" | "stopped" | "destroyed";
+  readonly power: "running" | "stopped" | "asleep" | "destroyed";
   /** What was told last. */
   readonly state: SandboxState;
   readonly vmid: number | null;
@@ -85,6 +85,8 @@ export type Action =
   | "fill"
   | "keep"
   | "shutdown"
+  | "fall-asleep"
+  | "stay-awake"
   | "kill"
   | "delete"
   | "delete-abandoned"
@@ -96,6 +98,8 @@ const hiddenLimitMs = 60_000;
 const addressLimitMs = 120_000;
 const agentLimitMs = 90_000;
 const lockLimitMs = 180_000;
+/** How long an agent may be away that is to be asked whether its sandbox may sleep. */
+const askLimitMs = 20_000;
 const pollMs = 250;
 /**
  * How long an agent may be silent before it is told anew how it reaches this controller: it returns by itself within
@@ -154,14 +158,18 @@ function planOurs(
   const next = planUnlocked(desired, observed, container, state, now);
   // Whoever has locked what is as it should be, such as a backup, is none of ours.
   if (container.lock === undefined || next.kind === "settled") return next;
+  // And it is no reason to call one failed that nobody has asked to sleep.
+  if (desired.power === "asleep" && next.kind === "step" && next.name === "ask") {
+    return { ...next, step: "stay-awake" };
+  }
   const name =
     next.kind === "step" && isAside(next.name)
       ? next.name
       : !desired.configured
         ? "clone"
-        : desired.power === "stopped"
-          ? "stop"
-          : "start";
+        : desired.power === "running"
+          ? "start"
+          : "stop";
   return waitForLock(desired, container.lock, name, next.kind === "step" ? next.state : state, now);
 }
 
@@ -187,6 +195,7 @@ function planUnlocked(
   if (desired.power === "stopped") {
     return container.power === "running" ? step("shutdown", "stop") : { kind: "settled", state: "stopped" };
   }
+  if (desired.power === "asleep") return planAsleep(desired, observed, container.power, now);
   if (container.power === "running" && desired.restartWanted) return step("shutdown", "stop");
   if (container.power === "stopped") return step("start", "start");
   if (desired.bootstrapped && observed.agentConnected) {
@@ -200,6 +209,24 @@ function planUnlocked(
   if (isLate(desired, "agent", agentLimitMs, now)) return { kind: "fail", name: "agent", failure: noAgent };
   if (observed.agentSilentMs > rejoinAfterMs) return step("bootstrap", "agent");
   return { kind: "wait", name: "agent", state, ms: 5_000, detail: "waiting for the agent to report" };
+}
+
+/**
+ * Nothing is put to sleep but by the word of its agent. Until that is given the sandbox is as ready as ever; and where
+ * nobody can be asked, it stays awake.
+ */
+function planAsleep(desired: Desired, observed: Observed, power: "running" | "stopped", now: number): Plan {
+  if (power === "stopped") return { kind: "settled", state: "asleep" };
+  const name = "ask";
+  if (observed.agentConnected) return { kind: "step", step: "fall-asleep", name, state: "ready" };
+  if (isLate(desired, name, askLimitMs, now)) return { kind: "step", step: "stay-awake", name, state: "ready" };
+  return {
+    kind: "wait",
+    name,
+    state: "stopping",
+    ms: 1_000,
+    detail: "waiting for the agent, to ask whether it may sleep",
+  };
 }
 
 /** Eight times a second, where addresses come at once; less often the longer it takes, down to once a second. */
@@ -253,7 +280,8 @@ function transition(desired: Desired): SandboxState {
 
 /** How a sandbox is called while something is done that those who use it do not notice. */
 function undisturbed(desired: Desired): SandboxState {
-  return desired.state === "ready" || desired.state === "stopped" ? desired.state : transition(desired);
+  const { state } = desired;
+  return state === "ready" || state === "stopped" || state === "asleep" ? state : transition(desired);
 }
 
 /** Whether a step is work beside a sandbox's life: if it fails, the sandbox itself has not. */

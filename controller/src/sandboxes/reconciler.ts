@@ -185,8 +185,7 @@ export class Reconciler {
 
   /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
   #beginUnasked(row: SandboxRow, { step, name }: Extract<Plan, { kind: "step" }>): Promise<OperationRow> {
-    const power = row.desired === "running" ? "start" : row.desired === "stopped" ? "stop" : "destroy";
-    const kind = step === "change" || isDiskWork(step) ? step : power;
+    const kind = step === "change" || isDiskWork(step) ? step : unasked[row.desired];
     return this.#deps.journal.begin(row, isDiskWork(name) && row.disk_work !== null ? name : kind, name);
   }
 
@@ -279,6 +278,9 @@ export class Reconciler {
 function isUndone(row: SandboxRow, name: StepName): boolean {
   return isAside(name) && row.configured && (name === "change" ? row.change_wanted : row.disk_work?.kind === name);
 }
+
+/** What the way back to what is wanted is called. */
+const unasked = { running: "start", stopped: "stop", asleep: "sleep", destroyed: "destroy" } as const;
 
 /** Whether something else is wished for than was when a row was read. */
 function isWishNew(now: SandboxRow, read: SandboxRow): boolean {

@@ -1,4 +1,4 @@
-import type { Sandbox } from "@berth/protocol";
+import type { Idle, Sandbox } from "@berth/protocol";
 import type { Selectable } from "kysely";
 import type { SandboxesTable } from "../store/tables.ts";
 import { isSandboxState } from "./state.ts";
@@ -8,7 +8,7 @@ export type SandboxRow = Selectable<SandboxesTable>;
 /** A sandbox as the outside sees it. */
 export function presentSandbox(
   row: SandboxRow,
-  more: { agentConnected: boolean; operationId: string | null },
+  more: { agentConnected: boolean; idle: Idle; operationId: string | null },
 ): Sandbox {
   return {
     id: row.id,
@@ -31,6 +31,9 @@ export function presentSandbox(
     workspace: row.workspace,
     envNames: Object.keys(row.env).sort(),
     agent: { connected: more.agentConnected, version: row.agent_version },
+    attention: row.attention,
+    sleepAfterMinutes: row.sleep_after,
+    idle: more.idle,
     operationId: more.operationId,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),

@@ -1,3 +1,4 @@
+import type { Idle } from "@berth/protocol";
 import type { Kysely, UpdateObject } from "kysely";
 import { sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
@@ -12,6 +13,8 @@ export interface SandboxesDependencies {
   db: Kysely<Database>;
   /** Whether the agent of a sandbox is connected at this moment. */
   isConnected(sandboxId: string): boolean;
+  /** How it stands with its sleep, as it was last found. */
+  idle(sandboxId: string): Idle;
 }
 
 /** What a change writes: values, or expressions over the row as it is at that moment. */
@@ -35,6 +38,8 @@ const visible = [
   "address",
   "env",
   "agent_version",
+  "attention",
+  "sleep_after",
 ] as const satisfies (keyof SandboxRow)[];
 
 const visiblyChanged = sql.raw(
@@ -44,11 +49,11 @@ const visiblyChanged = sql.raw(
 /** The sandboxes' rows, and the events that tell of their changes. */
 export class Sandboxes {
   readonly #db: Kysely<Database>;
-  readonly #isConnected: (sandboxId: string) => boolean;
+  readonly #deps: SandboxesDependencies;
 
   constructor(dependencies: SandboxesDependencies) {
     this.#db = dependencies.db;
-    this.#isConnected = dependencies.isConnected;
+    this.#deps = dependencies;
   }
 
   find(id: string): Promise<SandboxRow | undefined> {
@@ -115,7 +120,7 @@ export class Sandboxes {
       changed as (${updated(db, patch)} from before where sandboxes.id = before.id returning sandboxes.*),
       told as (
         insert into events (owner_id, sandbox_id, type, data)
-        select changed.owner_id, changed.id, 'sandbox', ${toldSandbox("changed", this.#isConnected(id))}
+        select changed.owner_id, changed.id, 'sandbox', ${toldSandbox("changed", this.#live(id))}
         from changed, before where ${visiblyChanged})
       select * from changed`.execute(db);
     return rows[0];
@@ -124,7 +129,7 @@ export class Sandboxes {
   async #announceOn(db: Kysely<Database>, id: string): Promise<void> {
     await sql`
       insert into events (owner_id, sandbox_id, type, data)
-      select owner_id, id, 'sandbox', ${toldSandbox("sandboxes", this.#isConnected(id))}
+      select owner_id, id, 'sandbox', ${toldSandbox("sandboxes", this.#live(id))}
       from sandboxes where id = ${id}`.execute(db);
   }
 
@@ -137,7 +142,12 @@ export class Sandboxes {
       .where("kind", "not in", besideKinds)
       .where("state", "in", ["queued", "running"])
       .executeTakeFirst();
-    return presentSandbox(row, { agentConnected: this.#isConnected(row.id), operationId: operation?.id ?? null });
+    return presentSandbox(row, { ...this.#live(row.id), operationId: operation?.id ?? null });
+  }
+
+  /** What is known of a sandbox at this moment, and kept nowhere. */
+  #live(id: string): { agentConnected: boolean; idle: Idle } {
+    return { agentConnected: this.#deps.isConnected(id), idle: this.#deps.idle(id) };
   }
 }
 

@@ -5,9 +5,11 @@ import {
   getSandbox,
   listSandboxes,
   restartSandbox,
+  sleepSandbox,
   startSandbox,
   stopSandbox,
   updateSandbox,
+  wakeSandbox,
 } from "@berth/protocol";
 import type { Api } from "../http/api.ts";
 import { mount, mountTransactional } from "../http/mount.ts";
@@ -91,6 +93,8 @@ export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
     [startSandbox, "start"],
     [stopSandbox, "stop"],
     [restartSandbox, "restart"],
+    [sleepSandbox, "sleep"],
+    [wakeSandbox, "wake"],
   ] as const;
   for (const [route, kind] of power) {
     mountTransactional(api, route, async ({ params, caller }, work) => ({

@@ -73,6 +73,7 @@ export class SandboxService {
         workspace: JSON.stringify(workspace),
         ...(await this.#deps.workspaceWish(work, ownerId, workspace)),
         env: JSON.stringify(body.env ?? {}),
+        sleep_after: sleepAfter(body.sleepAfterMinutes),
         desired: running ? "running" : "stopped",
         state: "provisioning",
         look_at: new Date(this.#deps.clock.now()),
@@ -88,14 +89,15 @@ export class SandboxService {
   }
 
   /**
-   * Wants a sandbox started, stopped, restarted or destroyed; what was under way is given up for it. `keep`: its unsaved
-   * work is copied before it is destroyed.
+   * Wants a sandbox started, stopped, restarted, put to sleep, woken or destroyed; what was under way is given up for it.
+   * `keep`: its unsaved work is copied before it is destroyed; `unasked`: it is to sleep since nobody uses it. Throws
+   * `sandbox_not_ready` for a sleep of what does not run, and a wake of what somebody has stopped.
    */
   async want(
     work: UnitOfWork,
     sandbox: SandboxRow,
     kind: PowerOperationKind,
-    options: { keep?: boolean } = {},
+    options: { keep?: boolean; unasked?: boolean } = {},
   ): Promise<Operation> {
     const row = await this.#deps.sandboxes.lock(work, sandbox.id);
     if (!row) throw new BerthError("not_found", `There is no sandbox ${sandbox.name}.`);
@@ -103,6 +105,7 @@ export class SandboxService {
       throw new BerthError("conflict", `The sandbox "${row.name}" is being destroyed.`);
     }
     const current = await this.#deps.journal.current(row.id, work.trx);
+    requireFit(kind, row);
     // The same wish again is the same work.
     if (current?.kind === kind && kind !== "restart") return presentOperation(current);
     if (kind === "start" || kind === "restart") await this.#requireRoom(work, row);
@@ -111,7 +114,8 @@ export class SandboxService {
     if (current) await this.#deps.journal.supersede(work.trx, current);
     await this.#deps.sandboxes.changeIn(work, row, {
       disk_work: null,
-      desired: kind === "destroy" ? "destroyed" : kind === "stop" ? "stopped" : "running",
+      desired: desiredBy[kind],
+      ...(kind === "sleep" ? { sleep_unasked: options.unasked === true } : {}),
       ...(kind === "destroy" && options.keep === true ? { keep_wanted: true } : {}),
       ...(kind === "restart" ? { boot_wanted: row.boot_wanted + 1 } : {}),
       state: transitionOf(kind, row),
@@ -132,6 +136,7 @@ export class SandboxService {
   async cancel(work: UnitOfWork, sandbox: SandboxRow, operation: OperationRow): Promise<void> {
     if (operation.kind === "create" || operation.kind === "fork") await this.want(work, sandbox, "destroy");
     else if (operation.kind === "start" || operation.kind === "restart") await this.want(work, sandbox, "stop");
+    else if (operation.kind === "sleep") await this.want(work, sandbox, "wake");
     else
       throw new BerthError("conflict", `A ${operation.kind.replace("_", " ")} cannot be cancelled.`, {
         hint: "Wait for its end.",
@@ -165,8 +170,37 @@ export class SandboxService {
   }
 }
 
+const desiredBy = {
+  start: "running",
+  restart: "running",
+  wake: "running",
+  stop: "stopped",
+  sleep: "asleep",
+  destroy: "destroyed",
+} as const;
+
+function requireFit(kind: SandboxOperationKind, row: SandboxRow): void {
+  if (kind === "sleep" && row.desired !== "asleep" && !(row.desired === "running" && row.state === "ready")) {
+    throw new BerthError(
+      "sandbox_not_ready",
+      `The sandbox "${row.name}" is ${row.state}, so it cannot be put to sleep.`,
+    );
+  }
+  if (kind === "wake" && row.desired === "stopped") {
+    throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" was stopped.`, { hint: "Start it." });
+  }
+}
+
+/** A wish for when to sleep as it is kept. */
+export function sleepAfter(wish: number | "off" | null | undefined): string | null {
+  return wish === undefined || wish === null ? null : JSON.stringify(wish);
+}
+
 function transitionOf(kind: SandboxOperationKind, row: SandboxRow): string {
   if (kind === "destroy") return "destroying";
+  // Until its agent has agreed, it is what it was.
+  if (kind === "sleep") return row.state;
+  if (row.state === "asleep" && kind === "stop") return "stopped";
   if (kind === "stop" || kind === "restart") return row.state === "stopped" && kind === "stop" ? "stopped" : "stopping";
   return row.configured ? "starting" : "provisioning";
 }

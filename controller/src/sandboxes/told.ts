@@ -1,3 +1,4 @@
+import type { Idle } from "@berth/protocol";
 import { type RawBuilder, sql } from "kysely";
 import { besideList } from "../operations/beside.ts";
 
@@ -5,9 +6,12 @@ import { besideList } from "../operations/beside.ts";
  * A row of `sandboxes` as `presentSandbox` shows it, made by the database itself: so that a change and the event that
  * tells of it are one statement. `row` is the name that the statement has for it.
  */
-export function toldSandbox(row: "changed" | "sandboxes", agentConnected: boolean): RawBuilder<unknown> {
-  return sql`${texts[row]} || jsonb_build_object('agent',
-    jsonb_build_object('connected', ${agentConnected}::boolean, 'version', ${sql.ref(`${row}.agent_version`)}))`;
+export function toldSandbox(
+  row: "changed" | "sandboxes",
+  live: { agentConnected: boolean; idle: Idle },
+): RawBuilder<unknown> {
+  return sql`${texts[row]} || jsonb_build_object('idle', ${JSON.stringify(live.idle)}::jsonb, 'agent',
+    jsonb_build_object('connected', ${live.agentConnected}::boolean, 'version', ${sql.ref(`${row}.agent_version`)}))`;
 }
 
 /** Written once: to put it together takes longer than to send it. */
@@ -21,6 +25,7 @@ function textOf(row: string): string {
     'drift', ${row}.drift, 'forkedFrom', ${row}.source->'sandboxId',
     'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'workspace', ${row}.workspace,
     'envNames', (select coalesce(jsonb_agg(key order by key collate "C"), '[]') from jsonb_object_keys(${row}.env) as key),
+    'attention', ${row}.attention, 'sleepAfterMinutes', ${row}.sleep_after,
     'operationId', (select operations.id from operations
       where operations.sandbox_id = ${row}.id and operations.kind not in (${besideList}) and operations.state in ('queued', 'running')),
     'createdAt', ${instant(`${row}.created_at`)}, 'updatedAt', ${instant(`${row}.updated_at`)})`;

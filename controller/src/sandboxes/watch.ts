@@ -62,7 +62,7 @@ export class FleetWatch {
       .select(["id", "vmid", "node", "state", "cores", "memory_mib", "drift", "restart_needed"])
       .where("vmid", "is not", null)
       .where("look_at", "is", null)
-      .where("state", "in", ["ready", "stopped"])
+      .where("state", "in", ["ready", "stopped", "asleep"])
       .execute();
     if (rows.length === 0) return 0;
     const containers = await this.#deps.view.containers();
@@ -86,7 +86,7 @@ export class FleetWatch {
     if (!seen || seen.node !== row.node) return true;
     if (seen.status === "unknown") return false;
     if (isResized(row, seen)) return true;
-    if (row.state === "stopped") return seen.status !== "stopped";
+    if (row.state !== "ready") return seen.status !== "stopped";
     if (seen.status !== "running") return true;
     const { agents, clock } = this.#deps;
     return !agents.isConnected(row.id) && clock.now() - agents.awaySince(row.id) > agentAwayMs;

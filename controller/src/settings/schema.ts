@@ -40,6 +40,10 @@ export const variablesSchema = Type.Object({
   BERTH_BACKEND: text({ wants: "one of auto, lxc, process" }, { pattern: "^(auto|lxc|process)$" }),
   BERTH_AGENT_UPDATES: text({ wants: "one of auto, off" }, { pattern: "^(auto|off)$" }),
   BERTH_RECORDING: text({ wants: "on or off" }, { pattern: "^(on|off)$" }),
+  BERTH_SLEEP_AFTER: text(
+    { wants: "off, or a time such as 20m, 2h or 90s (a bare number is minutes)" },
+    { pattern: "^(off|[1-9][0-9]{0,5}[smh]?)$" },
+  ),
   BERTH_LOG_LEVEL: text(
     { wants: "one of trace, debug, info, warn, error" },
     { pattern: "^(trace|debug|info|warn|error)$" },

@@ -41,6 +41,8 @@ export interface Settings {
   readonly agentUpdates: boolean;
   /** Whether terminals are recorded. Off also deletes what was. */
   readonly recording: boolean;
+  /** How long nobody uses a sandbox before it sleeps, in milliseconds; undefined: none sleeps by itself. */
+  readonly sleepAfterMs: number | undefined;
   readonly logLevel: "trace" | "debug" | "info" | "warn" | "error";
   readonly adminPassword: string | undefined;
   /** Absent: the embedded PostgreSQL. */
@@ -132,6 +134,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     backend: backendOf(variables.BERTH_BACKEND),
     agentUpdates: variables.BERTH_AGENT_UPDATES !== "off",
     recording: variables.BERTH_RECORDING !== "off",
+    sleepAfterMs: sleepAfterOf(variables.BERTH_SLEEP_AFTER ?? "20m"),
     logLevel: logLevelOf(variables.BERTH_LOG_LEVEL),
     adminPassword: variables.BERTH_ADMIN_PASSWORD,
     databaseUrl: variables.DATABASE_URL,
@@ -214,6 +217,14 @@ function backendOf(value: string | undefined): Settings["backend"] {
 
 function logLevelOf(value: string | undefined): Settings["logLevel"] {
   return (["trace", "debug", "info", "warn", "error"] as const).find((level) => level === value) ?? "info";
+}
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+function sleepAfterOf(value: string): number | undefined {
+  const [, count, unit] = /^(\d+)([smh]?)$/.exec(value) ?? [];
+  if (count === undefined) return undefined;
+  return Number(count) * (unit === "s" || unit === "h" ? unitMs[unit] : unitMs.m);
 }
 
 /** `checkTogether` has made sure that it is a URL. */

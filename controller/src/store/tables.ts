@@ -1,4 +1,5 @@
 import type {
+  Attention,
   ContainerSetting,
   Drift,
   Environment,
@@ -87,7 +88,7 @@ export interface SandboxesTable {
   vlan: ColumnType<number | null, number | null | undefined, number | null>;
   workspace: Json<Workspace>;
   env: Json<Environment>;
-  desired: "running" | "stopped" | "destroyed";
+  desired: "running" | "stopped" | "asleep" | "destroyed";
   /** Grows with each restart that is asked for; a container that booted under an older one is stopped first. */
   boot_wanted: Generated<number>;
   boot_done: Generated<number>;
@@ -145,6 +146,12 @@ export interface SandboxesTable {
   source: OptionalJson<ForkSource>;
   /** What a `git push` in it may do. */
   git_push: Generated<PushPolicy>;
+  /** What Claude does in it, of all terminals what most wants a person's eyes. */
+  attention: ColumnType<Attention | null, Attention | null | undefined, Attention | null>;
+  /** Minutes without use after which it sleeps, or "off"; null: as the settings say. */
+  sleep_after: ColumnType<number | "off" | null, string | null | undefined, string | null>;
+  /** It is to sleep since nobody uses it; false: since somebody wants it so. */
+  sleep_unasked: Generated<boolean>;
   created_at: CreatedAt;
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }
@@ -280,6 +287,8 @@ export interface TerminalsTable {
   epoch_floor: Generated<number>;
   offset: Count;
   title: Generated<string>;
+  /** What Claude does in it. */
+  attention: ColumnType<Attention | null, Attention | null | undefined, Attention | null>;
   /** Deleted while its sandbox could not be reached: removed there at the next chance. */
   removed: Generated<boolean>;
   created_at: CreatedAt;

@@ -4,6 +4,7 @@ import type { AttachSocket, SocketEvents } from "@berth/protocol/viewer";
 import type { Kysely } from "kysely";
 import type { EventLog } from "../events/log.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
+import type { Sleepers } from "../sleep/waking.ts";
 import type { Database } from "../store/tables.ts";
 import { inTransaction } from "../store/transaction.ts";
 import { addTerminal } from "./add.ts";
@@ -16,6 +17,7 @@ export interface ClaudeTerminalsDependencies {
   events: EventLog;
   keeper: TerminalKeeper;
   registry: ViewerDependencies["registry"];
+  sleepers: Sleepers;
 }
 
 /** The Claude of a sandbox, for those who ask for it without knowing its terminal. */
@@ -54,10 +56,11 @@ export class ClaudeTerminals {
 
   /** Opens a viewer's connection to a terminal, the same that a browser's WebSocket would be. */
   open(sandboxId: string, terminalId: string, viewer: AttachQuery, events: SocketEvents): AttachSocket {
-    const { registry, keeper } = this.#deps;
+    const { registry, keeper, sleepers } = this.#deps;
     const socket = new LocalViewerSocket(events);
+    const hold = (id: string) => sleepers.hold(id, "viewer");
     const made = (id: string) => keeper.made(id);
-    void serveViewer(socket, { registry, made }, sandboxId, attachParams(terminalId, viewer));
+    void serveViewer(socket, { registry, made, sleepers, hold }, sandboxId, attachParams(terminalId, viewer));
     return socket.viewer;
   }
 }

@@ -24,7 +24,7 @@ export function terminalFileRoutes(api: Api, { terminals, keeper }: TerminalFile
     }
     await keeper.made(row.id);
     const asked = { place: "dropped", name: query.name, maxBytes: dropFile.upload.maxBytes } as const;
-    const link = keeper.linkTo(row.sandbox_id);
+    const link = await keeper.linkTo(row.sandbox_id);
     const written = await sendFile(link.openChannel(fileWriteChannelKind, asked), file);
     const typed = query.type === true && (await typePath(keeper, row, written.path, request.log));
     return { ...written, typed };
@@ -38,9 +38,9 @@ async function typePath(
   path: string,
   log: FastifyBaseLogger,
 ): Promise<boolean> {
-  const link = keeper.linkTo(row.sandbox_id);
-  const type = (text: string, paste: boolean) => link.call("input", { id: row.id, text, submit: false, paste });
   try {
+    const link = await keeper.linkTo(row.sandbox_id);
+    const type = (text: string, paste: boolean) => link.call("input", { id: row.id, text, submit: false, paste });
     await type(quotedPath(path), true);
     // Not pasted with it: Claude puts an image in the path's place, and would swallow the space.
     await type(" ", false);

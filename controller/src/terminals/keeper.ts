@@ -4,11 +4,13 @@ import { CallFailure } from "@berth/protocol/link";
 import type { FastifyBaseLogger } from "fastify";
 import type { AgentLink } from "../agents/link.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
+import type { Sleepers } from "../sleep/waking.ts";
 import type { TerminalRow, Terminals } from "./repository.ts";
 
 export interface TerminalKeeperDependencies {
   terminals: Terminals;
   registry: AgentRegistry;
+  sleepers: Pick<Sleepers, "awaken">;
   log: FastifyBaseLogger;
 }
 
@@ -57,8 +59,13 @@ export class TerminalKeeper {
     return status ? this.#deps.terminals.note(row, status) : ((await this.#deps.terminals.find(row.id)) ?? row);
   }
 
-  /** The link to a sandbox's agent; throws `sandbox_not_ready` if it is not connected. */
-  linkTo(sandboxId: string): AgentLink {
+  /** The link to the agent of a sandbox that is used, woken if it sleeps. Rejects with `sandbox_not_ready`. */
+  async linkTo(sandboxId: string, signal?: AbortSignal): Promise<AgentLink> {
+    await this.#deps.sleepers.awaken(sandboxId, signal ? { signal } : {});
+    return this.#linkTo(sandboxId);
+  }
+
+  #linkTo(sandboxId: string): AgentLink {
     const link = this.#deps.registry.get(sandboxId);
     if (link) return link;
     throw new BerthError("sandbox_not_ready", "The sandbox's agent is not connected.", {
@@ -109,7 +116,7 @@ export class TerminalKeeper {
 
   async #ensure(row: TerminalRow): Promise<void> {
     try {
-      const link = this.linkTo(row.sandbox_id);
+      const link = this.#linkTo(row.sandbox_id);
       const forkOf = row.conversation_id && (await this.#deps.terminals.originOf(row.conversation_id));
       const status = await link.call("ensureTerminal", {
         id: row.id,
@@ -151,7 +158,7 @@ export class TerminalKeeper {
   }
 
   async #remove(row: TerminalRow): Promise<void> {
-    await asBerthError(this.linkTo(row.sandbox_id).call("removeTerminal", { id: row.id }));
+    await asBerthError(this.#linkTo(row.sandbox_id).call("removeTerminal", { id: row.id }));
     await this.#deps.terminals.erase(row.id);
   }
 

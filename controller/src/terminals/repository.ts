@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { BerthError, type Terminal, type TerminalExit, type TerminalStatus } from "@berth/protocol";
-import { type Kysely, type Selectable, sql, type Updateable } from "kysely";
+import { type Attention, BerthError, type Terminal, type TerminalExit, type TerminalStatus } from "@berth/protocol";
+import { type Kysely, type Selectable, sql, type Transaction, type Updateable } from "kysely";
 import type { EventLog } from "../events/log.ts";
+import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Database, TerminalsTable } from "../store/tables.ts";
 
 export type TerminalRow = Selectable<TerminalsTable>;
@@ -19,6 +20,7 @@ export function presentTerminal(row: TerminalRow): Terminal {
     epoch: row.epoch,
     offset: row.offset,
     title: row.title,
+    attention: row.attention,
     conversationId: row.conversation_id,
     argv: row.argv,
     cwd: row.cwd,
@@ -33,7 +35,21 @@ const told = ["state", "cols", "rows", "epoch", "offset", "title"] as const sati
 export function statusPatch(status: TerminalStatus): Updateable<TerminalsTable> {
   const { state, cols, rows, epoch, offset, title } = status;
   const exit = exitOf(status);
-  return { state, cols, rows, epoch, offset, title, exit: exit && JSON.stringify(exit) };
+  return {
+    state,
+    cols,
+    rows,
+    epoch,
+    offset,
+    title,
+    exit: exit && JSON.stringify(exit),
+    attention: attentionOf(status),
+  };
+}
+
+/** Nothing is going on in a terminal whose program has ended. */
+function attentionOf({ state, attention }: TerminalStatus): Attention | null {
+  return state === "running" ? (attention ?? null) : null;
 }
 
 /** A program that ended with its container has no exit of its own. */
@@ -41,14 +57,27 @@ function exitOf({ state, exit }: TerminalStatus): TerminalExit | null {
   return exit ?? (state === "exited" ? { code: null, signal: null } : null);
 }
 
+type OnAttention = (trx: Transaction<Database>, sandbox: SandboxRow, attention: Attention | null) => Promise<void>;
+
+/** What most wants a person's eyes first. */
+const foremostFirst = ["waiting", "error", "working", "idle"] as const satisfies Attention[];
+
+/** Of what goes on in several places, what most wants a person's eyes. */
+export function foremost(all: readonly (Attention | null)[]): Attention | null {
+  return foremostFirst.find((attention) => all.includes(attention)) ?? null;
+}
+
 /** The terminals' rows, and the events that tell of their changes. */
 export class Terminals {
   readonly #db: Kysely<Database>;
   readonly #events: EventLog;
+  readonly #onAttention: OnAttention;
 
-  constructor(db: Kysely<Database>, events: EventLog) {
+  /** `onAttention` writes down what Claude does in a sandbox, in the given transaction. */
+  constructor(db: Kysely<Database>, events: EventLog, onAttention: OnAttention = async () => {}) {
     this.#db = db;
     this.#events = events;
+    this.#onAttention = onAttention;
   }
 
   /** A terminal that has not been deleted. */
@@ -89,6 +118,7 @@ export class Terminals {
         type: "terminal",
         data: presentTerminal(changed),
       });
+      if (changed.attention !== row.attention) await this.#noteAttention(trx, changed.sandbox_id);
       return changed;
     });
   }
@@ -116,6 +146,20 @@ export class Terminals {
       .execute();
   }
 
+  /** A sandbox shows of what goes on in its terminals what most wants a person's eyes. */
+  async #noteAttention(trx: Transaction<Database>, sandboxId: string): Promise<void> {
+    const sandbox = await trx
+      .selectFrom("sandboxes")
+      .selectAll()
+      .where("id", "=", sandboxId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!sandbox) return;
+    const rows = await trx.selectFrom("terminals").select("attention").where("sandbox_id", "=", sandboxId).execute();
+    const attention = foremost(rows.map((row) => row.attention));
+    if (attention !== sandbox.attention) await this.#onAttention(trx, sandbox, attention);
+  }
+
   /** Forgets a terminal that is gone from its sandbox. */
   async erase(id: string): Promise<void> {
     await this.#db.deleteFrom("terminals").where("id", "=", id).execute();
@@ -124,12 +168,17 @@ export class Terminals {
 
 /** Whether a row says all of a status already. */
 function isWritten(row: TerminalRow, status: TerminalStatus): boolean {
-  return told.every((column) => row[column] === status[column]) && isDeepStrictEqual(row.exit, exitOf(status));
+  return (
+    told.every((column) => row[column] === status[column]) &&
+    isDeepStrictEqual(row.exit, exitOf(status)) &&
+    row.attention === attentionOf(status)
+  );
 }
 
 /** Whether a status is news to people. */
-function isTold(row: TerminalRow, { state, epoch, title }: TerminalStatus): boolean {
-  return state !== row.state || epoch !== row.epoch || title !== row.title;
+function isTold(row: TerminalRow, status: TerminalStatus): boolean {
+  const { state, epoch, title } = status;
+  return state !== row.state || epoch !== row.epoch || title !== row.title || row.attention !== attentionOf(status);
 }
 
 /** The row with a status, unless it is of a later epoch. */

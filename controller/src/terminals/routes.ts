@@ -11,12 +11,15 @@ import {
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
 import type { Api } from "../http/api.ts";
+import type { UnitOfWork } from "../http/context.ts";
 import { mountDownload } from "../http/download.ts";
-import { mount, mountTransactional } from "../http/mount.ts";
+import { goneOf } from "../http/gone.ts";
+import { type MountedInput, mount, mountTransactional } from "../http/mount.ts";
 import { page } from "../http/page.ts";
 import { mountWebSocket } from "../http/websocket.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { Guests } from "../shares/guests.ts";
+import type { AwaitReady, Sleepers } from "../sleep/waking.ts";
 import { addTerminal } from "./add.ts";
 import type { TerminalKeeper } from "./keeper.ts";
 import { RecordingReads } from "./recording.ts";
@@ -31,6 +34,9 @@ export interface TerminalRouteDependencies {
   lookup: SandboxLookup;
   events: EventLog;
   guests: Pick<Guests, "cutTerminal">;
+  /** Wakes a sandbox that sleeps. */
+  awaitReady: AwaitReady;
+  sleepers: Sleepers;
   /** Whether terminals are recorded. */
   recording: boolean;
 }
@@ -45,9 +51,8 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
     return page(rows, query, (row) => row.id, presentTerminal);
   });
 
-  mountTransactional(api, createTerminal, async ({ params, body, caller }, work) => {
+  const createOne = async ({ params, body, caller }: MountedInput<typeof createTerminal>, work: UnitOfWork) => {
     const sandbox = await lookup.own(params.id, caller.user.id, work.trx);
-    checkKind(body);
     if (sandbox.state !== "ready") {
       throw new BerthError("sandbox_not_ready", `The sandbox "${sandbox.name}" is ${sandbox.state}.`, {
         hint: sandbox.state === "stopped" ? "Start it first." : "Wait until its state is ready.",
@@ -57,6 +62,11 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
     // The answer does not wait for the agent; whoever comes with the terminal's id does.
     work.afterCommit(() => void keeper.ensure(row));
     return presentTerminal(row);
+  };
+  mountTransactional(api, createTerminal, createOne, async ({ params, body, caller, reply }) => {
+    checkKind(body);
+    const { id } = await lookup.own(params.id, caller.user.id);
+    await deps.awaitReady(id, { signal: goneOf(reply) });
   });
 
   mount(api, getTerminal, async ({ params, caller }) =>
@@ -80,7 +90,7 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
     return undefined;
   });
 
-  scriptRoutes(api, { keeper, terminals });
+  scriptRoutes(api, deps);
 
   const recordings = new RecordingReads();
   mountDownload(api, terminalRecording, async ({ params, query, caller, signal }) => {
@@ -92,18 +102,22 @@ export function terminalRoutes(api: Api, deps: TerminalRouteDependencies): void 
     const { name } = await lookup.own(row.sandbox_id, caller.user.id);
     await keeper.made(row.id);
     const wanted = { terminalId: row.id, ...(query.epoch === undefined ? {} : { epoch: query.epoch }) };
-    const body = await recordings.open(keeper.linkTo(row.sandbox_id), wanted, signal);
+    const body = await recordings.open(await keeper.linkTo(row.sandbox_id, signal), wanted, signal);
     const begun = row.created_at.toISOString().slice(0, 16).replaceAll(":", "-");
     return { fileName: `${name}-${row.kind}-${begun}.cast`, body };
   });
 
+  const viewing = {
+    ...deps,
+    made: (id: string) => keeper.made(id),
+    hold: (id: string) => deps.sleepers.hold(id, "viewer"),
+  };
   mountWebSocket(api, attachTerminal, {
     authorise: async ({ params, query, caller }) => {
       const row = await own(params.id, caller.user.id);
       return { sandboxId: row.sandbox_id, params: attachParams(row.id, query) };
     },
-    connected: (socket, { sandboxId, params }) =>
-      void serveViewer(socket, { registry: deps.registry, made: (id) => keeper.made(id) }, sandboxId, params),
+    connected: (socket, { sandboxId, params }) => void serveViewer(socket, viewing, sandboxId, params),
   });
 }
 

@@ -8,7 +8,9 @@ import {
 } from "@berth/protocol";
 import type { FastifyReply } from "fastify";
 import type { Api } from "../http/api.ts";
+import { goneOf } from "../http/gone.ts";
 import { mount, mountOnce } from "../http/mount.ts";
+import type { Sleepers } from "../sleep/waking.ts";
 import { asBerthError, type TerminalKeeper } from "./keeper.ts";
 import type { Terminals } from "./repository.ts";
 import { awaitScreen, type WaitEnds } from "./screen-wait.ts";
@@ -16,12 +18,19 @@ import { awaitScreen, type WaitEnds } from "./screen-wait.ts";
 export interface ScriptRouteDependencies {
   keeper: TerminalKeeper;
   terminals: Pick<Terminals, "own">;
+  sleepers: Pick<Sleepers, "hold">;
 }
 
 /** What scripts do with a terminal: type, look, and wait for what they want to see. */
-export function scriptRoutes(api: Api, { keeper, terminals }: ScriptRouteDependencies): void {
-  const wait = async (sandboxId: string, params: ScreenWaitParams, reply: FastifyReply) =>
-    awaitScreen(keeper.linkTo(sandboxId), params, endsOf(api, reply));
+export function scriptRoutes(api: Api, { keeper, terminals, sleepers }: ScriptRouteDependencies): void {
+  const wait = async (sandboxId: string, params: ScreenWaitParams, reply: FastifyReply) => {
+    const release = sleepers.hold(sandboxId, "call");
+    try {
+      return await awaitScreen(await keeper.linkTo(sandboxId, goneOf(reply)), params, endsOf(api, reply));
+    } finally {
+      release();
+    }
+  };
 
   mountOnce(
     api,
@@ -39,7 +48,8 @@ export function scriptRoutes(api: Api, { keeper, terminals }: ScriptRouteDepende
       }
       await keeper.made(row.id);
       const input = { id: row.id, text, submit, ...(keys.length > 0 ? { keys } : {}) };
-      return asBerthError(keeper.linkTo(row.sandbox_id).call("input", input));
+      const link = await keeper.linkTo(row.sandbox_id);
+      return asBerthError(link.call("input", input));
     },
     async ({ params, query, caller, reply }, position) => {
       const asked = screenWait(params.id, query);
@@ -49,6 +59,10 @@ export function scriptRoutes(api: Api, { keeper, terminals }: ScriptRouteDepende
       const since = "text" in asked.condition && position ? { since: asked.since ?? position } : {};
       return wait(row.sandbox_id, { ...asked, ...since }, reply);
     },
+    async ({ params, caller, reply }) => {
+      const row = await terminals.own(params.id, caller.user.id);
+      await keeper.linkTo(row.sandbox_id, goneOf(reply));
+    },
   );
 
   mount(api, terminalScreen, async ({ params, query, caller, reply }) => {
@@ -56,13 +70,11 @@ export function scriptRoutes(api: Api, { keeper, terminals }: ScriptRouteDepende
     const asked = screenWait(row.id, query);
     await keeper.made(row.id);
     if (asked) return wait(row.sandbox_id, asked, reply);
-    return asBerthError(keeper.linkTo(row.sandbox_id).call("screen", { id: row.id }));
+    const link = await keeper.linkTo(row.sandbox_id, goneOf(reply));
+    return asBerthError(link.call("screen", { id: row.id }));
   });
 }
 
 function endsOf(api: Api, reply: FastifyReply): WaitEnds {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
-  if (reply.raw.destroyed) gone.abort();
-  return { gone: gone.signal, closing: api.closing };
+  return { gone: goneOf(reply), closing: api.closing };
 }

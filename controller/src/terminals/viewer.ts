@@ -1,9 +1,10 @@
-import { type AttachParams, parseClientMessage, serverMessageSchema } from "@berth/protocol";
+import { type AttachParams, BerthError, parseClientMessage, serverMessageSchema } from "@berth/protocol";
 import { type Channel, terminalChannelKind } from "@berth/protocol/link";
 import { Compile } from "typebox/compile";
 import type { AgentLink } from "../agents/link.ts";
 import type { AgentRegistry } from "../agents/registry.ts";
 import { watchHeartbeat } from "../heartbeat.ts";
+import type { Sleepers } from "../sleep/waking.ts";
 import type { ViewerSocket } from "./viewer-socket.ts";
 
 const serverMessage = Compile(serverMessageSchema);
@@ -27,6 +28,10 @@ const closeCodes = { normal: 1000, policy: 1008, error: 1011, restart: 1012, lat
 
 export interface ViewerDependencies {
   registry: AgentRegistry;
+  /** Absent: for those who may only look, and wake nobody. */
+  sleepers?: Sleepers;
+  /** Says that somebody looks, until the answer is called. */
+  hold(sandboxId: string): () => void;
   /** Resolves when a terminal that is being made is there. */
   made(terminalId: string): Promise<void>;
 }
@@ -38,41 +43,61 @@ export interface ViewerDependencies {
  */
 export async function serveViewer(
   socket: ViewerSocket,
-  { registry, made }: ViewerDependencies,
+  deps: ViewerDependencies,
   sandboxId: string,
   params: AttachParams,
 ): Promise<void> {
   const gone = new AbortController();
-  socket.once("close", () => gone.abort());
+  const release = deps.hold(sandboxId);
+  socket.once("close", () => {
+    release();
+    gone.abort();
+  });
   socket.on("error", () => socket.terminate());
   // What the viewer sends before the channel is there waits in its socket.
   socket.pause();
-  const link = await registry.waitFor(sandboxId, agentWaitMs, gone.signal);
-  await made(params.terminalId);
+  const problem = await wake(deps, sandboxId, gone.signal);
+  const link = problem ? undefined : await deps.registry.waitFor(sandboxId, agentWaitMs, gone.signal);
+  await deps.made(params.terminalId);
   if (gone.signal.aborted) return;
   socket.resume();
-  if (!link) {
-    return refuse(
-      socket,
-      "sandbox_not_ready",
-      "The sandbox's agent is not connected: start the sandbox, or wait for it.",
-      closeCodes.later,
-    );
-  }
-  join(socket, link, params);
+  if (link) return join(socket, link, params, async () => (await deps.sleepers?.isToSleep(sandboxId)) ?? false);
+  const detail = problem?.message ?? "The sandbox's agent is not connected: start the sandbox, or wait for it.";
+  refuse(socket, "sandbox_not_ready", detail, closeCodes.later);
 }
 
-function join(socket: ViewerSocket, link: AgentLink, params: AttachParams): void {
+/** Answers why a sandbox that sleeps was not woken. Any other is not looked at: its agent may come at any moment. */
+async function wake(
+  { sleepers }: ViewerDependencies,
+  sandboxId: string,
+  signal: AbortSignal,
+): Promise<BerthError | undefined> {
+  try {
+    await sleepers?.awaken(sandboxId, { signal });
+    return undefined;
+  } catch (error) {
+    if (error instanceof BerthError) return error;
+    return new BerthError("sandbox_not_ready", "The sandbox could not be woken.", { cause: error });
+  }
+}
+
+type IsToSleep = () => Promise<boolean>;
+
+function join(socket: ViewerSocket, link: AgentLink, params: AttachParams, isToSleep: IsToSleep): void {
   const channel = link.openChannel(terminalChannelKind, params);
   const input = new InputQueue(socket, channel);
   watchHeartbeat(socket, pingMs);
   socket.once("close", () => channel.close());
-  passOutput(socket, channel, () => input.flush());
+  passOutput(socket, channel, { onCredit: () => input.flush(), isToSleep });
   if (params.readOnly) takeAcknowledgements(socket, channel);
   else passInput(socket, channel, input);
 }
 
-function passOutput(socket: ViewerSocket, channel: Channel, onCredit: () => void): void {
+function passOutput(
+  socket: ViewerSocket,
+  channel: Channel,
+  { onCredit, isToSleep }: { onCredit: () => void; isToSleep: IsToSleep },
+): void {
   let attached = false;
   const broken = (reason: string) => {
     channel.close({ code: "violation", detail: reason });
@@ -94,10 +119,18 @@ function passOutput(socket: ViewerSocket, channel: Channel, onCredit: () => void
     onCredit,
     onClose: ({ code, detail }) => {
       if (code === undefined) socket.close(closeCodes.normal);
-      else if (comesBack.has(code)) socket.close(closeCodes.restart, code);
+      else if (comesBack.has(code)) void cutOff(socket, code, isToSleep);
       else refuse(socket, code, detail ?? "The terminal cannot be shown.", closeCodes.policy);
     },
   });
+}
+
+/** The viewer comes back by itself, but not to what has just been put to sleep: that would wake it. */
+async function cutOff(socket: ViewerSocket, code: string, isToSleep: IsToSleep): Promise<void> {
+  const asleep = await isToSleep().catch(() => false);
+  if (asleep)
+    refuse(socket, "sandbox_asleep", "The sandbox was put to sleep. Attach again to wake it.", closeCodes.policy);
+  else socket.close(closeCodes.restart, code);
 }
 
 function passInput(socket: ViewerSocket, channel: Channel, input: InputQueue): void {

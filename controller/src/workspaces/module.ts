@@ -9,6 +9,7 @@ import { OperationJournal } from "../operations/journal.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { FillProgress } from "../sandboxes/steps/dependencies.ts";
+import type { AwaitReady } from "../sleep/waking.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { Database } from "../store/tables.ts";
 import { pruneBackups } from "./backup-files.ts";
@@ -33,6 +34,10 @@ export interface WorkspaceModuleDependencies {
   readonly dataDir: string;
   /** Below which folders of the host workspaces may be synced. */
   readonly folders: readonly string[];
+  /** Says that a sandbox is used, until the answer is called. */
+  hold(sandboxId: string): () => void;
+  /** Wakes a sandbox that sleeps. */
+  readonly awaitReady: AwaitReady;
 }
 
 /** All that keeps workspaces and the host's folders in accord, put together. */

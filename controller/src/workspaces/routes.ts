@@ -11,17 +11,21 @@ import {
 } from "@berth/protocol";
 import { backupId, isInside, rawPathBytes } from "@berth/sync";
 import type { Api } from "../http/api.ts";
-import { mount, mountTransactional } from "../http/mount.ts";
+import type { UnitOfWork } from "../http/context.ts";
+import { goneOf } from "../http/gone.ts";
+import { type MountedInput, mount, mountTransactional } from "../http/mount.ts";
 import { pageLimit } from "../http/page.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
+import type { AwaitReady } from "../sleep/waking.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { WorkspaceModule } from "./module.ts";
 import { namedPath } from "./present.ts";
-import { requireReady } from "./sync-service.ts";
 
 export interface SyncRouteDependencies {
   readonly workspaces: WorkspaceModule;
   readonly lookup: SandboxLookup;
+  /** Wakes a sandbox that sleeps. */
+  readonly awaitReady: AwaitReady;
 }
 
 /** Syncs of a sandbox's workspace. */
@@ -31,12 +35,15 @@ export function syncRoutes(api: Api, deps: SyncRouteDependencies): void {
   backupRoutes(api, deps);
 }
 
-function runRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencies): void {
+function runRoutes(api: Api, deps: SyncRouteDependencies): void {
+  const { workspaces, lookup } = deps;
   const { rows, service } = workspaces;
-  mountTransactional(api, startSync, async ({ params, body, caller }, work) => {
+  const before = (input: ToWake) => awake(deps, input);
+  const start = async ({ params, body, caller }: MountedInput<typeof startSync>, work: UnitOfWork) => {
     const row = await lookup.own(params.id, caller.user.id, work.trx);
     return { operation: await service.start(work, row, body) };
-  });
+  };
+  mountTransactional(api, startSync, start, before);
 
   mount(api, getSync, async ({ params, caller }) => workspaces.status(await lookup.own(params.id, caller.user.id)));
 
@@ -56,7 +63,7 @@ function runRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencies): voi
     return { items: found.slice(0, limit).map(({ data }) => data), nextCursor: next ? String(next.position) : null };
   });
 
-  mountTransactional(api, resolveSync, async ({ params, body, caller }, work) => {
+  const resolveOne = async ({ params, body, caller }: MountedInput<typeof resolveSync>, work: UnitOfWork) => {
     const row = await lookup.own(params.id, caller.user.id, work.trx);
     const last = await rows.latestRun(row.id, { wet: true });
     if (!last) throw new BerthError("conflict", "This workspace was not synced yet, so there is nothing to decide.");
@@ -68,7 +75,16 @@ function runRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencies): voi
     const encoded = paths.map((path) => rawPathBytes(path).toString("base64url"));
     const resolve = { take: body.take === "both" ? ("both" as const) : ("source" as const), paths: encoded };
     return { operation: await service.start(work, row, { ...request, git: false, direction, resolve }) };
-  });
+  };
+  mountTransactional(api, resolveSync, resolveOne, before);
+}
+
+type ToWake = Pick<MountedInput<typeof startSync>, "params" | "caller" | "reply">;
+
+/** A user's own sandbox, woken if it sleeps. */
+async function awake({ lookup, awaitReady }: SyncRouteDependencies, { params, caller, reply }: ToWake) {
+  const { id } = await lookup.own(params.id, caller.user.id);
+  return awaitReady(id, { signal: goneOf(reply), addressed: true });
 }
 
 function continuousRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencies): void {
@@ -95,11 +111,10 @@ function continuousRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencie
   });
 }
 
-function backupRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencies): void {
-  const { service, runner } = workspaces;
-  mount(api, listSyncBackups, async ({ params, caller }) => {
-    const row = await lookup.own(params.id, caller.user.id);
-    requireReady(row);
+function backupRoutes(api: Api, deps: SyncRouteDependencies): void {
+  const { service, runner } = deps.workspaces;
+  mount(api, listSyncBackups, async (input) => {
+    const row = await awake(deps, input);
     const folder = await service.folderFor(row, {});
     const sides = await runner.withSides(row, folder, async ({ host, sandbox }) => {
       const [ones, others] = await Promise.all([host.backups(), sandbox.backups()]);
@@ -111,9 +126,9 @@ function backupRoutes(api: Api, { workspaces, lookup }: SyncRouteDependencies): 
     return { items: sides.toSorted((one, other) => (one.id < other.id ? 1 : -1)) };
   });
 
-  mount(api, restoreSyncBackup, async ({ params, body, caller }) => {
-    const row = await lookup.own(params.id, caller.user.id);
-    requireReady(row);
+  mount(api, restoreSyncBackup, async (input) => {
+    const { params, body } = input;
+    const row = await awake(deps, input);
     const path = namedPath(body);
     if (!isInside(path)) throw new BerthError("invalid_request", "The path leads out of the workspace.");
     const folder = await service.folderFor(row, {});

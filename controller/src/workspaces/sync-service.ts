@@ -8,6 +8,7 @@ import type { OperationJournal } from "../operations/journal.ts";
 import { newOperation, type OperationRow, presentOperation } from "../operations/record.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
+import type { AwaitReady } from "../sleep/waking.ts";
 import type { Database, SyncRunRequest } from "../store/tables.ts";
 import type { HostFolders } from "./host-folders.ts";
 import { failureOf } from "./present.ts";
@@ -24,6 +25,9 @@ export interface SyncServiceDependencies {
   readonly journal: OperationJournal;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
+  /** Says that a sandbox is used, until the answer is called. */
+  hold(sandboxId: string): () => void;
+  readonly awaitReady: AwaitReady;
 }
 
 /** How often progress is told of, in milliseconds. */
@@ -132,12 +136,15 @@ export class SyncService {
     const run = await rows.run(operation.id);
     const row = operation.sandbox_id === null ? undefined : await sandboxes.find(operation.sandbox_id);
     if (!run || !row) return journal.fail(operation, undefined, failureOf(new Error("The sandbox is gone.")));
+    const release = this.#deps.hold(row.id);
     try {
       const resumed = operation.state === "running";
       await journal.step(operation, "compare");
       if (resumed) await journal.log(operation, "compare", "berth", "Berth was restarted: the sync begins again");
       const hooks = this.#hooksFor(operation);
-      const report = await runner.run(row, run.request, run.request.folder ?? "", signal, hooks);
+      // It may have been put to sleep since it was asked for, as may its address have changed.
+      const awake = await this.#deps.awaitReady(row.id, { signal, addressed: true });
+      const report = await runner.run(awake, run.request, run.request.folder ?? "", signal, hooks);
       const result = await rows.endRun(run, report);
       await journal.log(
         operation,
@@ -151,6 +158,8 @@ export class SyncService {
       if (signal.aborted) return;
       log.warn({ sandboxId: row.id, operationId: operation.id, err: error }, "a sync failed");
       await journal.fail(operation, undefined, failureOf(error));
+    } finally {
+      release();
     }
   }
 
@@ -176,8 +185,8 @@ export class SyncService {
   }
 }
 
-/** Where sandboxes that are asleep will be woken. Throws `sandbox_not_ready`. */
-export function requireReady(row: Pick<SandboxRow, "name" | "state">): void {
+/** Throws `sandbox_not_ready`. Whoever uses it has woken it before. */
+function requireReady(row: Pick<SandboxRow, "name" | "state">): void {
   if (row.state === "ready") return;
   throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" is ${row.state}.`, { hint: "Start it first." });
 }

@@ -7,7 +7,7 @@ import type { Facts } from "./facts.ts";
  * How it stands with the one sandbox of a world; `kept`: it is ready and has a snapshot; `copied`: it is ready, and a
  * copy of it is.
  */
-export type Standing = "absent" | "ready" | "stopped" | "kept" | "copied";
+export type Standing = "absent" | "ready" | "stopped" | "asleep" | "kept" | "copied";
 
 /** The name of the snapshot in a world that is `kept`. */
 export const keptSnapshot = "kept";
@@ -68,6 +68,8 @@ export const flows: readonly Flow[] = [
   flow("stop", "ready", "stopped"),
   flow("start", "stopped", "ready"),
   flow("restart", "ready", "ready"),
+  flow("sleep", "ready", "asleep"),
+  flow("wake", "asleep", "ready"),
   { ...flow("destroy", "ready", "absent"), name: "delete" },
   { name: "change", from: "ready", to: "ready", begin: (world) => world.change(), again: (world) => world.change() },
   diskFlow("snapshot", "ready", "kept"),
@@ -91,7 +93,7 @@ function diskFlow(kind: DiskOperationKind, from: Standing, to: Standing): Flow {
   return { name: kind, from, to, begin, again: begin, isDone };
 }
 
-function flow(kind: "start" | "stop" | "restart" | "destroy", from: Standing, to: Standing): Flow {
+function flow(kind: PowerOperationKind, from: Standing, to: Standing): Flow {
   const begin = (world: FlowWorld) => world.want(kind);
   return { name: kind, from, to, begin, again: begin };
 }
@@ -133,9 +135,12 @@ export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
     return;
   }
   if (sandbox.state === wanted) return;
-  const kind = wanted === "absent" ? "destroy" : wanted === "ready" ? "start" : "stop";
-  await succeed(world, await world.want(kind));
+  // Only what runs can be put to sleep.
+  if (wanted === "asleep") await bring(world, "ready");
+  await succeed(world, await world.want(wayTo[wanted]));
 }
+
+const wayTo = { absent: "destroy", ready: "start", stopped: "stop", asleep: "sleep" } as const;
 
 async function succeed(world: FlowWorld, operation: Operation): Promise<void> {
   const { kind, state, error } = await ended(world, operation);

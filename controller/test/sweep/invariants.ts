@@ -18,7 +18,13 @@ export async function expectSettled(world: FlowWorld, standing: Standing): Promi
   const byId = (a: { vmid: number | null }, b: { vmid: number | null }) => (a.vmid ?? 0) - (b.vmid ?? 0);
   expect(summary(facts), describe(facts)).toEqual({
     containers: sandboxes
-      .map(({ vmid, cores }) => ({ vmid, cores, lock: undefined, running: standing !== "stopped", snapshots }))
+      .map(({ vmid, cores }) => ({
+        vmid,
+        cores,
+        lock: undefined,
+        running: standing !== "stopped" && standing !== "asleep",
+        snapshots,
+      }))
       .toSorted(byId),
     claims: sandboxes.map(({ vmid, id }) => ({ vmid, sandbox_id: id, state: "held", asked: false })).toSorted(byId),
     templateLock: undefined,
@@ -46,8 +52,8 @@ export function expectOneIdentity(facts: Facts, root: (vmid: number) => Readonly
 
 function isSettled({ sandboxes, underWay }: Facts, standing: Standing): boolean {
   if (underWay.length > 0) return false;
-  if (sandboxes.length !== { absent: 0, ready: 1, stopped: 1, kept: 1, copied: 2 }[standing]) return false;
-  const state = standing === "stopped" ? "stopped" : "ready";
+  if (sandboxes.length !== { absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2 }[standing]) return false;
+  const state = standing === "stopped" || standing === "asleep" ? standing : "ready";
   return sandboxes.every((sandbox) => sandbox.state === state && sandbox.look_at === null);
 }
 

@@ -40,6 +40,8 @@ function commands(run: Run, root: () => Command): Command[] {
     powerCommand(run, "start"),
     powerCommand(run, "stop"),
     powerCommand(run, "restart"),
+    powerCommand(run, "sleep"),
+    powerCommand(run, "wake"),
     setCommand(run),
     snapshotCommand(run),
     rollbackCommand(run),

@@ -1,3 +1,4 @@
+export * from "./activity.ts";
 export * from "./attach.ts";
 export * from "./bootstrap.ts";
 export * from "./errors.ts";

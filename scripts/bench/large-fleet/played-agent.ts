@@ -40,6 +40,7 @@ export function keepLink(
       input: refuse,
       resize: refuse,
       screen: refuse,
+      activity: () => ({ uses: [], idleMs: 0 }),
     },
     hello: async () => ({ agentVersion, bootId, machineId, terminals: statuses }),
     onWelcome: async () => {},

@@ -67,6 +67,7 @@ async function agent(sandboxId: string): Promise<SimulatedWebSocket> {
     },
     onTerminal: () => {},
     onFrame: () => {},
+    onActivity: () => {},
     onViolation: (reason) => violations.push(reason),
   });
   far.once("close", () => registry.remove(link));
@@ -85,7 +86,7 @@ async function viewer(sandboxId: string) {
   });
   const params: AttachParams = { terminalId: "t", scrollbackLines: 0, readOnly: false };
   // biome-ignore lint/suspicious/noExplicitAny: stands in for a socket of ws.
-  void serveViewer(far as any, { registry, made: async () => {} }, sandboxId, params);
+  void serveViewer(far as any, { registry, made: async () => {}, hold: () => () => {} }, sandboxId, params);
   await deliverAll();
   return got;
 }

@@ -4,8 +4,10 @@ import {
   randomKey,
   restartSandbox,
   type Sandbox,
+  sleepSandbox,
   startSandbox,
   stopSandbox,
+  wakeSandbox,
 } from "@berth/protocol";
 import { useState } from "react";
 import { useApi } from "../api/context.tsx";
@@ -16,10 +18,16 @@ import { Menu, type MenuItem } from "../ui/menu.tsx";
 import { useFleet } from "./context.tsx";
 import { DeleteDialog } from "./delete-dialog.tsx";
 
-export type PowerVerb = "start" | "stop" | "restart";
-const powerRoutes = { start: startSandbox, stop: stopSandbox, restart: restartSandbox };
+const powerRoutes = {
+  start: startSandbox,
+  stop: stopSandbox,
+  restart: restartSandbox,
+  sleep: sleepSandbox,
+  wake: wakeSandbox,
+};
+export type PowerVerb = keyof typeof powerRoutes;
 
-/** Starts, stops or restarts a sandbox. */
+/** Starts, stops or restarts a sandbox, puts it to sleep or wakes it. */
 export function usePower(sandbox: Sandbox): Call<[PowerVerb]> {
   const api = useApi();
   const follow = useFollow();
@@ -46,10 +54,11 @@ export function useFollow(): (operation: Operation) => void {
 export function possibleVerbs(sandbox: Sandbox): readonly PowerVerb[] {
   switch (sandbox.state) {
     case "ready":
-      return ["restart", "stop"];
+      return ["sleep", "restart", "stop"];
     case "stopped":
-    case "asleep":
       return ["start"];
+    case "asleep":
+      return ["wake", "stop"];
     case "failed":
       return sandbox.vmid === null ? [] : ["start", "stop"];
     case "provisioning":
@@ -60,9 +69,15 @@ export function possibleVerbs(sandbox: Sandbox): readonly PowerVerb[] {
   }
 }
 
-const verbWords: Record<PowerVerb, string> = { start: "Start", stop: "Stop", restart: "Restart" };
+const verbWords: Record<PowerVerb, string> = {
+  start: "Start",
+  stop: "Stop",
+  restart: "Restart",
+  sleep: "Sleep",
+  wake: "Wake",
+};
 
-/** The menu of a sandbox: start, stop, restart, delete. */
+/** The menu of a sandbox: start, stop, restart, sleep, wake, delete. */
 export function SandboxMenu({ sandbox, power }: { sandbox: Sandbox; power: Call<[PowerVerb]> }) {
   const api = useApi();
   const follow = useFollow();

@@ -11,12 +11,13 @@ import { useFleetState } from "./context.tsx";
 import { SandboxMenu, usePower } from "./sandbox-actions.tsx";
 import { sizeText } from "./sizes.ts";
 import { StateBadge } from "./state-badge.tsx";
+import { UseFact } from "./use-fact.tsx";
 
 /** One sandbox in the fleet's list. */
 export function SandboxRow({ sandbox, now }: { sandbox: Sandbox; now: number }) {
   const power = usePower(sandbox);
   const failure = power.failure ?? sandbox.error;
-  const startable = sandbox.state === "stopped" || sandbox.state === "asleep";
+  const verb = sandbox.state === "stopped" ? "start" : sandbox.state === "asleep" ? "wake" : undefined;
   return (
     <li className="sandbox-row" data-sandbox={sandbox.name} data-state={sandbox.state}>
       <div className="sandbox-line">
@@ -28,9 +29,9 @@ export function SandboxRow({ sandbox, now }: { sandbox: Sandbox; now: number }) 
           <Facts sandbox={sandbox} now={now} />
         </span>
         <span className="sandbox-actions">
-          {startable && (
-            <Button busy={power.pending} onClick={() => void power.run("start")}>
-              Start
+          {verb && (
+            <Button busy={power.pending} onClick={() => void power.run(verb)}>
+              {verb === "start" ? "Start" : "Wake"}
             </Button>
           )}
           <SandboxMenu sandbox={sandbox} power={power} />
@@ -51,6 +52,7 @@ function Facts({ sandbox, now }: { sandbox: Sandbox; now: number }) {
       {step && <span className="fact-step">{step.detail ?? stepTitle(step.name)}</span>}
       <AgentUpdateFact sandbox={sandbox} />
       {sandbox.state === "ready" && !sandbox.agent.connected && <span className="fact-warn">agent away</span>}
+      <UseFact sandbox={sandbox} now={now} />
       <span className="fact-size">{sizeText(sandbox)}</span>
       <span className="fact-place mono">
         {sandbox.node === null ? "not placed" : `${sandbox.node}${sandbox.vmid === null ? "" : `/${sandbox.vmid}`}`}

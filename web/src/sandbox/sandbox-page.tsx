@@ -1,13 +1,14 @@
-import type { Sandbox } from "@berth/protocol";
+import type { Failure, Sandbox } from "@berth/protocol";
 import type { AttachState } from "@berth/protocol/viewer";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
+import type { Call } from "../api/use-call.ts";
 import { Link } from "../app/link.tsx";
 import { fleetPath, type SandboxView } from "../app/route.ts";
 import { TopBar } from "../app/top-bar.tsx";
 import { AgentUpdateFact, AgentUpdateNote } from "../fleet/agent-update.tsx";
 import { Banners } from "../fleet/banners.tsx";
 import { useFleetState } from "../fleet/context.tsx";
-import { SandboxMenu, usePower } from "../fleet/sandbox-actions.tsx";
+import { type PowerVerb, SandboxMenu, usePower } from "../fleet/sandbox-actions.tsx";
 import { sizeText } from "../fleet/sizes.ts";
 import { StateBadge } from "../fleet/state-badge.tsx";
 import { lastOperation, rememberOperation } from "../operation/last-operation.ts";
@@ -32,11 +33,13 @@ export function SandboxPage({ name, view }: { name: string; view: SandboxView })
 function Present({ sandbox, view }: { sandbox: Sandbox; view: SandboxView }) {
   const [state, setState] = useState<AttachState | undefined>(undefined);
   const power = usePower(sandbox);
+  useWakeOnOpening(sandbox, power);
   const operationId = sandbox.operationId ?? lastOperation(sandbox.id);
   useEffect(() => {
     if (sandbox.operationId !== null) rememberOperation(sandbox.id, sandbox.operationId);
   }, [sandbox.id, sandbox.operationId]);
   const runs = sandbox.state === "ready";
+  const refused = useRefusedSleep(operationId);
   const drafts = useDrafts(sandbox.id, runs && view.view === "files");
   const work = useOperation(runs && sandbox.operationId === null ? undefined : operationId);
   const restarting = work.operation !== undefined && !isOver(work.operation);
@@ -60,6 +63,7 @@ function Present({ sandbox, view }: { sandbox: Sandbox; view: SandboxView }) {
       </TopBar>
       <Banners />
       {power.failure && <FailureNote failure={power.failure} />}
+      {runs && refused && <FailureNote failure={refused} />}
       <AgentUpdateNote sandbox={sandbox} />
       {runs && sandbox.error && <FailureNote failure={sandbox.error} />}
       {runs ? (
@@ -72,6 +76,22 @@ function Present({ sandbox, view }: { sandbox: Sandbox; view: SandboxView }) {
       </p>
     </div>
   );
+}
+
+/** Why a sandbox that somebody has put to sleep stays awake. */
+function useRefusedSleep(operationId: string | undefined): Failure | null {
+  const operation = useFleetState().operations.get(operationId ?? "");
+  return operation?.kind === "sleep" && operation.state === "failed" ? operation.error : null;
+}
+
+/** Whoever opens a sandbox wants to use it. One that falls asleep while it is shown stays so. */
+function useWakeOnOpening({ state }: Sandbox, { run }: Call<[PowerVerb]>): void {
+  const asleepAtFirst = useRef(state === "asleep");
+  useEffect(() => {
+    if (!asleepAtFirst.current) return;
+    asleepAtFirst.current = false;
+    void run("wake");
+  }, [run]);
 }
 
 function Absent({ name, loaded, last }: { name: string; loaded: boolean; last: Sandbox | undefined }) {

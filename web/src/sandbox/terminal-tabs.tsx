@@ -1,5 +1,6 @@
 import type { Terminal } from "@berth/protocol";
 import type { KeyboardEvent, ReactNode, RefObject } from "react";
+import { AttentionMark } from "../fleet/use-fact.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Menu } from "../ui/menu.tsx";
 
@@ -57,6 +58,7 @@ export function TerminalTabs(props: TerminalTabsProps) {
               >
                 <span className="tab-state" data-state={terminal.state} aria-hidden="true" />
                 {name}
+                <AttentionMark attention={terminal.attention} />
                 {rang.has(terminal.id) && (
                   <span className="tab-bell">
                     ●<span className="visually-hidden"> rang</span>

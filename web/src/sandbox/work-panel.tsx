@@ -91,13 +91,17 @@ const unknownFailure: Failure = {
 function Resting({ sandbox, working }: { sandbox: Sandbox; working: boolean }) {
   const power = usePower(sandbox);
   if (working || (sandbox.state !== "stopped" && sandbox.state !== "asleep")) return null;
+  const asleep = sandbox.state === "asleep";
   return (
     <section className="empty">
-      <h2>{sandbox.state === "asleep" ? "This sandbox is asleep" : "This sandbox is stopped"}</h2>
-      <p>Its files are kept. When it starts, Claude goes on with its conversations.</p>
+      <h2>{asleep ? "This sandbox is asleep" : "This sandbox is stopped"}</h2>
+      <p>
+        {asleep ? "Whatever uses it wakes it, and " : "Its files are kept. When it starts, "}
+        Claude goes on with its conversations.
+      </p>
       {power.failure && <FailureNote failure={power.failure} />}
-      <Button look="primary" busy={power.pending} onClick={() => void power.run("start")}>
-        Start {sandbox.name}
+      <Button look="primary" busy={power.pending} onClick={() => void power.run(asleep ? "wake" : "start")}>
+        {asleep ? "Wake" : "Start"} {sandbox.name}
       </Button>
     </section>
   );

@@ -1,10 +1,12 @@
 import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
-import type { Environment, KeptWork } from "@berth/protocol";
+import type { Environment, Failure, KeptWork } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
+import type { Kysely } from "kysely";
 import type { Placer } from "../../cluster/placer.ts";
 import type { FleetKeys } from "../../fleet/keys.ts";
 import type { OperationJournal } from "../../operations/journal.ts";
+import type { Database } from "../../store/tables.ts";
 import type { TemplateFacts, TemplateFinder } from "../../templates/finder.ts";
 import type { Claims } from "../claims.ts";
 import { StepFailure } from "../failures.ts";
@@ -21,6 +23,7 @@ export interface FillProgress {
 
 /** What the steps work with. */
 export interface ActionDependencies {
+  db: Kysely<Database>;
   client: ProxmoxClient;
   keys: FleetKeys;
   /** The keys of a fresh clone of a template that Berth has built, or (null) of any other. */
@@ -46,6 +49,8 @@ export interface ActionDependencies {
   fillWorkspace(row: SandboxRow, progress: FillProgress): Promise<void>;
   /** Copies the work in a sandbox that is nowhere else; undefined: there is none. */
   keepWork(row: SandboxRow, signal: AbortSignal): Promise<KeptWork | undefined>;
+  /** Asks a sandbox whether it may sleep now: why not, or undefined. */
+  askSleep(row: SandboxRow): Promise<Failure | undefined>;
   /** Whether the sandbox's agent is connected now. */
   isConnected(sandboxId: string): boolean;
   clock: Clock;

@@ -11,9 +11,11 @@ import {
   type PowerOperationKind,
   restartSandbox,
   rollbackSnapshot,
+  sleepSandbox,
   startSandbox,
   stopSandbox,
   updateSandbox,
+  wakeSandbox,
 } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import type { FaultRule, PctCommand } from "@berth/pve-emulator";
@@ -28,7 +30,14 @@ import { type FaultyWorld, keptSnapshot } from "../flows.ts";
 /** Longest that anything may take, in milliseconds. */
 const limitMs = 240_000;
 
-const wishes = { start: startSandbox, stop: stopSandbox, restart: restartSandbox, destroy: deleteSandbox } as const;
+const wishes = {
+  start: startSandbox,
+  stop: stopSandbox,
+  restart: restartSandbox,
+  sleep: sleepSandbox,
+  wake: wakeSandbox,
+  destroy: deleteSandbox,
+} as const;
 
 /** A world of processes: the built controller, PostgreSQL, and the emulator with its containers. */
 export class WholeWorld implements FaultyWorld {

@@ -10,6 +10,7 @@ import { EventLog } from "../../../src/events/log.ts";
 import type { FleetKeys } from "../../../src/fleet/keys.ts";
 import { createLogger } from "../../../src/http/logger.ts";
 import { makeSandboxModule, type SandboxModule } from "../../../src/sandboxes/module.ts";
+import { knowUse, makeSleepModule, type SleepModule } from "../../../src/sleep/module.ts";
 import { acquireLeadership } from "../../../src/store/leader.ts";
 import { makeTemplateModule } from "../../../src/templates/module.ts";
 import { emptyWorkspaces } from "../../empty-workspaces.ts";
@@ -31,6 +32,7 @@ export interface ControllerPlace {
 /** A controller of this process, made of the real parts. */
 export interface SweepController {
   readonly fleet: SandboxModule;
+  readonly sleep: SleepModule;
   readonly database: MortalDatabase;
   readonly lifeline: Lifeline;
   readonly agentPort: number;
@@ -72,6 +74,7 @@ export async function startController(
     bridge,
     vlan: undefined,
   };
+  const use = knowUse({ registry, clock, sleepAfterMs: undefined });
   const fleet = makeSandboxModule({
     ...common,
     size: defaultSize,
@@ -89,7 +92,9 @@ export async function startController(
     authorizedKeys: async () => [],
     workspaces: emptyWorkspaces,
     rolledBack: async () => {},
+    sleep: use,
   });
+  const sleep = makeSleepModule({ ...common, registry, sleepAfterMs: undefined, use, fleet });
   const listener = new AgentListener({
     db,
     registry,
@@ -102,6 +107,7 @@ export async function startController(
     onDeparture: (sandboxId) => void fleet.departed(sandboxId),
     onTerminal: () => {},
     onChannel: (_id, channel) => channel.close(),
+    onActivity: (sandboxId, activity) => use.activities.tell(sandboxId, activity),
   });
   port.of = await listener.listen("127.0.0.1", place.agentPort);
   let closed: Promise<void> | undefined;
@@ -118,7 +124,7 @@ export async function startController(
     // Its timers would keep the time from standing still; nothing of it gets through any more.
     void fleet.stop();
   };
-  return { fleet, database, lifeline, agentPort: port.of, log: text, kill };
+  return { fleet, sleep, database, lifeline, agentPort: port.of, log: text, kill };
 }
 
 /** The real client over the real transport; each call passes the lifeline before it is made and after its answer. */

@@ -219,4 +219,5 @@ const noTerminals = {
   input: none,
   resize: none,
   screen: none,
+  activity: async () => ({ uses: [], idleMs: 3_600_000 }),
 };

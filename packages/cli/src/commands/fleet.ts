@@ -9,9 +9,11 @@ import {
   randomKey,
   restartSandbox,
   type Sandbox,
+  sleepSandbox,
   startSandbox,
   stopSandbox,
   type Terminal,
+  wakeSandbox,
 } from "@berth/protocol";
 import type { Command } from "commander";
 import { confirm } from "../ask.ts";
@@ -22,6 +24,7 @@ import { followOperation } from "../operation.ts";
 import { flag } from "../options.ts";
 import { ago } from "../output/ago.ts";
 import { harmless, type Look } from "../output/style.ts";
+import { useWords } from "../output/use-words.ts";
 import type { Session } from "../session.ts";
 import { describe, does, groups, optionalSandbox, type Run, sandboxesArgument } from "./register.ts";
 
@@ -59,13 +62,14 @@ async function listFleet(session: Session): Promise<void> {
   const rows = items.map((sandbox) => [
     sandbox.name,
     output.style(looks[sandbox.state] ?? "yellow", sandbox.state),
+    useWords(sandbox, now),
     sandbox.node ?? "",
     `${sandbox.cores} × ${sandbox.memoryMiB} MiB`,
     sandbox.address ?? "",
     ago(sandbox.createdAt, now),
   ]);
   output.result({ items, nextCursor: null }, () =>
-    output.table(["NAME", "STATE", "NODE", "SIZE", "ADDRESS", "AGE"], rows),
+    output.table(["NAME", "STATE", "USE", "NODE", "SIZE", "ADDRESS", "AGE"], rows),
   );
   if (items.length === 0 && !output.json) output.note("There is no sandbox yet; make one with berth new NAME.");
 }
@@ -78,7 +82,7 @@ async function listTerminalsOf(session: Session, sandbox: string): Promise<void>
   const rows = items.map((terminal) => [
     terminal.id,
     terminal.kind,
-    stateOf(terminal),
+    terminal.attention === null ? stateOf(terminal) : `${stateOf(terminal)}, ${terminal.attention}`,
     ago(terminal.createdAt, now),
     harmless(terminal.title),
   ]);
@@ -93,9 +97,11 @@ const power = {
   start: { route: startSandbox, summary: "Start sandboxes" },
   stop: { route: stopSandbox, summary: "Stop sandboxes" },
   restart: { route: restartSandbox, summary: "Stop sandboxes and start them again" },
+  sleep: { route: sleepSandbox, summary: "Put sandboxes to sleep until something uses them" },
+  wake: { route: wakeSandbox, summary: "Wake sandboxes that sleep" },
 } as const;
 
-/** `berth start`, `stop` and `restart`. */
+/** `berth start`, `stop`, `restart`, `sleep` and `wake`. */
 export function powerCommand(run: Run, verb: keyof typeof power): Command {
   const { route, summary } = power[verb];
   const command = describe(verb, {

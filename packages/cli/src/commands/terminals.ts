@@ -159,11 +159,15 @@ function needTerminal({ surroundings: { stdin, stdout } }: Session): void {
   );
 }
 
-/** Rejects where nothing can run in it now. */
+/** Rejects where nothing can run in it now. What sleeps is woken by its use, which waits for that. */
 async function readySandbox(session: Session, id: string): Promise<Sandbox> {
   const sandbox = await (await session.client()).call(getSandbox, { params: { id } }, { signal: session.signal });
   if (sandbox.state === "ready") return sandbox;
-  const hint = ["stopped", "asleep"].includes(sandbox.state) ? `Start it with berth start ${sandbox.name}.` : undefined;
+  if (sandbox.state === "asleep") {
+    session.output.note(`${sandbox.name} is asleep: waking it.`);
+    return sandbox;
+  }
+  const hint = sandbox.state === "stopped" ? `Start it with berth start ${sandbox.name}.` : undefined;
   const why = sandbox.error ? `: ${sandbox.error.message}` : ".";
   throw conflict("sandbox_not_ready", `${sandbox.name} is ${sandbox.state}${why}`, sandbox.error?.hint ?? hint);
 }

@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { agentActivitySchema, attentionSchema } from "../activity.ts";
 import { attachLimits, terminalExitSchema, terminalSizeFields } from "../attach.ts";
 import { environmentSchema } from "../guest.ts";
 import { keySchema } from "../keys.ts";
@@ -25,6 +26,8 @@ export const terminalStatusSchema = Type.Object({
   title: Type.String({ maxLength: 1024 }),
   /** Its program did not end by itself: the PTY host was gone, so the container stopped or the host was killed. */
   lost: Type.Boolean(),
+  /** What Claude does in it, of which the agent knows. */
+  attention: Type.Optional(attentionSchema),
 });
 export type TerminalStatus = Static<typeof terminalStatusSchema>;
 
@@ -147,8 +150,11 @@ export const agentInterface = {
     input: { params: inputParams, result: inputResult },
     resize: { params: resizeParams, result: terminalStatusSchema },
     screen: { params: ofTerminal, result: screenSchema },
+    /** Looks anew at what uses the sandbox: asked before its container is stopped for want of use. */
+    activity: { params: Type.Object({}), result: agentActivitySchema },
   },
-  events: { terminal: terminalStatusSchema },
+  /** `activity`: what uses the sandbox has changed. */
+  events: { terminal: terminalStatusSchema, activity: agentActivitySchema },
 } as const;
 
 /** What the controller does for the agent. The hello is the first call on a new link; nothing else happens before its answer. */
@@ -164,6 +170,7 @@ export const controllerInterface = {
         /** The version of an update that did not work here, if the last one did not. */
         failedUpdate: Type.Optional(Type.String({ maxLength: 64 })),
         terminals: statuses,
+        activity: Type.Optional(agentActivitySchema),
       }),
       result: Type.Object({
         linkVersion: Type.Integer({ minimum: 1 }),
@@ -171,6 +178,8 @@ export const controllerInterface = {
         env: environmentSchema,
         /** Whether terminals are recorded; absent: as before. */
         recording: Type.Optional(Type.Boolean()),
+        /** Whether the controller takes events of `activity`; absent: it does not. */
+        activity: Type.Optional(Type.Boolean()),
         /** How often the controller wants a sign of life, in milliseconds. */
         heartbeatMs: Type.Integer({ minimum: 1000, maximum: 120_000 }),
       }),

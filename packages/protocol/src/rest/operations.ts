@@ -8,6 +8,8 @@ export const operationKindSchema = Type.Enum([
   "start",
   "stop",
   "restart",
+  "sleep",
+  "wake",
   "destroy",
   "change",
   "snapshot",
@@ -21,7 +23,7 @@ export const operationKindSchema = Type.Enum([
   "git_worktree",
 ]);
 /** What people want of a sandbox as a whole. */
-export type PowerOperationKind = "start" | "stop" | "restart" | "destroy";
+export type PowerOperationKind = "start" | "stop" | "restart" | "sleep" | "wake" | "destroy";
 /** Work on the disk of one sandbox. */
 export type DiskOperationKind = "snapshot" | "delete_snapshot" | "rollback";
 /** Work on one sandbox. */
@@ -34,6 +36,8 @@ export const operationSteps = {
   start: ["start", "address", "bootstrap", "agent", "workspace", "ready"],
   stop: ["stop"],
   restart: ["stop", "start", "address", "bootstrap", "agent", "workspace", "ready"],
+  sleep: ["ask", "stop"],
+  wake: ["start", "address", "bootstrap", "agent", "workspace", "ready"],
   destroy: ["keep", "stop", "delete", "forget"],
   change: ["change"],
   snapshot: ["snapshot"],

@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { attentionSchema, useSchema } from "../activity.ts";
 import { failureSchema } from "../errors.ts";
 import { environmentSchema } from "../guest.ts";
 import { idSchema, nameSchema, referenceSchema } from "../names.ts";
@@ -67,6 +68,22 @@ export const driftSchema = Type.Object({
 });
 export type Drift = Static<typeof driftSchema>;
 
+/** Minutes without use after which it sleeps; `off`: never; null: as the fleet's settings say. */
+const sleepAfterMinutesSchema = nullable(
+  Type.Union([Type.Integer({ minimum: 1, maximum: 525_600 }), Type.Literal("off")]),
+);
+
+/** How it stands with a sandbox's sleep. */
+export const idleSchema = Type.Object({
+  /** Since when nothing has used it; null: it is in use, or does not run. */
+  since: nullable(instantSchema),
+  /** When it will sleep if nothing uses it until then. */
+  sleepsAt: nullable(instantSchema),
+  /** What keeps it awake, some of it. */
+  uses: Type.Array(useSchema),
+});
+export type Idle = Static<typeof idleSchema>;
+
 export const sandboxSchema = Type.Object({
   id: idSchema,
   name: nameSchema,
@@ -95,6 +112,10 @@ export const sandboxSchema = Type.Object({
   /** Names of the variables that were set for it; their values are not shown again. */
   envNames: Type.Array(Type.String()),
   agent: Type.Object({ connected: Type.Boolean(), version: nullable(Type.String()) }),
+  /** What Claude does in it: of several, what most wants a person's eyes. */
+  attention: nullable(attentionSchema),
+  sleepAfterMinutes: sleepAfterMinutesSchema,
+  idle: idleSchema,
   /** The work on it that has not ended. */
   operationId: nullable(idSchema),
   createdAt: instantSchema,
@@ -136,6 +157,7 @@ export const createSandbox = route({
     vlan: Type.Optional(vlanSchema),
     workspace: Type.Optional(workspaceSchema),
     env: Type.Optional(environmentSchema),
+    sleepAfterMinutes: Type.Optional(sleepAfterMinutesSchema),
     /** False: made, and left stopped. */
     start: Type.Optional(Type.Boolean()),
   }),
@@ -158,7 +180,7 @@ export const updateSandbox = route({
   method: "PATCH",
   path: "/sandboxes/:id",
   summary:
-    "Change a sandbox: its name, its environment for terminals opened from now on, its size (operationId names the work; a disk only grows), start on boot, protection",
+    "Change a sandbox: its name, its environment for terminals opened from now on, its size (operationId names the work; a disk only grows), start on boot, protection, when it sleeps",
   tag: "sandboxes",
   access: "user",
   params: reference,
@@ -170,6 +192,7 @@ export const updateSandbox = route({
     diskGiB: Type.Optional(sizeFields.diskGiB),
     onBoot: Type.Optional(Type.Boolean()),
     protection: Type.Optional(Type.Boolean()),
+    sleepAfterMinutes: Type.Optional(sleepAfterMinutesSchema),
   }),
   status: 200,
   result: sandboxSchema,
@@ -190,7 +213,7 @@ export const deleteSandbox = route({
   result: operationOnly,
 });
 
-const power = <const Verb extends "start" | "stop" | "restart">(verb: Verb, summary: string) =>
+const power = <const Verb extends "start" | "stop" | "restart" | "sleep" | "wake">(verb: Verb, summary: string) =>
   route({
     method: "POST",
     path: `/sandboxes/:id/${verb}`,
@@ -205,3 +228,8 @@ const power = <const Verb extends "start" | "stop" | "restart">(verb: Verb, summ
 export const startSandbox = power("start", "Start a sandbox; its Claude terminals go on with their conversations");
 export const stopSandbox = power("stop", "Stop a sandbox");
 export const restartSandbox = power("restart", "Stop a sandbox and start it again");
+export const sleepSandbox = power(
+  "sleep",
+  "Put a sandbox to sleep until something uses it; not while work in it would be cut",
+);
+export const wakeSandbox = power("wake", "Wake a sandbox that sleeps");

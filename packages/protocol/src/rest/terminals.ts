@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { attentionSchema } from "../activity.ts";
 import { attachQuerySchema, terminalExitSchema, terminalSizeFields } from "../attach.ts";
 import { keySchema } from "../keys.ts";
 import { awaitedScreenSchema, screenSchema, terminalKindSchema } from "../link/interfaces.ts";
@@ -17,6 +18,8 @@ export const terminalSchema = Type.Object({
   epoch: Type.Integer(),
   offset: Type.Integer(),
   title: Type.String(),
+  /** What Claude does in it; null where none runs, or nothing is known of it. */
+  attention: nullable(attentionSchema),
   conversationId: nullable(conversationIdSchema),
   argv: nullable(Type.Array(Type.String())),
   cwd: nullable(Type.String()),

@@ -1,0 +1,56 @@
+import type { Attention, Sandbox, UseKind } from "@berth/protocol";
+import { ageText } from "../operation/duration.ts";
+import "./use-fact.css";
+
+const useWords: Record<UseKind, string> = {
+  viewer: "attached",
+  claude: "Claude works",
+  "claude-waiting": "Claude waits for you",
+  "claude-scheduled": "Claude has scheduled work",
+  program: "runs",
+  output: "prints",
+  job: "works on",
+  ssh: "SSH",
+  container: "runs a container",
+  call: "in use",
+  sync: "syncs",
+};
+
+/** What keeps a sandbox awake; or since when nothing does, and when it will sleep. */
+export function UseFact({ sandbox, now }: { sandbox: Sandbox; now: number }) {
+  if (sandbox.state !== "ready") return null;
+  const words = wordsOf(sandbox, now);
+  if (words === "") return null;
+  return (
+    <span className="fact-use">
+      <AttentionMark attention={sandbox.attention} />
+      {words}
+    </span>
+  );
+}
+
+function wordsOf({ idle }: Sandbox, now: number): string {
+  if (idle.since === null) {
+    return idle.uses.map(({ kind, detail }) => (detail ? `${useWords[kind]} ${detail}` : useWords[kind])).join(", ");
+  }
+  const since = `idle for ${ageText(now - Date.parse(idle.since))}`;
+  if (idle.sleepsAt === null) return since;
+  return `${since}, sleeps in ${ageText(Math.max(0, Date.parse(idle.sleepsAt) - now))}`;
+}
+
+const attentionWords: Record<Attention, string> = {
+  working: "Claude works",
+  waiting: "Claude waits for you",
+  idle: "Claude is idle",
+  error: "Claude met an error",
+};
+
+/** What Claude does, as a small mark; nothing where none runs, or nothing is known. */
+export function AttentionMark({ attention }: { attention: Attention | null }) {
+  if (attention === null) return null;
+  return (
+    <span className="attention" data-attention={attention} title={attentionWords[attention]}>
+      <span className="visually-hidden">{attentionWords[attention]}</span>
+    </span>
+  );
+}
