@@ -5,6 +5,9 @@ import { isSandboxState } from "./state.ts";
 
 export type SandboxRow = Selectable<SandboxesTable>;
 
+/** In use, not running, or not known. */
+export const notIdle: Idle = { since: null, sleepsAt: null, uses: [] };
+
 /** A sandbox as the outside sees it. */
 export function presentSandbox(
   row: SandboxRow,
@@ -33,7 +36,7 @@ export function presentSandbox(
     agent: { connected: more.agentConnected, version: row.agent_version },
     attention: row.attention,
     sleepAfterMinutes: row.sleep_after,
-    idle: more.idle,
+    idle: row.state === "ready" ? more.idle : notIdle,
     operationId: more.operationId,
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),

@@ -5,10 +5,11 @@ import type { Kysely } from "kysely";
 import type { AgentRegistry } from "../agents/registry.ts";
 import type { EventLog } from "../events/log.ts";
 import type { SandboxModule, SleepKnowledge } from "../sandboxes/module.ts";
+import { notIdle } from "../sandboxes/record.ts";
 import type { Database } from "../store/tables.ts";
 import { Activities } from "./activities.ts";
 import { askConsent, type ConsentDependencies } from "./consent.ts";
-import { notIdle, Sleeper } from "./sleeper.ts";
+import { Sleeper } from "./sleeper.ts";
 import { type AwaitReady, type Sleepers, Waking } from "./waking.ts";
 
 /** What is known of the use of sandboxes: their own work needs it, and what acts on it needs that work. */

@@ -2,7 +2,7 @@ import { type Clock, every } from "@berth/base";
 import type { Idle } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
-import type { SandboxRow } from "../sandboxes/record.ts";
+import { notIdle, type SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
 import type { Database } from "../store/tables.ts";
@@ -30,9 +30,6 @@ const lookMs = 10_000;
 const toldWithinMs = 30_000;
 /** Of what keeps a sandbox awake as much is told. */
 const toldUses = 4;
-
-/** In use, not running, or not known. */
-export const notIdle: Idle = { since: null, sleepsAt: null, uses: [] };
 
 type Candidate = Pick<SandboxRow, "id" | "sleep_after"> & { continuous: boolean };
 

@@ -16,6 +16,8 @@ const useWords: Record<UseKind, string> = {
   sync: "syncs",
 };
 
+const minuteMs = 60_000;
+
 /** What keeps a sandbox awake; or since when nothing does, and when it will sleep. */
 export function UseFact({ sandbox, now }: { sandbox: Sandbox; now: number }) {
   if (sandbox.state !== "ready") return null;
@@ -33,9 +35,11 @@ function wordsOf({ idle }: Sandbox, now: number): string {
   if (idle.since === null) {
     return idle.uses.map(({ kind, detail }) => (detail ? `${useWords[kind]} ${detail}` : useWords[kind])).join(", ");
   }
-  const since = `idle for ${ageText(now - Date.parse(idle.since))}`;
+  const quietMs = now - Date.parse(idle.since);
+  const since = quietMs < minuteMs ? "idle" : `idle for ${ageText(quietMs)}`;
   if (idle.sleepsAt === null) return since;
-  return `${since}, sleeps in ${ageText(Math.max(0, Date.parse(idle.sleepsAt) - now))}`;
+  const leftMs = Date.parse(idle.sleepsAt) - now;
+  return `${since}, sleeps ${leftMs < minuteMs ? "within a minute" : `in ${ageText(leftMs)}`}`;
 }
 
 const attentionWords: Record<Attention, string> = {
