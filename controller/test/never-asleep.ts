@@ -1,5 +1,5 @@
 import type { SleepKnowledge } from "../src/sandboxes/module.ts";
-import { notIdle } from "../src/sleep/sleeper.ts";
+import { notIdle } from "../src/sandboxes/record.ts";
 import type { Sleepers } from "../src/sleep/waking.ts";
 
 /** Of sandboxes that never sleep: nobody has to wake one. */

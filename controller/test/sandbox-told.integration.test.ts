@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { EventLog } from "../src/events/log.ts";
 import { OperationJournal } from "../src/operations/journal.ts";
 import { insertOperation, presentOperation } from "../src/operations/record.ts";
+import { notIdle } from "../src/sandboxes/record.ts";
 import { Sandboxes } from "../src/sandboxes/repository.ts";
 import { readSituation } from "../src/sandboxes/situation.ts";
-import { notIdle } from "../src/sleep/sleeper.ts";
 import { inTransaction } from "../src/store/transaction.ts";
 import { type LargeFleet, makeLargeFleet } from "./large-fleet.fixture.ts";
 
