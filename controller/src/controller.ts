@@ -6,6 +6,7 @@ import { gitRemoteChannelKind } from "@berth/protocol/link";
 import type { FastifyBaseLogger } from "fastify";
 import { Registry } from "prom-client";
 import { portOf, urlOf } from "./addresses.ts";
+import { adoptionRoutes } from "./adoption/routes.ts";
 import { fleetUpdates } from "./agents/fleet-updates.ts";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
@@ -266,7 +267,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 
 /** Removes what is too old to be of use, until the scope is disposed. */
 function keepHouseWhile(parts: Parts, scope: Scope): void {
-  const { store, events, identity, shares, projects, workspaces, ssh, log } = parts;
+  const { store, events, identity, shares, projects, workspaces, ssh, fleet, log } = parts;
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
@@ -277,6 +278,7 @@ function keepHouseWhile(parts: Parts, scope: Scope): void {
     syncs: () => workspaces.prune(),
     "SSH sessions": () => ssh.sessions.prune(),
     "host certificates": () => ssh.access.lookAtAll(),
+    orphans: () => fleet.orphans.report(),
   };
   const done = keepHouse(chores, systemClock, over.signal, {
     removed: (chore, rows) => log.debug({ chore, rows }, "old rows removed"),
@@ -323,12 +325,8 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => syncRoutes(api, { workspaces: parts.workspaces, lookup: fleet.lookup, awaitReady }),
       (api) =>
         terminalRoutes(api, {
-          terminals,
-          keeper,
-          registry,
+          ...{ terminals, keeper, registry, events, guests },
           lookup: fleet.lookup,
-          events,
-          guests,
           recording: settings.recording,
           awaitReady,
           sleepers,
@@ -345,6 +343,7 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made, hold }),
       (api) => clusterRoutes(api, { placer: fleet.placer, finder: templates.finder }),
       (api) => doctorRoutes(api, parts),
+      (api) => adoptionRoutes(api, fleet),
       (api) => templateRoutes(api, templates),
       (api) => parts.ssh.routes(api),
     ],

@@ -212,19 +212,20 @@ describe("on a cluster of three hosts", () => {
       const used = new Set((await root.cluster.containers()).map(({ vmid }) => vmid));
       const free = Array.from({ length: 300 }, (_, index) => 153 + index).filter((vmid) => !used.has(vmid));
       const [one = 0, two = 0, , four = 0] = free;
+      const told = { name: "mine", owner: "ada" };
       const foreign = [
         {
           vmid: one,
           node: "pve1",
           hostname: "mine",
-          description: describeOwner(world.keys, sandbox?.id ?? "", sandbox?.vmid ?? 0),
+          description: describeOwner(world.keys, sandbox?.id ?? "", sandbox?.vmid ?? 0, told),
         },
         { vmid: two, node: "pve2", hostname: "berth-template", description: "berth" },
         {
           vmid: four,
           node: "pve1",
           hostname: "next",
-          description: describeOwner(world.keys, "sbx_00000000000000000000", four),
+          description: describeOwner(world.keys, "sbx_00000000000000000000", four, told),
         },
       ];
       for (const { vmid, node, hostname, description } of foreign) {

@@ -84,7 +84,7 @@ async function find(differences: Differences = {}): Promise<ReadonlyMap<string, 
   const doctor = new Doctor({
     ...{ client, access, clock: systemClock, db: store.db, dataDir, finder, contents: new ContentsFinder() },
     ...{ pool: emulator.pool, storage: emulator.storage, bridge: emulator.bridge, vlan: undefined, diskGiB: 1 },
-    ...{ agents: ownAddress, ...more },
+    ...{ agents: ownAddress, orphans: async () => [], ...more },
   });
   try {
     const { checks } = await doctor.report();

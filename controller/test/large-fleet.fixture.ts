@@ -90,7 +90,7 @@ export async function makeLargeFleet(scope: Scope, size: number, sharedAddress?:
 function containerOf(keys: FleetKeys, sandboxId: string, index: number, sharedAddress?: string): ListedContainer {
   const vmid = firstVmid + index;
   const address = sharedAddress ?? `10.77.${Math.floor(index / 250)}.${(index % 250) + 2}`;
-  const description = describeOwner(keys, sandboxId, vmid);
+  const description = describeOwner(keys, sandboxId, vmid, { name: nameOf(index), owner: "bench" });
   return { vmid, name: nameOf(index), description, status: "running", node, address };
 }
 

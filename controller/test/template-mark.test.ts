@@ -34,7 +34,10 @@ describe("the mark of a template", () => {
   });
 
   it("is not a sandbox's, nor any other text", () => {
-    expect(readTemplateMark(keys, describeOwner(keys, "sbx_0123456789abcdefghij", 150), 150).kind).toBe("unmarked");
+    expect(
+      readTemplateMark(keys, describeOwner(keys, "sbx_0123456789abcdefghij", 150, { name: "web", owner: "ada" }), 150)
+        .kind,
+    ).toBe("unmarked");
     expect(readTemplateMark(keys, "Debian 12", 150).kind).toBe("unmarked");
     expect(readTemplateMark(keys, undefined, 150).kind).toBe("unmarked");
   });

@@ -1,5 +1,5 @@
 import type { Clock } from "@berth/base";
-import type { DoctorCheck, DoctorReport } from "@berth/protocol";
+import type { DoctorCheck, DoctorReport, Orphan } from "@berth/protocol";
 import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
 import type { Kysely } from "kysely";
 import type { ProxmoxAccess } from "../settings/settings.ts";
@@ -11,6 +11,7 @@ import { type AgentAddress, checkAgentAddress } from "./agents.ts";
 import { briefly, look } from "./check.ts";
 import { needsOf, type Places } from "./needs.ts";
 import { checkBridges } from "./network.ts";
+import { checkOrphans, orphansSubject } from "./orphans.ts";
 import { checkDatabase, checkDataDir } from "./own.ts";
 import { checkPrivileges } from "./privileges.ts";
 import { checkStorages } from "./storages.ts";
@@ -26,6 +27,8 @@ export interface DoctorDependencies {
   readonly contents: ContentsFinder;
   /** Asked at each look: the port is known once it listens. */
   readonly agents: () => AgentAddress;
+  /** Containers of the fleet's that no sandbox has. */
+  readonly orphans: () => Promise<readonly Orphan[]>;
   readonly pool: string | undefined;
   readonly storage: string | undefined;
   readonly bridge: string | undefined;
@@ -66,6 +69,7 @@ export class Doctor {
         checkPrivileges(client, access.tokenId, needsOf(places)),
         checkStorages(client, nodes, { storage: places.storage, diskGiB }),
         checkBridges(client, nodes, places),
+        look(orphansSubject, async () => checkOrphans(await this.#deps.orphans())),
         look(template, () => checkTemplate(state, { finder, contents })),
       ]);
       return parts.flat();

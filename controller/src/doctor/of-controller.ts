@@ -1,4 +1,5 @@
 import { systemClock } from "@berth/base";
+import type { Orphans } from "../adoption/orphans.ts";
 import type { Cluster } from "../cluster/open.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -13,15 +14,17 @@ export interface Patient {
   readonly cluster: Cluster;
   readonly keys: FleetKeys;
   readonly templates: TemplateModule;
+  readonly fleet: { readonly orphans: Orphans };
   readonly agents: { readonly port: number };
 }
 
-export function doctorOf({ settings, store, cluster, keys, templates, agents }: Patient): Doctor {
+export function doctorOf({ settings, store, cluster, keys, templates, fleet, agents }: Patient): Doctor {
   const { client, access, pool, storage, agentHost } = cluster;
   const { dataDir, bridge, vlan, size } = settings;
   return new Doctor({
     ...{ client, access, pool, storage, dataDir, bridge, vlan, db: store.db, clock: systemClock },
     ...{ finder: templates.finder, contents: templates.contents, diskGiB: size.diskGiB },
+    orphans: async () => (await fleet.orphans.find()).map(({ orphan }) => orphan),
     agents: () => ({
       url: settings.agentUrl,
       host: agentHost ?? "0.0.0.0",

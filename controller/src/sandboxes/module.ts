@@ -4,6 +4,7 @@ import type { Environment, Failure, Idle, SandboxSize } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import { Orphans } from "../adoption/orphans.ts";
 import { ClusterView } from "../cluster/cluster-view.ts";
 import type { FreeIds } from "../cluster/free-ids.ts";
 import { Placer } from "../cluster/placer.ts";
@@ -25,6 +26,7 @@ import { Sandboxes } from "./repository.ts";
 import { SandboxService, type SandboxServiceDependencies } from "./service.ts";
 import { pendingOf } from "./steps/change.ts";
 import { type ActionDependencies, type FillProgress, place } from "./steps/dependencies.ts";
+import { describe } from "./steps/describe.ts";
 import { leaveLostNode } from "./steps/lost-node.ts";
 import { TaskRunner } from "./tasks.ts";
 import { type AgentPresence, FleetWatch } from "./watch.ts";
@@ -92,6 +94,7 @@ export interface SandboxModule {
   readonly lookup: SandboxLookup;
   readonly limits: FleetLimits;
   readonly placer: Placer;
+  readonly orphans: Orphans;
   /**
    * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
    * the container may have another address now. Never rejects.
@@ -154,6 +157,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     pendingSettings: (row) => pendingOf(stepDependencies, place(row)),
     leaveLostNode: (row, operation, error) =>
       leaveLostNode({ client, claims, journal, sandboxes }, row, operation, error),
+    describe: (row, mark) => describe({ client, keys, sandboxes }, row, mark),
     agents,
     clock,
     log,
@@ -181,6 +185,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     sandboxes,
     limits,
     placer,
+    orphans: new Orphans({ db, client, keys, log }),
     service: new SandboxService({
       ...{ sandboxes, journal, clock, wake, limits },
       defaultSize: deps.size,

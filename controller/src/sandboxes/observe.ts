@@ -3,7 +3,7 @@ import { type ContainerConfig, type ContainerRef, isProxmoxError, type ProxmoxCl
 import type { ClusterView } from "../cluster/cluster-view.ts";
 import { isIdFree } from "../cluster/free-ids.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
-import { readOwner } from "../fleet/ownership.ts";
+import { readOwner, type Told } from "../fleet/ownership.ts";
 import { type ContainerSettings, settingsOfContainer } from "./container-settings.ts";
 import type { ObservedContainer } from "./plan.ts";
 import type { SandboxRow } from "./record.ts";
@@ -21,6 +21,8 @@ export interface Sighting {
   node: string | undefined;
   /** What it has of what a sandbox has settings for; undefined: that was not looked at. */
   settings?: ContainerSettings | undefined;
+  /** What its description tells, and which version of its configuration that was; of one of ours that was read whole. */
+  mark?: { readonly told: Told | undefined; readonly digest: string };
 }
 
 /** A container of ours that runs and has no address yet. */
@@ -147,7 +149,8 @@ export class Observer {
     const power = running ? "running" : "stopped";
     const settings = settingsOfContainer(config);
     const container = { kind: "ours", power, lock, address: known, whole } as const;
-    const sighting: Sighting = { container, node: at.node, settings };
+    const mark = { told: owner.told, digest: config.digest };
+    const sighting: Sighting = { container, node: at.node, settings, mark };
     if (running && wanted === "awaited" && address === undefined && lock === undefined) {
       const now = this.#deps.clock.now();
       this.#awaited.set(row.id, { seenAt: now, askedAt: now, at, sighting, cards: cardsOf(config) });

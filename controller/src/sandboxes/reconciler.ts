@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { backoffMs, type Clock } from "@berth/base";
 import type { ContainerSetting, SandboxState, StepName } from "@berth/protocol";
+import { isProxmoxError } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
@@ -32,6 +33,8 @@ export interface ReconcilerDependencies {
   actions: Record<Exclude<Action, "follow-task">, (row: SandboxRow, operation: OperationRow) => Promise<void>>;
   /** Gives up a clone whose node is down, if that is what the error says; answers whether it did. */
   leaveLostNode(row: SandboxRow, operation: OperationRow, error: unknown): Promise<boolean>;
+  /** Has a container's description tell the sandbox's present name and owner. */
+  describe(row: SandboxRow, mark: NonNullable<Sighting["mark"]>): Promise<void>;
   agents: AgentPresence;
   clock: Clock;
   log: FastifyBaseLogger;
@@ -105,6 +108,7 @@ export class Reconciler {
     const { container, node } = sighting;
     await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);
     await this.#noteDrift(row, sighting);
+    await this.#describe(row, sighting);
     return container;
   }
 
@@ -121,10 +125,23 @@ export class Reconciler {
     if (readdressed && operation) await this.#deps.journal.step(operation, "address", `it has the address ${address}`);
   }
 
+  /** Has the description tell the present name: of use once the database is lost, and no reason to fail. */
+  async #describe(row: SandboxRow, { container, mark }: Sighting): Promise<void> {
+    if (!mark || !isAtRest(row) || container.kind !== "ours" || container.lock !== undefined) return;
+    try {
+      await this.#deps.describe(row, mark);
+    } catch (error) {
+      if (!isProxmoxError(error)) throw error;
+      this.#deps.log.debug(
+        { sandboxId: row.id, err: error },
+        "a container's description could not be brought up to date",
+      );
+    }
+  }
+
   /** Tells what somebody has changed in Proxmox, and leaves it: they will have had a reason. */
   async #noteDrift(row: SandboxRow, { container, settings }: Sighting): Promise<void> {
-    const isSettled = row.configured && !row.change_wanted && row.disk_work === null && row.desired !== "destroyed";
-    if (!isSettled || !settings || container.kind !== "ours" || container.lock !== undefined) return;
+    if (!isAtRest(row) || !settings || container.kind !== "ours" || container.lock !== undefined) return;
     // It may have been restarted from within.
     if (row.restart_needed.length > 0) {
       await this.#deps.sandboxes.change(row, { restart_needed: await this.#deps.pendingSettings(row) });
@@ -272,6 +289,11 @@ export class Reconciler {
     log.warn({ sandboxId: row.id, step: name, code: failure.code }, "work on a sandbox failed");
     return ended ? 0 : undefined;
   }
+}
+
+/** Whether its container has been given all that it is to have, and nothing is to be done with it. */
+function isAtRest(row: SandboxRow): boolean {
+  return row.configured && !row.change_wanted && row.disk_work === null && row.desired !== "destroyed";
 }
 
 /** Whether a step is work beside a sandbox's life that is still to be done. */

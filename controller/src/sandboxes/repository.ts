@@ -60,6 +60,12 @@ export class Sandboxes {
     return this.#db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
   }
 
+  /** The name of the user whose a sandbox is. */
+  async ownerName({ owner_id }: Pick<SandboxRow, "owner_id">): Promise<string> {
+    const user = this.#db.selectFrom("users").select("username").where("id", "=", owner_id);
+    return (await user.executeTakeFirstOrThrow()).username;
+  }
+
   /** The sandboxes whose time to be looked at has come. */
   async due(now: Date): Promise<string[]> {
     const rows = await this.#db.selectFrom("sandboxes").select("id").where("look_at", "<=", now).execute();

@@ -221,7 +221,8 @@ function looksBuilt({ tags, name }: ContainerResource): boolean {
 const rawLines = Type.Array(Type.Tuple([Type.String(), Type.String()]));
 
 /** A template says otherwise by raw LXC keys, `lxc.environment = BERTH_SSH_PORT=2222`. */
-function reach(config: ContainerConfig): Pick<TemplateFacts, "sshPort" | "sshUser"> {
+/** Where the sshd of a container listens, and whom a first connection to it signs in as. */
+export function reach(config: ContainerConfig): Pick<TemplateFacts, "sshPort" | "sshUser"> {
   const lines = Value.Check(rawLines, config.raw.lxc) ? config.raw.lxc : [];
   const variables = new Map(
     lines.flatMap(([key, value]) => {

@@ -5,9 +5,9 @@ import type { Facts } from "./facts.ts";
 
 /**
  * How it stands with the one sandbox of a world; `kept`: it is ready and has a snapshot; `copied`: it is ready, and a
- * copy of it is.
+ * copy of it is; `orphaned`: its container runs, and the database knows nothing of it.
  */
-export type Standing = "absent" | "ready" | "stopped" | "asleep" | "kept" | "copied";
+export type Standing = "absent" | "ready" | "stopped" | "asleep" | "kept" | "copied" | "orphaned";
 
 /** The name of the snapshot in a world that is `kept`. */
 export const keptSnapshot = "kept";
@@ -22,6 +22,10 @@ export interface FlowWorld {
   wantOfDisk(kind: DiskOperationKind): Promise<Operation>;
   /** Asks for a copy of the sandbox. */
   fork(): Promise<Operation>;
+  /** Has the database know nothing of the sandbox, and another controller find it so. */
+  orphan(): Promise<void>;
+  /** Asks for the one container that no sandbox has. */
+  adopt(): Promise<Operation>;
   /** Asks for other settings than the sandbox has: another number of cores, and a larger disk. */
   change(): Promise<Operation>;
   operation(id: string): Promise<Operation>;
@@ -53,6 +57,8 @@ export interface Flow {
   begin(world: FlowWorld): Promise<Operation>;
   /** Wishes again for what the flow wishes for, after it failed. */
   again(world: FlowWorld): Promise<Operation>;
+  /** The wish itself waits for Proxmox, so that it must not be held until the wish has been made. */
+  readonly asksAtOnce?: true;
   /** Whether what failed came to its end by itself, so that to wish again would be refused. */
   isDone?(facts: Facts): boolean;
 }
@@ -81,6 +87,14 @@ export const flows: readonly Flow[] = [
     to: "copied",
     begin: (world) => world.fork(),
     again: (world) => world.wantOfCopy("start"),
+  },
+  {
+    name: "adopt",
+    from: "orphaned",
+    to: "ready",
+    asksAtOnce: true,
+    begin: (world) => world.adopt(),
+    again: (world) => world.want("start"),
   },
 ];
 
@@ -119,6 +133,15 @@ export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
   if (isKept && wanted !== "kept" && wanted !== "absent") {
     await succeed(world, await world.wantOfDisk("delete_snapshot"));
     return bring(world, wanted);
+  }
+  if (!sandbox && containers.length > 0) {
+    if (wanted === "orphaned") return;
+    await succeed(world, await world.adopt());
+    return bring(world, wanted);
+  }
+  if (wanted === "orphaned") {
+    await bring(world, "ready");
+    return world.orphan();
   }
   if (!sandbox) {
     if (wanted === "absent") return;

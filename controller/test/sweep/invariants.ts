@@ -13,6 +13,10 @@ export async function expectSettled(world: FlowWorld, standing: Standing): Promi
     .catch(async (cause: unknown) => {
       throw new Error(`${String(cause)}; instead: ${describe(await world.facts())}`, { cause });
     });
+  if (standing === "orphaned") {
+    expect(facts, describe(facts)).toMatchObject({ containers: [{ running: true, lock: undefined }], claims: [] });
+    return facts;
+  }
   const snapshots = standing === "kept" ? [keptSnapshot] : [];
   const { sandboxes } = facts;
   const byId = (a: { vmid: number | null }, b: { vmid: number | null }) => (a.vmid ?? 0) - (b.vmid ?? 0);
@@ -52,7 +56,8 @@ export function expectOneIdentity(facts: Facts, root: (vmid: number) => Readonly
 
 function isSettled({ sandboxes, underWay }: Facts, standing: Standing): boolean {
   if (underWay.length > 0) return false;
-  if (sandboxes.length !== { absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2 }[standing]) return false;
+  const counts = { absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2, orphaned: 0 };
+  if (sandboxes.length !== counts[standing]) return false;
   const state = standing === "stopped" || standing === "asleep" ? standing : "ready";
   return sandboxes.every((sandbox) => sandbox.state === state && sandbox.look_at === null);
 }

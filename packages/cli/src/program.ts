@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { keysCommand, profileCommand, tokensCommand, whoamiCommand } from "./commands/account.ts";
+import { adoptCommand } from "./commands/adopt.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { diffCommand } from "./commands/diff.ts";
@@ -70,6 +71,7 @@ function commands(run: Run, root: () => Command): Command[] {
     tokensCommand(run),
     templateCommand(run),
     doctorCommand(run),
+    adoptCommand(run),
     openCommand(run),
     completionCommand(run),
     completeCommand(run, root),

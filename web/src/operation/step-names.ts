@@ -55,6 +55,7 @@ const kindWords: Record<OperationKind, string> = {
   delete_snapshot: "Deleting a snapshot of",
   rollback: "Rolling back",
   fork: "Copying",
+  adopt: "Adopting",
   template_build: "Building",
   sync: "Syncing",
   git_push: "Pushing",

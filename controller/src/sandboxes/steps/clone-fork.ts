@@ -16,12 +16,13 @@ const sharing: ReadonlySet<string> = new Set(["lvmthin", "btrfs"]);
 export async function cloneFork(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
   const source = forkOf(row);
   const { vmid } = place(row);
+  const owner = await deps.sandboxes.ownerName(row);
   const from = { node: source.node, vmid: source.vmid };
   const begin = (full: boolean) => () =>
     deps.client.containers.clone(from, {
       newId: vmid,
       hostname: row.name,
-      description: describeOwner(deps.keys, row.id, vmid),
+      description: describeOwner(deps.keys, row.id, vmid, { name: row.name, owner }),
       full,
       ...(source.snapshot === null ? {} : { snapshot: source.snapshot }),
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),

@@ -24,12 +24,13 @@ export function cloneFacts(template: TemplateFacts) {
 export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, operation: OperationRow): Promise<void> {
   const template = await templateOf(deps, row);
   const { node, vmid } = place(row);
+  const owner = await deps.sandboxes.ownerName(row);
   const storage = row.placement?.storage ?? deps.storage;
   const begin = (full: boolean) => () =>
     deps.client.containers.clone(template, {
       newId: vmid,
       hostname: row.name,
-      description: describeOwner(deps.keys, row.id, vmid),
+      description: describeOwner(deps.keys, row.id, vmid, { name: row.name, owner }),
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),
       ...(node === template.node ? {} : { target: node }),
       ...(full ? { full: true, ...(storage === undefined ? {} : { storage }) } : {}),

@@ -2,11 +2,13 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Scope } from "@berth/base";
 import {
+  adoptOrphan,
   createSnapshot,
   type DiskOperationKind,
   deleteSandbox,
   deleteSnapshot,
   forkSandbox,
+  listOrphans,
   type Operation,
   type PowerOperationKind,
   restartSandbox,
@@ -113,6 +115,21 @@ export class WholeWorld implements FaultyWorld {
 
   async fork(): Promise<Operation> {
     return (await this.berth.client.call(forkSandbox, { params: { id: await this.#id(false) }, body: {} })).operation;
+  }
+
+  async orphan(): Promise<void> {
+    const id = await this.#id(false);
+    const { db } = this.#store;
+    await this.restart(async () => {
+      await db.deleteFrom("claims").where("sandbox_id", "=", id).execute();
+      await db.deleteFrom("sandboxes").where("id", "=", id).execute();
+    });
+  }
+
+  async adopt(): Promise<Operation> {
+    const { client } = this.berth;
+    const found = await this.until("the orphan is found", async () => (await client.call(listOrphans, {})).items[0]);
+    return (await client.call(adoptOrphan, { params: { vmid: found.vmid } })).operation;
   }
 
   async change(): Promise<Operation> {

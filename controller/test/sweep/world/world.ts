@@ -16,6 +16,7 @@ import {
 } from "@berth/pve-emulator";
 import { type TestDatabase, testDatabase } from "@berth/testkit";
 import { expect } from "vitest";
+import { adopt } from "../../../src/adoption/adopt.ts";
 import { type FleetKeys, loadFleetKeys } from "../../../src/fleet/keys.ts";
 import { presentOperation } from "../../../src/operations/record.ts";
 import { changeSandbox } from "../../../src/sandboxes/changes.ts";
@@ -172,6 +173,23 @@ export class World implements FaultyWorld {
     return this.#wish(
       async (work) => (await fork(work, { ...fleet, events, now }, await this.#present(), {}, undefined)).operation,
     );
+  }
+
+  async orphan(): Promise<void> {
+    const { id } = await this.#present();
+    await this.#controller?.kill();
+    await this.clock.during(async () => {
+      await this.store.db.deleteFrom("claims").where("sandbox_id", "=", id).execute();
+      await this.store.db.deleteFrom("sandboxes").where("id", "=", id).execute();
+    });
+    await this.#startController();
+  }
+
+  async adopt(): Promise<Operation> {
+    const { fleet } = this.controller;
+    // Whoever is told that Proxmox could not be asked asks again.
+    const found = await this.until("the orphan is found", async () => (await fleet.orphans.find().catch(() => []))[0]);
+    return this.#wish(async (work) => (await adopt(work, { ...fleet, clock: this.clock }, found, ownerId)).operation);
   }
 
   change(): Promise<Operation> {

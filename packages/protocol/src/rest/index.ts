@@ -1,3 +1,4 @@
+export * from "./adoption.ts";
 export * from "./auth.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";

@@ -16,6 +16,7 @@ export const operationKindSchema = Type.Enum([
   "delete_snapshot",
   "rollback",
   "fork",
+  "adopt",
   "template_build",
   "sync",
   "git_push",
@@ -27,7 +28,7 @@ export type PowerOperationKind = "start" | "stop" | "restart" | "sleep" | "wake"
 /** Work on the disk of one sandbox. */
 export type DiskOperationKind = "snapshot" | "delete_snapshot" | "rollback";
 /** Work on one sandbox. */
-export type SandboxOperationKind = "create" | "fork" | "change" | PowerOperationKind | DiskOperationKind;
+export type SandboxOperationKind = "create" | "fork" | "adopt" | "change" | PowerOperationKind | DiskOperationKind;
 export type OperationKind = Static<typeof operationKindSchema>;
 
 /** The named steps of each kind of operation, in order. */
@@ -57,6 +58,7 @@ export const operationSteps = {
     "workspace",
     "ready",
   ],
+  adopt: ["start", "address", "bootstrap", "agent", "workspace", "ready"],
   sync: ["compare", "transfer"],
   git_push: ["take", "push", "share"],
   git_fetch: ["fetch", "give", "take", "share"],

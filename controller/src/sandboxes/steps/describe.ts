@@ -1,0 +1,29 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ProxmoxClient } from "@berth/proxmox";
+import type { FleetKeys } from "../../fleet/keys.ts";
+import { describeOwner, type Told } from "../../fleet/ownership.ts";
+import type { SandboxRow } from "../record.ts";
+import type { Sandboxes } from "../repository.ts";
+import { place } from "./dependencies.ts";
+
+export interface DescribeDependencies {
+  client: ProxmoxClient;
+  keys: FleetKeys;
+  sandboxes: Sandboxes;
+}
+
+/**
+ * Has a container's description tell the sandbox's present name and owner, if it told others when it was looked at, or
+ * none. The digest is of that look: what somebody has written meanwhile is not written over. Throws a ProxmoxError.
+ */
+export async function describe(
+  { client, keys, sandboxes }: DescribeDependencies,
+  row: SandboxRow,
+  found: { readonly told: Told | undefined; readonly digest: string },
+): Promise<void> {
+  const told = { name: row.name, owner: await sandboxes.ownerName(row) };
+  if (isDeepStrictEqual(told, found.told)) return;
+  const at = place(row);
+  const description = describeOwner(keys, row.id, at.vmid, told);
+  await client.containers.configure(at, { digest: found.digest, description });
+}

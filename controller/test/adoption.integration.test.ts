@@ -1,0 +1,85 @@
+import type { Operation } from "@berth/protocol";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { adopt } from "../src/adoption/adopt.ts";
+import { readOwner } from "../src/fleet/ownership.ts";
+import { inTransaction } from "../src/store/transaction.ts";
+import { ended } from "./sweep/flows.ts";
+import { World } from "./sweep/world/world.ts";
+
+const callerId = "usr_ada";
+
+describe("an orphan that is adopted", async () => {
+  const world = await World.open();
+  const name = "web";
+  afterAll(() => world.close());
+
+  const succeed = async (operation: Operation) => expect((await ended(world, operation)).error).toBeNull();
+  const rows = () => world.store.db.selectFrom("sandboxes").selectAll().execute();
+  const rename = (username: string) =>
+    world.store.db.updateTable("users").set({ username }).where("id", "=", "usr_sweep").execute();
+  const found = async () => {
+    const [orphan, ...others] = await world.controller.fleet.orphans.find();
+    expect(others).toEqual([]);
+    if (!orphan) throw new Error("there is no orphan");
+    return orphan;
+  };
+  const adoptAs = async (id: string) => {
+    const { fleet, database } = world.controller;
+    const orphan = await found();
+    const made = await inTransaction(database.db, (work) => adopt(work, { ...fleet, clock: world.clock }, orphan, id));
+    await succeed(made.operation);
+    return made.sandbox;
+  };
+
+  let username: string;
+  beforeEach(async () => {
+    const { db } = world.store;
+    await db
+      .insertInto("users")
+      .values({ id: callerId, username: "ada", role: "admin" })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    if ((await rows()).length === 0) await succeed(await world.create({ name }));
+    ({ username } = await db
+      .selectFrom("users")
+      .select("username")
+      .where("id", "=", "usr_sweep")
+      .executeTakeFirstOrThrow());
+    await world.orphan();
+  });
+
+  it("is its owner's, whoever asks for it", async () => {
+    const adopted = await adoptAs(callerId);
+    expect(adopted).toMatchObject({ name, ownerId: "usr_sweep", cores: 2, diskGiB: 4 });
+  });
+
+  it("has another name where its own is taken, and then tells that one", async () => {
+    const { orphan } = await found();
+    await world.store.db
+      .insertInto("sandboxes")
+      .values({
+        ...{ id: "sbx_00000000000000000000", owner_id: callerId, name, cores: 1, memory_mib: 512, disk_gib: 4 },
+        ...{ workspace: JSON.stringify({ type: "empty" }), env: "{}", desired: "stopped", state: "failed" },
+      })
+      .execute();
+    expect(await adoptAs(callerId)).toMatchObject({ id: orphan.sandboxId, name: `${name}-2` });
+    await world.store.db.deleteFrom("sandboxes").where("id", "=", "sbx_00000000000000000000").execute();
+    const told = await world.until("the new name", async () => {
+      const { description } = await world.client.containers.config({ node: orphan.node, vmid: orphan.vmid });
+      const owner = readOwner(world.keys, description, orphan.vmid);
+      return owner.kind === "ours" && owner.told?.name !== name ? owner.told : undefined;
+    });
+    expect(told).toEqual({ name: `${name}-2`, owner: username });
+  });
+
+  it("is the caller's where there is no user of its owner's name, and goes to one alone who asks twice", async () => {
+    await rename("somebody-else");
+    const orphan = await found();
+    const adopted = await adoptAs(callerId);
+    expect(adopted.ownerId).toBe(callerId);
+    const { fleet, database } = world.controller;
+    const again = inTransaction(database.db, (work) => adopt(work, { ...fleet, clock: world.clock }, orphan, callerId));
+    await expect(again).rejects.toMatchObject({ code: "conflict" });
+    expect(await rows()).toHaveLength(1);
+  });
+});
