@@ -5,6 +5,7 @@ import {
   doctorReportSchema,
   getSandbox,
   listKeys,
+  listOrphans,
   listSandboxes,
   listTerminals,
   operationSchema,
@@ -92,6 +93,10 @@ describe("the command line", () => {
     const doctor = parsed(doctorReportSchema, (await berthCommand("doctor", "--json")).stdout);
     expect(doctor.checks.filter(({ state }) => state === "failed")).toEqual([]);
     expect(doctor.checks.length).toBeGreaterThan(20);
+    expect(parsed(resultOf(listOrphans), (await berthCommand("adopt", "--json")).stdout)).toEqual({ items: [] });
+    expect(await berthCommand("adopt", "151")).toMatchObject({ code: 3 });
+    expect(await berthCommand("adopt", "web")).toMatchObject({ code: 2 });
+    expect(await berthCommand("adopt", "--all")).toMatchObject({ code: 0, stdout: "" });
     const events = (await berthCommand("logs", "web", "--json")).stdout.trimEnd().split("\n");
     const event = Type.Object({ id: Type.String(), event: Type.String(), data: Type.Unknown() });
     const seen = events.map((line) => parsed(event, line));
