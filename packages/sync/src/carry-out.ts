@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { prepareDestination } from "./destination.ts";
 import { boundsOf, limitOf } from "./first-run.ts";
 import type { Memory } from "./memory.ts";
 import type { Run } from "./order.ts";
@@ -16,10 +17,14 @@ import { ownFolder } from "./side.ts";
 export async function carryOut(run: Run, plan: readonly PlannedChange[], memory: Memory): Promise<string | null> {
   const goes = plan.filter(({ decision }) => decision.kind === "go");
   const deleted = plan.filter(({ decision }) => decision.kind === "delete");
-  if (goes.length === 0 && deleted.length === 0) return null;
-  await noteIntent(run, goes, memory);
   const backup = backupId(run.now());
-  await run.destination.prepare();
+  if (goes.length === 0 && deleted.length === 0) {
+    // What a run left that was cut may not wait until something has to be written again.
+    if (memory.unfinished.has(run.direction)) await prepareDestination(run, backup);
+    return null;
+  }
+  await noteIntent(run, goes, memory);
+  await prepareDestination(run, backup);
   await remove(run, deleted, backup);
   await keepBoth(run, goes);
   if (goes.length > 0) await transfer(run, goes, backup);
@@ -30,6 +35,7 @@ export async function carryOut(run: Run, plan: readonly PlannedChange[], memory:
 /** Written before anything is: a run that is killed may have done any of it. */
 async function noteIntent({ direction }: Run, goes: readonly PlannedChange[], memory: Memory): Promise<void> {
   memory.settled = undefined;
+  memory.unfinished.add(direction);
   for (const { path, source, destination } of goes) {
     // What is replaced was left by a sync, or somebody has decided so: also by one that was cut before this one.
     const agreed = destination ? { agreed: destination } : {};

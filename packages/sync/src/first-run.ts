@@ -1,9 +1,11 @@
+import { prepareDestination } from "./destination.ts";
 import type { EntryState } from "./entry-state.ts";
 import type { ListedItem, ListingReader } from "./listing.ts";
 import type { Memory } from "./memory.ts";
 import type { Run } from "./order.ts";
 import { isInside, type RawPath } from "./raw-path.ts";
 import { type ReportedChange, reportOf, type SyncReport } from "./report.ts";
+import { backupId } from "./retention.ts";
 import { runRsync, writingOptions } from "./rsync.ts";
 
 /** How often what was sent is written down while a first run lasts, in milliseconds. */
@@ -18,7 +20,8 @@ const clockTickMs = 20;
  */
 export async function firstRun(run: Run, memory: Memory): Promise<{ whole: boolean; report: SyncReport }> {
   run.onPhase?.("transfer");
-  await run.destination.prepare();
+  await prepareDestination(run, backupId(run.now()));
+  memory.unfinished.add(run.direction);
   const follower = new Follower(run, memory);
   try {
     const { reader, code, complaints } = await runRsync(run.places, {
@@ -91,6 +94,7 @@ class Follower {
       const { direction } = this.#run;
       if (this.#doubtful.length === 0) this.#memory.settled = { ...reader.digest, direction };
     }
+    this.#memory.unfinished.delete(this.#run.direction);
     await this.#memory.save();
   }
 

@@ -19,14 +19,25 @@ sub each_file { my ($d, $at, $do) = @_; for my $e (sort { $a cmp $b } entries($a
 sub hide { my ($d) = @_; folder($d); return if -e "$d/.gitignore"; if (open(my $h, ">", "$d/.gitignore")) { print $h "*\\n"; close $h; } }
 sub aside { my ($b, $p) = @_; lstat($p); return 0 if !(-e _ || -l $p) || -d _; return 0 unless plain(parent($p));
   my $to = "$own/backups/$b/$p"; hide("$own/backups"); folder(parent($to)) or return 0; return rename($p, $to); }
-if ($verb eq "prepare") { drop("$own/sync"); hide("$own/sync"); hide("$own/backups"); -w "$own/sync" or die "cannot write: $!\\n"; }
+sub leftovers { my $mark = "$own/sync/unfinished"; lstat($mark); return () unless -f _; local $/ = "\\0"; my @left;
+  open(my $h, "-|", "find", ".", "-path", "./$own", "-prune", "-o", "-type", "f", "-name", ".*.??????",
+    "-cnewer", $mark, "-printf", "%m\\\\0%P\\\\0") or die "find: $!\\n";
+  while (defined(my $mode = <$h>)) { my $p = <$h>; chomp($mode, $p); next unless $p =~ m{(?:^|/)\\.[^/]*\\.[A-Za-z0-9]{6}\\z};
+    push @left, $p if (oct($mode) & 07277) == 0200 || substr($p, -6) =~ m{[A-Z0-9]}; }
+  close $h; return @left; }
+sub backups { for my $b (entries("$own/backups")) { lstat("$own/backups/$b"); next unless -d _; my ($n, $s) = (0, 0);
+  each_file("$own/backups/$b", "", sub { $n++; $s += $_[1] || 0; 1 }); print "$b\\0$n\\0$s\\0"; } }
+if ($verb eq "prepare") { my ($b) = @in; for (leftovers()) { print "$_\\0" if aside($b, $_); }
+  drop("$own/sync"); hide("$own/sync"); hide("$own/backups");
+  open(my $h, ">", "$own/sync/unfinished") or die "cannot write: $!\\n"; close $h or die "cannot write: $!\\n"; }
+elsif ($verb eq "leftovers") { print "$_\\0" for leftovers(); }
 elsif ($verb eq "aside") { my $b = shift @in; for (@in) { print "$_\\0" if aside($b, $_); } }
 elsif ($verb eq "rmdir") { rmdir $_ for @in; }
 elsif ($verb eq "rename") { while (@in) { my ($f, $t) = splice(@in, 0, 2); lstat($t); next if -e _ || -l $t;
   print "$f\\0" if plain(parent($f)) && plain(parent($t)) && rename($f, $t); } }
-elsif ($verb eq "tidy") { drop("$own/sync"); drop("$own/backups/$_") for @in; }
-elsif ($verb eq "backups") { for my $b (entries("$own/backups")) { lstat("$own/backups/$b"); next unless -d _; my ($n, $s) = (0, 0);
-  each_file("$own/backups/$b", "", sub { $n++; $s += $_[1] || 0; 1 }); print "$b\\0$n\\0$s\\0"; } }
+elsif ($verb eq "tidy") { drop("$own/sync"); backups(); }
+elsif ($verb eq "backups") { backups(); }
+elsif ($verb eq "forget") { drop("$own/backups/$_") for @in; }
 elsif ($verb eq "paths") { my ($b, $max) = @in; each_file("$own/backups/$b", "", sub { print "$_[0]\\0"; --$max > 0 }); }
 elsif ($verb eq "restore") { my ($b, $p, $a) = @in; my $from = "$own/backups/$b/$p"; lstat($from); exit 3 unless -f _;
   my ($mode, $mtime) = ((lstat _)[2] & 0777, (lstat _)[9]); hide("$own/sync"); my $draft = "$own/sync/restored"; unlink $draft;

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { isErrno } from "@berth/base/node";
 import type { EntryState } from "./entry-state.ts";
+import { findLeftovers } from "./leftovers.ts";
 import { below, parentOf, type RawPath, rawPath } from "./raw-path.ts";
 import { surplusBackups } from "./retention.ts";
-import { type BackupFacts, type BackupRetention, ownFolder, type Side, temporaryFolder } from "./side.ts";
+import { type BackupFacts, type BackupRetention, markerFile, ownFolder, type Side, temporaryFolder } from "./side.ts";
 
 /** So long one turn of the event loop may be taken by looking at files, in milliseconds. */
 const sliceMs = 8;
@@ -18,6 +19,7 @@ export class LocalSide implements Side {
   readonly #backups: string;
   /** The folder in which `peek` looked last. */
   #peeked: RawPath = "";
+  #prepared = false;
 
   constructor(options: { root: string; backups: string }) {
     this.#root = options.root;
@@ -112,19 +114,25 @@ export class LocalSide implements Side {
     return renamed;
   }
 
-  async prepare(): Promise<void> {
+  async prepare(backup: string): Promise<readonly RawPath[]> {
+    if (this.#prepared) return [];
+    await this.#removeLinks();
+    const moved = await this.setAside(await this.leftovers(), backup);
     const folder = join(this.#root, temporaryFolder);
-    // Whoever put a link there would have files made elsewhere.
-    for (const path of [join(this.#root, ownFolder), folder]) {
-      if ((await lstat(path).catch(() => undefined))?.isSymbolicLink()) await rm(path);
-    }
     await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, ".gitignore"), "*\n");
+    await this.#makeTemporary();
+    await writeFile(join(this.#root, markerFile), "", { flag: "wx" });
+    this.#prepared = true;
+    return moved;
   }
 
-  async tidy(retention: BackupRetention): Promise<void> {
-    await this.#removeTemporary();
+  leftovers(): Promise<readonly RawPath[]> {
+    return findLeftovers(this.#root);
+  }
+
+  async tidy(retention: BackupRetention, inOrder: boolean): Promise<void> {
+    // A run that was cut has mostly removed its own, too: all of its programs have ended.
+    if (this.#prepared && (inOrder || (await this.leftovers()).length === 0)) await this.#removeTemporary();
     for (const id of surplusBackups(await this.backups(), retention, Date.now())) {
       await rm(this.backupFolder(id), { recursive: true, force: true });
     }
@@ -147,13 +155,29 @@ export class LocalSide implements Side {
   async restore(backup: string, path: RawPath, aside: string): Promise<boolean> {
     const from = below(this.backupFolder(backup), path);
     if (!lstatSync(from, { throwIfNoEntry: false })?.isFile() || !this.#isFolder(parentOf(path))) return false;
-    await this.prepare();
+    await this.#removeLinks();
+    await this.#makeTemporary();
     const draft = Buffer.from(join(this.#root, temporaryFolder, "restored"));
+    await rm(draft, { force: true });
     await copyFile(from, draft, constants.COPYFILE_EXCL);
     await this.setAside([path], aside);
     await rename(draft, below(this.#root, path));
-    await this.#removeTemporary();
+    // The marker of a run that was killed still has to be seen by the next one.
+    if (!lstatSync(join(this.#root, markerFile), { throwIfNoEntry: false })) await this.#removeTemporary();
     return true;
+  }
+
+  /** Whoever put a link there would have files made elsewhere. */
+  async #removeLinks(): Promise<void> {
+    for (const path of [join(this.#root, ownFolder), join(this.#root, temporaryFolder)]) {
+      if ((await lstat(path).catch(() => undefined))?.isSymbolicLink()) await rm(path);
+    }
+  }
+
+  async #makeTemporary(): Promise<void> {
+    const folder = join(this.#root, temporaryFolder);
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, ".gitignore"), "*\n");
   }
 
   async #removeTemporary(): Promise<void> {

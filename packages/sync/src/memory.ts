@@ -7,6 +7,7 @@ import type { Known, Possibility } from "./decide.ts";
 import type { EntryState } from "./entry-state.ts";
 import type { Digest } from "./listing.ts";
 import type { RawPath } from "./raw-path.ts";
+import type { SyncDirection } from "./rsync.ts";
 
 /** The first line of the file. */
 const headerSchema = Type.Object({
@@ -16,6 +17,8 @@ const headerSchema = Type.Object({
     Type.Object({ count: Type.Integer(), sum: Type.Number(), direction: Type.String() }),
     Type.Null(),
   ]),
+  /** Directions in which a run has begun to write and did not come to its end. */
+  unfinished: Type.Optional(Type.Array(Type.Union([Type.Literal("push"), Type.Literal("pull")]))),
 });
 type Header = Static<typeof headerSchema>;
 
@@ -31,12 +34,15 @@ export class Memory {
   /** Whether there was a sync before. */
   readonly isNew: boolean;
   settled: (Digest & { direction: string }) | undefined;
+  /** In which directions a run was cut while it wrote. */
+  readonly unfinished: Set<SyncDirection>;
 
   private constructor(file: string, text: string, header: Header | undefined) {
     this.#file = file;
     this.#text = text;
     this.isNew = header === undefined;
     this.settled = header?.settled ?? undefined;
+    this.unfinished = new Set(header?.unfinished);
   }
 
   /** Reads it; a file that is damaged is as none. */
@@ -71,7 +77,7 @@ export class Memory {
   }
 
   async save(): Promise<void> {
-    const header: Header = { version: 1, settled: this.settled ?? null };
+    const header: Header = { version: 1, settled: this.settled ?? null, unfinished: [...this.unfinished] };
     const parts: string[] = [];
     for (const [path, { agreed, maybe }] of this.#entries) {
       parts.push(`${path}\0${fieldsOf(agreed)}\0${possibilityFields(maybe)}\0`);

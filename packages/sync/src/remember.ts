@@ -30,6 +30,7 @@ export async function remember(
     else if (decision.kind === "agreed" && source) memory.set(path, { agreed: source });
   }
   await settle(run, listing, plan, memory);
+  memory.unfinished.delete(run.direction);
   await memory.save();
 }
 

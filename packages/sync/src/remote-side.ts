@@ -74,19 +74,30 @@ export class RemoteSide implements Side {
     return pairs.length === 0 ? Promise.resolve([]) : this.#ask("rename", pairs.flat());
   }
 
-  async prepare(): Promise<void> {
+  async prepare(backup: string): Promise<readonly RawPath[]> {
+    if (this.#prepared) return [];
+    const moved = await this.#ask("prepare", [backup]);
     this.#prepared = true;
-    await this.#ask("prepare", []);
+    return moved;
   }
 
-  async tidy(retention: BackupRetention): Promise<void> {
-    // Nothing was written: what is old can wait for the next time.
-    if (!this.#prepared) return;
-    await this.#ask("tidy", surplusBackups(await this.backups(), retention, Date.now()));
+  leftovers(): Promise<readonly RawPath[]> {
+    return this.#ask("leftovers", []);
   }
 
-  async backups(): Promise<BackupFacts[]> {
-    const words = await this.#ask("backups", []);
+  async tidy(retention: BackupRetention, inOrder: boolean): Promise<void> {
+    // Nothing was written, or nobody knows whether the sandbox's rsync still runs: what is old can wait for the next time.
+    if (!this.#prepared || !inOrder) return;
+    const surplus = surplusBackups(await this.#backups("tidy"), retention, Date.now());
+    if (surplus.length > 0) await this.#ask("forget", surplus);
+  }
+
+  backups(): Promise<BackupFacts[]> {
+    return this.#backups("backups");
+  }
+
+  async #backups(verb: "backups" | "tidy"): Promise<BackupFacts[]> {
+    const words = await this.#ask(verb, []);
     const backups: BackupFacts[] = [];
     for (let at = 0; at + 2 < words.length; at += 3) {
       const [id = "", files, bytes] = words.slice(at, at + 3);

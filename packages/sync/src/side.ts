@@ -16,10 +16,18 @@ export interface Side {
   removeFolders(paths: readonly RawPath[]): Promise<void>;
   /** Gives entries other names; one whose new name is taken stays. Answers the old names of those that were renamed. */
   rename(pairs: readonly (readonly [from: RawPath, to: RawPath])[]): Promise<RawPath[]>;
-  /** Before anything is written: makes the folders that a run needs, and removes what an earlier one left half-done. */
-  prepare(): Promise<void>;
-  /** After a run: keeps no more than so much of the backups, the newest, and removes what a run no longer needs. */
-  tidy(retention: BackupRetention): Promise<void>;
+  /**
+   * Before anything is written: makes the folders that a run needs, and leaves a marker there. Where an earlier run has
+   * left one, what rsync was writing when it was killed is moved into this backup; answers its paths. Once a run.
+   */
+  prepare(backup: string): Promise<readonly RawPath[]>;
+  /** What a `prepare` would move away now: nobody's files, and not to be taken for any. */
+  leftovers(): Promise<readonly RawPath[]>;
+  /**
+   * After a run: keeps no more than so much of the backups, the newest. Takes the marker away if rsync came to its end
+   * (`inOrder`), as it then has left nothing.
+   */
+  tidy(retention: BackupRetention, inOrder: boolean): Promise<void>;
   backups(): Promise<BackupFacts[]>;
   /** The paths in a backup; at most so many. */
   backupPaths(backup: string, limit: number): Promise<RawPath[]>;
@@ -45,5 +53,10 @@ export interface BackupFacts {
 export const ownFolder = ".berth";
 /** What rsync keeps of a file that it could not finish, beside that. */
 export const partialFolder = ".berth-partial";
-/** Where files are until they are whole. It is on the same file system, so that they get their names in one step. */
+/** What a run needs while it lasts. */
 export const temporaryFolder = `${ownFolder}/sync`;
+/**
+ * Is at a destination while rsync writes there, and stays where it did not come to its end. A journal keeps the order of
+ * such changes, so that after a loss of power no file is there that was begun after a marker that is not.
+ */
+export const markerFile = `${temporaryFolder}/unfinished`;

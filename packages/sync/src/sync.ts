@@ -33,18 +33,21 @@ export async function sync(order: SyncOrder): Promise<SyncReport> {
   const connection = order.multiplex ? shareConnection(order.sandbox, workFolder, signal) : undefined;
   const reached = async () => (await connection)?.folder ?? order.sandbox;
   try {
-    const filtered = { direction, hostFolder, reached, workFolder, options, signal };
+    const host = new LocalSide({ root: hostFolder, backups: order.backups });
+    const filtered = { direction, host, hostFolder, reached, workFolder, options, signal };
     const filterFile = await writeFilterFile(filtered);
     const sandbox = await reached();
-    const host = new LocalSide({ root: hostFolder, backups: order.backups });
     const guest = new RemoteSide(sandbox, signal);
     const [source, destination] = direction === "push" ? [host, guest] : [guest, host];
     const places = { direction, hostFolder, sandbox, filterFile, ...(order.owner ? { owner: order.owner } : {}) };
     const run = { ...order, workFolder, places, host, source, destination };
+    let inOrder = false;
     try {
-      return await work(run);
+      const report = await work(run);
+      inOrder = true;
+      return report;
     } finally {
-      if (!order.dryRun) await tidy(run);
+      if (!order.dryRun) await tidy(run, inOrder);
     }
   } finally {
     await (await connection)?.close();
@@ -53,9 +56,9 @@ export async function sync(order: SyncOrder): Promise<SyncReport> {
 }
 
 /** What is left over is no reason to call a sync failed: the next one takes it away. */
-async function tidy({ destination, retention, signal, onNote }: Run): Promise<void> {
+async function tidy({ destination, retention, signal, onNote }: Run, inOrder: boolean): Promise<void> {
   try {
-    await destination.tidy(retention);
+    await destination.tidy(retention, inOrder);
   } catch (error) {
     if (!signal.aborted) onNote?.(`Old backups could not be removed: ${error instanceof Error ? error.message : ""}`);
   }

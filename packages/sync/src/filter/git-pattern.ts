@@ -33,6 +33,11 @@ export function rsyncRules(line: string, folder: RawPath): string[] {
   });
 }
 
+/** The rule of rsync's that leaves out one path and nothing else. */
+export function exactRule(path: RawPath): string {
+  return `- ${written(literals(`/${path}`))}`;
+}
+
 /** With and without each `**` that stands between slashes; the one at the end stands for something. */
 function expansions(names: readonly string[]): string[][] {
   const [first, ...rest] = names;

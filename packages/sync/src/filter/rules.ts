@@ -1,6 +1,6 @@
 import type { RawPath } from "../raw-path.ts";
 import { ownFolder, partialFolder } from "../side.ts";
-import { rsyncRules } from "./git-pattern.ts";
+import { exactRule, rsyncRules } from "./git-pattern.ts";
 
 /** A `.gitignore` or `.berthignore` of the tree. */
 export interface IgnoreFile {
@@ -42,9 +42,13 @@ export const passedOver: ReadonlySet<string> = new Set([
   "__pycache__",
 ]);
 
-/** All rules for rsync, in its order: the first that matches counts. */
-export function filterRules(files: readonly IgnoreFile[], options: FilterOptions): string[] {
-  const own = [`- /${ownFolder}`, `- ${partialFolder}`];
+/** All rules for rsync, in its order: the first that matches counts. `leftovers`: paths that are left out beside. */
+export function filterRules(
+  files: readonly IgnoreFile[],
+  options: FilterOptions,
+  leftovers: readonly RawPath[] = [],
+): string[] {
+  const own = [`- /${ownFolder}`, `- ${partialFolder}`, ...leftovers.map(exactRule)];
   // A lock of git's that is taken along would never be released.
   const git = options.git ? ["- .git/**.lock"] : ["- .git"];
   const counted = files.filter(({ kind }) => kind === "berth" || options.gitignore);

@@ -95,15 +95,16 @@ export async function treeOf(root: string): Promise<Record<string, string>> {
 export async function backedUp(pair: Pair): Promise<string[]> {
   const { stdout } = await run(
     "find",
-    [join(pair.state, "backups"), join(pair.guest, ".berth/backups"), "-type", "f"],
+    [join(pair.state, "backups"), join(pair.guest, ".berth/backups"), "-type", "f", "-print0"],
     {
       maxBuffer: 1e8,
+      encoding: "latin1",
     },
   ).catch((error: { stdout: string }) => error);
   return Promise.all(
     stdout
-      .split("\n")
+      .split("\0")
       .filter((path) => path !== "")
-      .map((path) => readFile(path, "latin1")),
+      .map((path) => readFile(Buffer.from(path, "latin1"), "latin1")),
   );
 }
