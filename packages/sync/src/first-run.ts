@@ -1,5 +1,4 @@
 import { prepareDestination } from "./destination.ts";
-import type { EntryState } from "./entry-state.ts";
 import type { ListedItem, ListingReader } from "./listing.ts";
 import type { Memory } from "./memory.ts";
 import type { Run } from "./order.ts";
@@ -87,7 +86,7 @@ class Follower {
     await this.#saving;
     this.#look(reader.differing);
     if (whole) {
-      for (const { agreed, path } of this.#sure()) this.#memory.set(path, { agreed });
+      this.#agreeOnSure();
       const states = await this.#run.destination.stat(this.#doubtful);
       // Changed while it was sent: what arrived is what both have agreed on.
       for (const [path, agreed] of states) this.#memory.set(path, { agreed });
@@ -124,11 +123,10 @@ class Follower {
     this.#memory.set(path, { maybe: { state, direction: this.#run.direction } });
   }
 
-  *#sure(): Generator<{ path: RawPath; agreed: EntryState }> {
+  #agreeOnSure(): void {
     const doubtful = new Set(this.#doubtful);
-    for (const path of [...this.#memory.paths()]) {
-      const agreed = this.#memory.get(path)?.maybe?.state;
-      if (agreed && !doubtful.has(path)) yield { path, agreed };
+    for (const [path, { maybe }] of this.#memory.entries()) {
+      if (maybe && !doubtful.has(path)) this.#memory.set(path, { agreed: maybe.state });
     }
   }
 }

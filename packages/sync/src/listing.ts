@@ -75,9 +75,8 @@ export class ListingReader {
   *equal(): Generator<ListedItem> {
     for (const block of this.#blocks) {
       for (let start = 0, end = lineEnd(block, 0); end !== -1; start = end + 1, end = lineEnd(block, start)) {
-        const line = block.subarray(start, end);
-        const item = isEqual(line) && !isTopmost(line, nameStart(line)) ? parseItem(line) : undefined;
-        if (item) yield item;
+        const name = nameStart(block, start, end);
+        if (name !== -1 && isEqual(block, start) && !isTopmost(block, name, end)) yield itemOf(block, start, name, end);
       }
     }
   }
@@ -89,18 +88,16 @@ export class ListingReader {
       this.#onProgress(bytes.toString("latin1", start, end));
       return false;
     }
-    const line = bytes.subarray(start, end);
-    const name = nameStart(line);
+    const name = nameStart(bytes, start, end);
     if (name === -1) {
-      this.existed ||= line.subarray(-7).toString("latin1") === " exists";
+      this.existed ||= bytes.toString("latin1", Math.max(start, end - 7), end) === " exists";
       return false;
     }
-    if (isTopmost(line, name)) return false;
+    if (isTopmost(bytes, name, end)) return false;
     this.#count += 1;
-    this.#sum = (this.#sum + hash(line, name)) % sumModulus;
-    if (isEqual(line)) return true;
-    const item = parseItem(line);
-    if (item) this.differing.push(item);
+    this.#sum = (this.#sum + hash(bytes, name, end)) % sumModulus;
+    if (isEqual(bytes, start)) return true;
+    this.differing.push(itemOf(bytes, start, name, end));
     return false;
   }
 }
@@ -113,36 +110,46 @@ function lineEnd(bytes: Buffer, start: number): number {
   return -1;
 }
 
+// Of a line these take the bytes that it is in, for a view of each of many lines would cost more than all that is read.
+
 /** The folder itself is not what is synced. */
-function isTopmost(line: Buffer, name: number): boolean {
-  return line.length - name === 2 && line[name] === dot && line[name + 1] === slash;
+function isTopmost(bytes: Buffer, name: number, end: number): boolean {
+  return end - name === 2 && bytes[name] === dot && bytes[name + 1] === slash;
 }
 
 /** `.f` and nine spaces. */
-function isEqual(line: Buffer): boolean {
-  if (line[0] !== dot) return false;
-  for (let at = 2; at < itemizedLength; at += 1) if (line[at] !== space) return false;
+function isEqual(bytes: Buffer, start: number): boolean {
+  if (bytes[start] !== dot) return false;
+  for (let at = start + 2; at < start + itemizedLength; at += 1) if (bytes[at] !== space) return false;
   return true;
 }
 
 /** Where the name begins; -1 for a line that is no item. */
-function nameStart(line: Buffer): number {
-  const kind = line[0];
+function nameStart(bytes: Buffer, start: number, end: number): number {
+  const kind = bytes[start];
   // < and > are sent or received, c made here, h a hard link, `.` perhaps changed in attributes, * a message.
   if (kind !== 60 && kind !== 62 && kind !== 99 && kind !== 104 && kind !== dot) return -1;
-  if (line[itemizedLength] !== space) return -1;
-  const after = line.indexOf(space, itemizedLength + 1);
-  return after === -1 ? -1 : after + 1;
+  if (bytes[start + itemizedLength] !== space) return -1;
+  for (let at = start + itemizedLength + 1; at < end; at += 1) if (bytes[at] === space) return at + 1;
+  return -1;
 }
 
-function parseItem(line: Buffer): ListedItem | undefined {
-  const start = nameStart(line);
-  if (start === -1) return undefined;
-  const itemized = line.toString("latin1", 0, itemizedLength);
-  const bytes = Number(line.toString("latin1", itemizedLength + 1, start - 1));
-  const end = line[line.length - 1] === slash ? line.length - 1 : line.length;
-  const path = unescaped(line.toString("latin1", start, end));
-  return { itemized, bytes: Number.isSafeInteger(bytes) ? bytes : 0, path };
+function itemOf(bytes: Buffer, start: number, name: number, end: number): ListedItem {
+  const itemized = bytes.toString("latin1", start, start + itemizedLength);
+  const size = numberOf(bytes, start + itemizedLength + 1, name - 1);
+  const path = unescaped(bytes.toString("latin1", name, bytes[end - 1] === slash ? end - 1 : end));
+  return { itemized, bytes: size, path };
+}
+
+/** A number in decimal digits; 0 for anything else, and for what is too large. */
+function numberOf(bytes: Buffer, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at += 1) {
+    const digit = (bytes[at] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return 0;
+    number = number * 10 + digit;
+  }
+  return Number.isSafeInteger(number) ? number : 0;
 }
 
 /** rsync writes each byte that it cannot show, and a backslash before `#` and three digits, as `\#` and octal digits. */
@@ -152,10 +159,10 @@ function unescaped(name: string): RawPath {
 }
 
 /** FNV-1a twice, as 52 bits: names that collide would have to be made so on purpose, and then hide from a sync only. */
-function hash(bytes: Buffer, start: number): number {
+function hash(bytes: Buffer, start: number, end: number): number {
   let low = 0x811c9dc5;
   let high = 0x01000193;
-  for (let at = start; at < bytes.length; at += 1) {
+  for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? 0;
     low = Math.imul(low ^ byte, 0x01000193);
     high = Math.imul(high ^ byte, 0x85ebca6b);

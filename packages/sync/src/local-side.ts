@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { isErrno } from "@berth/base/node";
 import type { EntryState } from "./entry-state.ts";
 import { findLeftovers } from "./leftovers.ts";
-import { below, parentOf, type RawPath, rawPath } from "./raw-path.ts";
+import { below, parentOf, quicklyBelow, type RawPath, rawPath } from "./raw-path.ts";
 import { surplusBackups } from "./retention.ts";
 import { type BackupFacts, type BackupRetention, markerFile, ownFolder, type Side, temporaryFolder } from "./side.ts";
 
@@ -32,7 +32,8 @@ export class LocalSide implements Side {
 
   async stat(paths: readonly RawPath[]): Promise<Map<RawPath, EntryState>> {
     const found = new Map<RawPath, EntryState>();
-    for await (const [path, stats] of this.lstats(paths)) found.set(path, stateOf(stats, below(this.#root, path)));
+    for await (const [path, stats] of this.lstats(paths))
+      found.set(path, stateOf(stats, quicklyBelow(this.#root, path)));
     return found;
   }
 
@@ -47,7 +48,7 @@ export class LocalSide implements Side {
         sliceEnd = performance.now() + sliceMs;
       }
       if (!this.#isFolder(parentOf(path), folders)) continue;
-      const stats = lstatSync(below(this.#root, path), { bigint: true, throwIfNoEntry: false });
+      const stats = lstatSync(quicklyBelow(this.#root, path), { bigint: true, throwIfNoEntry: false });
       if (stats) yield [path, stats];
     }
   }
@@ -59,7 +60,7 @@ export class LocalSide implements Side {
       if (!this.#isFolder(parent)) return undefined;
       this.#peeked = parent;
     }
-    const absolute = below(this.#root, path);
+    const absolute = quicklyBelow(this.#root, path);
     const stats = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     return stats && { state: stateOf(stats, absolute), ctimeNs: stats.ctimeNs };
   }
@@ -198,7 +199,7 @@ export class LocalSide implements Side {
 }
 
 /** What a sync compares of an entry. */
-export function stateOf(stats: BigIntStats, path: Buffer): EntryState {
+export function stateOf(stats: BigIntStats, path: Buffer | string): EntryState {
   const facts = { bytes: Number(stats.size), mtimeNs: String(stats.mtimeNs), mode: Number(stats.mode) & 0o777 };
   if (stats.isFile()) return { type: "file", ...facts };
   if (stats.isDirectory()) return { type: "folder", ...facts };
@@ -206,7 +207,7 @@ export function stateOf(stats: BigIntStats, path: Buffer): EntryState {
   return { type: "link", ...facts, target: readTarget(path) };
 }
 
-function readTarget(path: Buffer): string {
+function readTarget(path: Buffer | string): string {
   try {
     return readlinkSync(path, { encoding: "buffer" }).toString("latin1");
   } catch {

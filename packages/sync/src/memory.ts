@@ -72,6 +72,10 @@ export class Memory {
     this.#entries.delete(path);
   }
 
+  entries(): IterableIterator<[RawPath, Known]> {
+    return this.#entries.entries();
+  }
+
   paths(): IterableIterator<RawPath> {
     return this.#entries.keys();
   }

@@ -32,6 +32,12 @@ export function isInside(path: RawPath): boolean {
   return path.split("/").every((name) => name !== "" && name !== "." && name !== "..");
 }
 
+/** The absolute path for one call: mostly text, of which the file system takes the same bytes, and which is made faster. */
+export function quicklyBelow(root: string, path: RawPath): Buffer | string {
+  for (let at = 0; at < path.length; at += 1) if (path.charCodeAt(at) > 127) return below(root, path);
+  return path === "" ? root : `${root}/${path}`;
+}
+
 /** The absolute path, as the file system takes it. */
 export function below(root: string, path: RawPath): Buffer {
   return path === "" ? Buffer.from(root) : Buffer.concat([Buffer.from(`${root}/`), bytesOf(path)]);
