@@ -25,7 +25,7 @@ import { workspaceRoutes } from "./files/workspace-routes.ts";
 import { claimDatabase } from "./fleet/claim-database.ts";
 import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
 import { makeSshModule, type SshModule } from "./gateway/module.ts";
-import { claudeEnvironment, environmentOf, publicKeysOf, tellEnvironment } from "./guest-environment.ts";
+import { environmentOf, handOver, publicKeysOf, sandboxEnvironment, tellEnvironment } from "./guest-environment.ts";
 import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
 import { createLogger } from "./http/logger.ts";
@@ -35,6 +35,7 @@ import { identityRoutes } from "./identity/routes.ts";
 import { listenOrExplain } from "./listen.ts";
 import type { OperationRow } from "./operations/record.ts";
 import { operationRoutes } from "./operations/routes.ts";
+import { poolRoutes } from "./pool/routes.ts";
 import { Progress } from "./progress.ts";
 import { makeProjectModule, type ProjectModule } from "./projects/module.ts";
 import { projectRoutes } from "./projects/routes.ts";
@@ -162,7 +163,7 @@ function assemble(foundation: Foundation): Parts {
   const agents = { port: settings.agentPort };
   const { dataDir, workspaceRoots: folders } = settings;
   const sandboxSsh = new SandboxSsh({ dataDir, keys });
-  const { sleepAfterMs } = settings;
+  const { sleepAfterMs, size, limits, memoryOvercommit, poolSize } = settings;
   const use = knowUse({ registry, clock, sleepAfterMs });
   const hold = (kind: UseKind) => (sandboxId: string) => use.activities.hold(sandboxId, kind);
   const projects = makeProjectModule({
@@ -172,15 +173,16 @@ function assemble(foundation: Foundation): Parts {
   });
   const fleet = makeSandboxModule({
     ...common,
-    ...{ size: settings.size, limits: settings.limits, memoryOvercommit: settings.memoryOvercommit },
+    ...{ size, limits, memoryOvercommit, poolSize },
     template: templates.finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
     agentUrl: (localAddress) =>
       settings.agentUrl?.origin.replace(/^http/, "ws") ?? urlOf("wss", localAddress, agents.port),
-    environment: (row) => ({ ...claudeEnvironment(foundation), ...row.env }),
+    environment: (row) => sandboxEnvironment(foundation, row),
     authorizedKeys: (row) => publicKeysOf(store, row.owner_id),
     workspaces: workspaceSources(projects.workspaces, () => workspaces),
+    handOver: (row) => handOver({ ...foundation, registry, access: ssh.access }, row),
     rolledBack: (sandboxId) => terminals.rolledBack(sandboxId),
     sleep: use,
   });
@@ -203,18 +205,8 @@ function assemble(foundation: Foundation): Parts {
   });
   return {
     ...foundation,
-    events,
-    registry,
-    templates,
-    terminals,
-    agents,
-    fleet,
-    use,
-    sleep,
-    projects,
-    workspaces,
-    connections,
-    metrics,
+    ...{ events, registry, templates, terminals, agents, fleet, use, sleep },
+    ...{ projects, workspaces, connections, metrics },
     identity: new Identity({ db: store.db, clock, onKeysChanged: ssh.keysChanged }),
     readiness: new Readiness(store.db, new ProxmoxHealth(client, clock)),
     keeper,
@@ -341,6 +333,7 @@ async function serveConsole(parts: Parts): Promise<string> {
           }),
         ),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made, hold }),
+      (api) => poolRoutes(api, { keeper: fleet.warmPool }),
       (api) => clusterRoutes(api, { placer: fleet.placer, finder: templates.finder }),
       (api) => doctorRoutes(api, parts),
       (api) => adoptionRoutes(api, fleet),

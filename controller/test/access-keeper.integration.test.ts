@@ -22,6 +22,8 @@ let userId: string;
 let sandboxId: string;
 /** What the sandbox was given, in order. */
 let delivered: WantedAccess[];
+/** The host name that came with each. */
+let named: (string | undefined)[];
 let onDelivery: () => Promise<void>;
 
 beforeEach(async () => {
@@ -29,6 +31,7 @@ beforeEach(async () => {
   ({ db } = await testStore(scope));
   clock = new ManualClock(Date.UTC(2026, 5, 1));
   delivered = [];
+  named = [];
   onDelivery = async () => {};
   userId = newId("user");
   await db.insertInto("users").values({ id: userId, username: "u", role: "admin", password_hash: null }).execute();
@@ -38,9 +41,10 @@ beforeEach(async () => {
 afterEach(() => scope.dispose());
 
 const connection: AccessConnection = {
-  deliver: async (wanted) => {
+  deliver: async (wanted, name) => {
     await onDelivery();
     delivered.push(wanted);
+    named.push(name);
   },
   close: () => {},
 };
@@ -93,7 +97,8 @@ describe("the keys of a sandbox", () => {
     await addKey("ssh-ed25519 A");
     const second = await addKey("ssh-ed25519 B");
     access.look(sandboxId);
-    await eventually(async () => (await known()) !== null);
+    // Before that it says that a delivery is under way.
+    await eventually(async () => hash.test((await known()) ?? ""));
     expect(people()).toEqual(["ssh-ed25519 A", "ssh-ed25519 B"]);
     access.look(sandboxId);
     await db.deleteFrom("ssh_keys").where("id", "=", second).execute();
@@ -170,6 +175,21 @@ describe("the keys of a sandbox", () => {
       else await eventually(() => clock.pending === 0);
       expect(delivered).toHaveLength(changes ? 1 : 0);
     }
+  });
+
+  test("are its new user's, with its new name, once it is handed over, whatever was under way or cut before", async () => {
+    const access = keeper();
+    await addKey("ssh-ed25519 mine");
+    for (const before of ["0".repeat(64), null, "bootstrap"]) {
+      await set({ access_delivered: before });
+      await access.handOver(sandboxId);
+      expect(people()).toEqual(["ssh-ed25519 mine"]);
+      expect(named.at(-1)).toBe("web");
+      expect(await known()).toBe(delivered.at(-1)?.hash);
+    }
+    onDelivery = () => Promise.reject(new Error("cut"));
+    await expect(access.handOver(sandboxId)).rejects.toThrow("cut");
+    expect(await known()).not.toMatch(hash);
   });
 
   test("are brought by no bootstrap of which one cannot say whether it was alone", async () => {

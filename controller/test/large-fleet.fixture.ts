@@ -148,6 +148,8 @@ async function moduleAt(
     environment: () => ({}),
     authorizedKeys: () => Promise.resolve([]),
     workspaces: emptyWorkspaces,
+    handOver: async () => {},
+    poolSize: 0,
     rolledBack: async () => {},
     sleep: unknownUse,
   });

@@ -13,6 +13,7 @@ const fresh: Desired = {
   keepWanted: false,
   restartWanted: false,
   changeWanted: false,
+  handoverWanted: false,
   diskWork: undefined,
   fork: undefined,
   copied: false,
@@ -66,6 +67,14 @@ describe("the plan of a sandbox that lives", () => {
     expect(plan(changed, running, now)).toMatchObject({ step: "change", name: "change", state: "ready" });
     const stopped: Desired = { ...changed, power: "stopped", state: "stopped" };
     expect(plan(stopped, seen(ours({ power: "stopped" })), now)).toMatchObject({ step: "change", state: "stopped" });
+  });
+
+  it("is handed over to who took it from the warm pool as soon as it has its size and its agent is here", () => {
+    const taken: Desired = { ...made, handoverWanted: true, filled: false };
+    expect(plan({ ...taken, changeWanted: true }, running, now)).toMatchObject({ step: "change" });
+    expect(plan(taken, running, now)).toMatchObject({ step: "hand-over", name: "bootstrap", state: "provisioning" });
+    expect(plan(taken, seen(ours()), now)).toMatchObject({ kind: "wait", name: "agent", state: "provisioning" });
+    expect(plan({ ...taken, power: "destroyed" }, running, now)).toMatchObject({ step: "kill" });
   });
 
   it("takes and deletes snapshots without disturbing it, and goes back to one by a start", () => {

@@ -8,6 +8,7 @@ import { fleet } from "./fleet.ts";
 import { fork } from "./fork.ts";
 import { git } from "./git.ts";
 import { memory } from "./memory.ts";
+import { pool } from "./pool.ts";
 import { reconcile } from "./reconcile.ts";
 import { reconnect } from "./reconnect.ts";
 import { rotate } from "./rotate.ts";
@@ -20,7 +21,7 @@ import { wake } from "./wake.ts";
 
 /** Every benchmark, in the order in which they run. */
 export const catalogue: readonly Benchmark[] = [
-  ...[start, create, fork, wake, fleet, reconcile],
+  ...[start, create, pool, fork, wake, fleet, reconcile],
   ...[bulk, echo, echoFlood, ctrlC, stall, reconnect, memory, scale, rotate],
   ...[syncBenchmark, git, ssh],
 ];

@@ -1,6 +1,7 @@
 import { BerthError, type SandboxSize } from "@berth/protocol";
 import { sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
+import { poolOwnerId } from "../pool/owner.ts";
 
 /** What all sandboxes may come to together; undefined: as much as there is. */
 export interface Limits {
@@ -102,13 +103,15 @@ async function counts(work: UnitOfWork, { ownerId, sandboxId, size, running }: L
   ];
 }
 
-/** What the sandboxes use that are not on their way out: the one that is asked for, or all others. */
+/** What the sandboxes use that are somebody's, and not on their way out: the one that is asked for, or all others. */
 async function used({ trx }: UnitOfWork, ownerId: string, self: boolean, sandboxId = ""): Promise<Used> {
   const { rows } = await sql<Used>`
     select count(*)::integer as sandboxes, (count(*) filter (where owner_id = ${ownerId}))::integer as of_owner,
       coalesce(sum(cores) filter (where desired in ('running', 'asleep')), 0)::integer as cores,
       coalesce(sum(memory_mib) filter (where desired in ('running', 'asleep')), 0)::bigint as memory_mib,
       coalesce(sum(disk_gib), 0)::bigint as disk_gib
-    from sandboxes where desired <> 'destroyed' and (id = ${sandboxId}) = ${self}`.execute(trx);
+    from sandboxes where desired <> 'destroyed' and owner_id <> ${poolOwnerId} and (id = ${sandboxId}) = ${self}`.execute(
+    trx,
+  );
   return rows[0] ?? { sandboxes: 0, of_owner: 0, cores: 0, memory_mib: 0, disk_gib: 0 };
 }

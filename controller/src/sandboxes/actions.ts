@@ -10,6 +10,7 @@ import { type ActionDependencies, place } from "./steps/dependencies.ts";
 import { deleteAbandoned, destroy } from "./steps/destroy.ts";
 import { diskActions } from "./steps/disk.ts";
 import { prepareFork, releaseFork } from "./steps/fork.ts";
+import { handOver } from "./steps/hand-over.ts";
 import { reserve } from "./steps/reserve.ts";
 import { fallAsleep, notNow, stayAwake } from "./steps/sleep.ts";
 import { fillWorkspace, keepWork } from "./steps/workspace.ts";
@@ -50,6 +51,7 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
       await tasks.run(row, operation, "start", begin, ["running"]);
     },
     bootstrap: (row, operation) => bootstrap(deps, row, operation),
+    "hand-over": (row, operation) => handOver(deps, row, operation),
     fill: (row, operation) => fillWorkspace(deps, row, operation),
     keep: (row, operation) => keepWork(deps, row, operation),
     shutdown,

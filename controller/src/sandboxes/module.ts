@@ -12,6 +12,8 @@ import type { EventLog } from "../events/log.ts";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { FleetLimits, type Limits } from "../limits/limits.ts";
 import { OperationJournal } from "../operations/journal.ts";
+import { PoolKeeper } from "../pool/keeper.ts";
+import { PoolMembers } from "../pool/members.ts";
 import type { Database } from "../store/tables.ts";
 import type { TemplateFinder } from "../templates/finder.ts";
 import { makeActions } from "./actions.ts";
@@ -73,6 +75,9 @@ export interface SandboxModuleDependencies {
   environment(row: SandboxRow): Environment;
   authorizedKeys(row: SandboxRow): Promise<string[]>;
   workspaces: Workspaces;
+  handOver: ActionDependencies["handOver"];
+  /** How many sandboxes are made ahead where nobody has said otherwise since. */
+  poolSize: number;
   /** A sandbox's disk was put back to what it was at an earlier time. */
   rolledBack(sandboxId: string): Promise<void>;
   sleep: SleepKnowledge;
@@ -95,6 +100,7 @@ export interface SandboxModule {
   readonly limits: FleetLimits;
   readonly placer: Placer;
   readonly orphans: Orphans;
+  readonly warmPool: PoolKeeper;
   /**
    * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
    * the container may have another address now. Never rejects.
@@ -181,16 +187,24 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
         log.warn({ sandboxId, err: error }, "an agent's coming or going could not be written down");
     }
   };
+  const members = new PoolMembers({ sandboxes, journal, isConnected });
+  const service = new SandboxService({
+    ...{ sandboxes, journal, clock, wake, limits, members },
+    defaultSize: deps.size,
+    workspaceWish: deps.workspaces.wish,
+  });
+  const warmPool = new PoolKeeper({
+    ...{ db, sandboxes, service, members, clock, log, templates: deps.template },
+    defaultSize: deps.poolSize,
+    sandboxSize: deps.size,
+  });
   return {
     sandboxes,
     limits,
     placer,
     orphans: new Orphans({ db, client, keys, log }),
-    service: new SandboxService({
-      ...{ sandboxes, journal, clock, wake, limits },
-      defaultSize: deps.size,
-      workspaceWish: deps.workspaces.wish,
-    }),
+    service,
+    warmPool,
     journal,
     lookup: new SandboxLookup(db),
     arrived: (sandboxId, agentVersion, address) =>
@@ -208,10 +222,12 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
       loop.start();
       watch.start();
       leftClaims.start();
+      warmPool.start();
     },
     stop: async () => {
       stopping.abort(new Error("the controller stops"));
       watch.stop();
+      await warmPool.stop();
       await loop.stop();
       await leftClaims.stop();
     },

@@ -20,6 +20,8 @@ export interface Desired {
   readonly restartWanted: boolean;
   /** Settings were changed that the container does not have yet. */
   readonly changeWanted: boolean;
+  /** It was taken from the warm pool, and is to get the name and the keys of whoever took it. */
+  readonly handoverWanted: boolean;
   /** What is to be done with its disk. */
   readonly diskWork: DiskOperationKind | undefined;
   /** Of a copy of another sandbox: whether what is to be cloned is there, and whether that is a snapshot to be removed. */
@@ -82,6 +84,7 @@ export type Action =
   | DiskOperationKind
   | "start"
   | "bootstrap"
+  | "hand-over"
   | "fill"
   | "keep"
   | "shutdown"
@@ -199,6 +202,7 @@ function planUnlocked(
   if (container.power === "running" && desired.restartWanted) return step("shutdown", "stop");
   if (container.power === "stopped") return step("start", "start");
   if (desired.bootstrapped && observed.agentConnected) {
+    if (desired.handoverWanted) return step("hand-over", "bootstrap");
     return desired.filled ? { kind: "settled", state: "ready" } : step("fill", "workspace");
   }
   if (container.address === undefined) {
@@ -273,7 +277,7 @@ function planDestroyed(desired: Desired, observed: Observed, now: number): Plan 
 /** How a sandbox on its way is called. */
 function transition(desired: Desired): SandboxState {
   if (desired.power === "destroyed") return "destroying";
-  const made = desired.met && desired.filled;
+  const made = desired.met && desired.filled && !desired.handoverWanted;
   if (!desired.configured || (desired.power === "running" && !made)) return "provisioning";
   return desired.power === "running" ? "starting" : "stopping";
 }

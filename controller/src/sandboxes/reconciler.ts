@@ -296,9 +296,14 @@ function isAtRest(row: SandboxRow): boolean {
   return row.configured && !row.change_wanted && row.disk_work === null && row.desired !== "destroyed";
 }
 
-/** Whether a step is work beside a sandbox's life that is still to be done. */
+/** Whether a step is work beside a sandbox's life that is still to be done; before it is handed over nothing is. */
 function isUndone(row: SandboxRow, name: StepName): boolean {
-  return isAside(name) && row.configured && (name === "change" ? row.change_wanted : row.disk_work?.kind === name);
+  return (
+    isAside(name) &&
+    row.configured &&
+    !row.handover_wanted &&
+    (name === "change" ? row.change_wanted : row.disk_work?.kind === name)
+  );
 }
 
 /** What the way back to what is wanted is called. */
@@ -310,6 +315,7 @@ function isWishNew(now: SandboxRow, read: SandboxRow): boolean {
     now.desired !== read.desired ||
     now.boot_wanted !== read.boot_wanted ||
     (now.change_wanted && !read.change_wanted) ||
+    (now.handover_wanted && !read.handover_wanted) ||
     now.disk_work?.operationId !== read.disk_work?.operationId
   );
 }
@@ -327,6 +333,7 @@ function desiredOf({ row, operation, abandonedVmids, copied, claim }: Situation)
     keepWanted: row.keep_wanted,
     restartWanted: row.boot_done < row.boot_wanted && row.boot_done > 0,
     changeWanted: row.change_wanted,
+    handoverWanted: row.handover_wanted,
     diskWork: row.disk_work?.kind,
     fork: row.source ? { prepared: row.source.prepared, temporary: row.source.temporary } : undefined,
     copied,

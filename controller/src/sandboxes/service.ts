@@ -17,6 +17,7 @@ import type { UnitOfWork } from "../http/context.ts";
 import type { FleetLimits } from "../limits/limits.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { insertOperation, type OperationRow, presentOperation } from "../operations/record.ts";
+import type { PoolMembers } from "../pool/members.ts";
 import type { SandboxesTable } from "../store/tables.ts";
 import { suggestName } from "./names.ts";
 import { isDiskWork } from "./plan.ts";
@@ -30,6 +31,8 @@ export interface SandboxServiceDependencies {
   journal: OperationJournal;
   clock: Clock;
   limits: FleetLimits;
+  /** Sandboxes that are made already, and fit some wishes. */
+  members: PoolMembers;
   /** What a sandbox gets where nobody says otherwise. */
   defaultSize: SandboxSize;
   /** What the row of a sandbox with this workspace has beside it. Throws for a workspace that cannot be. */
@@ -59,30 +62,28 @@ export class SandboxService {
     const size = { ...this.#deps.defaultSize, ...(body.size && sandboxSizes[body.size]), ...numbersOf(body) };
     const running = body.start !== false;
     await this.#deps.limits.require(work, { ownerId, size, running });
-    const row = await work.trx
-      .insertInto("sandboxes")
-      .values({
-        id: newId("sandbox"),
-        owner_id: ownerId,
-        name,
-        cores: size.cores,
-        memory_mib: size.memoryMiB,
-        disk_gib: size.diskGiB,
-        node_wanted: body.node ?? null,
-        vlan: body.vlan ?? null,
-        workspace: JSON.stringify(workspace),
-        ...(await this.#deps.workspaceWish(work, ownerId, workspace)),
-        env: JSON.stringify(body.env ?? {}),
-        sleep_after: sleepAfter(body.sleepAfterMinutes),
-        desired: running ? "running" : "stopped",
-        state: "provisioning",
-        look_at: new Date(this.#deps.clock.now()),
-        // In milliseconds, as the cursor of the list has it; the database's own default is finer.
-        created_at: new Date(this.#deps.clock.now()),
-      })
-      .onConflict((conflict) => conflict.column("name").doNothing())
-      .returningAll()
-      .executeTakeFirst();
+    const values = {
+      owner_id: ownerId,
+      name,
+      cores: size.cores,
+      memory_mib: size.memoryMiB,
+      disk_gib: size.diskGiB,
+      node_wanted: body.node ?? null,
+      vlan: body.vlan ?? null,
+      workspace: JSON.stringify(workspace),
+      ...(await this.#deps.workspaceWish(work, ownerId, workspace)),
+      env: JSON.stringify(body.env ?? {}),
+      sleep_after: sleepAfter(body.sleepAfterMinutes),
+      look_at: new Date(this.#deps.clock.now()),
+      // In milliseconds, as the cursor of the list has it; the database's own default is finer.
+      created_at: new Date(this.#deps.clock.now()),
+    };
+    const fitting = { size, node: body.node, vlan: body.vlan };
+    const explain = (error: unknown): never => {
+      throw isDuplicate(error) ? nameTaken(name) : error;
+    };
+    const taken = running ? await this.#deps.members.take(work, fitting, values).catch(explain) : undefined;
+    const row = taken ?? (await insert(work, { ...values, desired: running ? "running" : "stopped" }));
     if (!row) throw nameTaken(name);
     const operation = await this.begin(work, row, "create");
     return { sandbox: await this.#deps.sandboxes.present(row, work.trx), operation };
@@ -196,6 +197,19 @@ export function sleepAfter(wish: number | "off" | null | undefined): string | nu
   return wish === undefined || wish === null ? null : JSON.stringify(wish);
 }
 
+/** Undefined: the name is taken. */
+function insert(
+  { trx }: UnitOfWork,
+  values: Omit<Insertable<SandboxesTable>, "id" | "state">,
+): Promise<SandboxRow | undefined> {
+  return trx
+    .insertInto("sandboxes")
+    .values({ ...values, id: newId("sandbox"), state: "provisioning" })
+    .onConflict((conflict) => conflict.column("name").doNothing())
+    .returningAll()
+    .executeTakeFirst();
+}
+
 function transitionOf(kind: SandboxOperationKind, row: SandboxRow): string {
   if (kind === "destroy") return "destroying";
   // Until its agent has agreed, it is what it was.
@@ -236,6 +250,11 @@ export async function freeName({ trx }: UnitOfWork, wanted: string | undefined):
     if (wanted !== undefined) break;
   }
   throw nameTaken(wanted ?? "");
+}
+
+/** Whether a write was refused for a value that another row has, such as a name. */
+function isDuplicate(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "23505";
 }
 
 export function nameTaken(name: string): BerthError {

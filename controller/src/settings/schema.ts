@@ -83,6 +83,9 @@ export const variablesSchema = Type.Object({
   BERTH_MAX_CORES: limit("cores"),
   BERTH_MAX_MEMORY_MIB: limit("MiB"),
   BERTH_MAX_DISK_GIB: limit("GiB"),
+  BERTH_POOL_SIZE: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 100, wants: "a number of sandboxes from 0 to 100" }),
+  ),
   BERTH_MEMORY_OVERCOMMIT: Type.Optional(
     Type.Number({ minimum: 1, maximum: 100, wants: "how many times over a node's memory may be promised, from 1" }),
   ),

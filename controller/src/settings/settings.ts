@@ -55,6 +55,8 @@ export interface Settings {
   readonly vlan: number | undefined;
   /** What a sandbox gets where nobody says otherwise. */
   readonly size: SandboxSize;
+  /** How many sandboxes are made ahead, where nobody has said otherwise. */
+  readonly poolSize: number;
   /** What all sandboxes may come to together. */
   readonly limits: Limits;
   /** How many times over a node's memory may be promised to sandboxes: few use all they may. */
@@ -144,6 +146,7 @@ function settingsOf(variables: Variables, defaults: Defaults): Settings {
     bridge: variables.PROXMOX_BRIDGE,
     vlan: variables.PROXMOX_VLAN,
     size: sizeOf(variables.BERTH_SIZE),
+    poolSize: variables.BERTH_POOL_SIZE ?? 0,
     limits: {
       sandboxes: variables.BERTH_MAX_SANDBOXES,
       sandboxesPerUser: variables.BERTH_MAX_SANDBOXES_PER_USER,

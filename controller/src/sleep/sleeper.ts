@@ -2,6 +2,7 @@ import { type Clock, every } from "@berth/base";
 import type { Idle } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import { poolOwnerId } from "../pool/owner.ts";
 import { notIdle, type SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
@@ -31,7 +32,7 @@ const toldWithinMs = 30_000;
 /** Of what keeps a sandbox awake as much is told. */
 const toldUses = 4;
 
-type Candidate = Pick<SandboxRow, "id" | "sleep_after"> & { continuous: boolean };
+type Candidate = Pick<SandboxRow, "id" | "sleep_after" | "created_at"> & { continuous: boolean };
 
 /** Looks now and then how the fleet is used, tells of it, and wishes for the sleep of what nobody has used for long. */
 export class Sleeper {
@@ -72,19 +73,22 @@ export class Sleeper {
     return this.#deps.db
       .selectFrom("sandboxes")
       .leftJoin("workspaces", "workspaces.sandbox_id", "sandboxes.id")
-      .select(["sandboxes.id", "sandboxes.sleep_after"])
+      .select(["sandboxes.id", "sandboxes.sleep_after", "sandboxes.created_at"])
       .select((eb) => eb("workspaces.continuous", "is not", null).$castTo<boolean>().as("continuous"))
+      .where("sandboxes.owner_id", "<>", poolOwnerId)
       .where("sandboxes.state", "=", "ready")
       .where("sandboxes.desired", "=", "running")
       .execute();
   }
 
-  async #lookAt({ id, sleep_after, continuous }: Candidate): Promise<void> {
+  async #lookAt({ id, sleep_after, created_at, continuous }: Candidate): Promise<void> {
     const { activities, clock, isConnected } = this.#deps;
     const activity = isConnected(id) ? activities.of(id) : undefined;
     if (!activity) return this.#tell(id, notIdle);
     const uses = continuous ? [...activity.uses, { kind: "sync" as const }] : activity.uses;
-    const decision = decide({ ...activity, uses }, sleepAfterMs(sleep_after, this.#deps.sleepAfterMs), clock.now());
+    // One that waited in the warm pool was idle there, and nobody's.
+    const idleSince = Math.max(activity.idleSince, created_at.getTime());
+    const decision = decide({ uses, idleSince }, sleepAfterMs(sleep_after, this.#deps.sleepAfterMs), clock.now());
     if (decision.kind === "idle" && decision.due) await this.#putToSleep(id);
     else await this.#tell(id, toldOf(decision));
   }

@@ -62,7 +62,7 @@ function refuseReserved(name: string): void {
 
 /** Before its first start a sandbox has nothing of its own, and the keys of its template. */
 export function requireMade(row: SandboxRow): void {
-  const made = row.configured && row.host_key_fingerprint !== null && row.workspace_filled;
+  const made = row.configured && row.host_key_fingerprint !== null && row.workspace_filled && !row.handover_wanted;
   if (made && row.desired !== "destroyed") return;
   throw new BerthError("sandbox_not_ready", `The sandbox "${row.name}" has not been ready yet.`, {
     hint: "Start it, and wait until its state is ready.",

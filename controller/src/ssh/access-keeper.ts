@@ -11,8 +11,8 @@ import { deliverAccess } from "./deliver-access.ts";
 
 /** A connection to a sandbox's SSH server. */
 export interface AccessConnection {
-  /** Puts it into the sandbox. */
-  deliver(wanted: WantedAccess): Promise<void>;
+  /** Puts it into the sandbox; `name`: and gives the sandbox this host name. */
+  deliver(wanted: WantedAccess, name?: string): Promise<void>;
   close(): void;
 }
 
@@ -34,6 +34,8 @@ const limits = {
   /** A bootstrap takes 30 seconds at most. */
   bootstrapPollMs: 1_000,
   bootstrapPolls: 40,
+  /** Each is another delivery that began meanwhile. */
+  handOverTries: 10,
 } as const;
 
 /** A sandbox that is looked at, or is to be again. */
@@ -97,6 +99,26 @@ export class AccessKeeper {
     void gate.run(() => this.#run(sandboxId, work));
   }
 
+  /**
+   * Gives a sandbox that runs its name within, and the keys of its present user, whoever had it before. No bootstrap of
+   * it may be under way. Rejects when it cannot be reached.
+   */
+  async handOver(sandboxId: string): Promise<void> {
+    const row = await this.#row(sandboxId);
+    if (!row) return;
+    const connection = await (this.#deps.reach ?? this.#reach)(row);
+    try {
+      // One that was cut has left its mark.
+      if (isBootstrapping(row.access_delivered)) await this.#forget(sandboxId);
+      for (let tries = 1; tries <= limits.handOverTries; tries += 1) {
+        if (await this.#deliver(connection, sandboxId, row.name)) return;
+      }
+    } finally {
+      connection.close();
+    }
+    throw new Error("somebody else gives it keys all the time");
+  }
+
   /** Looks at all that may run, for certificates that are to be renewed; answers 0, since it removes nothing. */
   async lookAtAll(): Promise<number> {
     const rows = await this.#deps.db.selectFrom("sandboxes").select("id").where("desired", "=", "running").execute();
@@ -154,23 +176,25 @@ export class AccessKeeper {
     if (row.access_delivered === (await this.#wanted(row)).hash) return "done";
     const connection = await (this.#deps.reach ?? this.#reach)(row);
     try {
-      return await this.#deliver(connection, sandboxId);
+      await this.#deliver(connection, sandboxId);
+      return "again";
     } finally {
       connection.close();
     }
   }
 
-  async #deliver(connection: AccessConnection, sandboxId: string): Promise<"again"> {
+  /** Answers whether it is known to have what was delivered. */
+  async #deliver(connection: AccessConnection, sandboxId: string, name?: string): Promise<boolean> {
     const row = await this.#row(sandboxId);
-    if (!row) return "again";
+    if (!row) return false;
     const mark = newDelivery();
     // While it is under way nobody knows what the sandbox has, and a bootstrap may begin.
-    if (isBootstrapping(row.access_delivered) || !(await this.#exchange(row, mark))) return "again";
+    if (isBootstrapping(row.access_delivered) || !(await this.#exchange(row, mark))) return false;
     const wanted = await this.#wanted(row);
-    await connection.deliver(wanted);
+    await connection.deliver(wanted, name);
     const known = await this.#exchange({ ...row, access_delivered: mark }, wanted.hash);
     if (known) this.#deps.log.info({ sandboxId }, "the sandbox has its user's SSH keys");
-    return "again";
+    return known;
   }
 
   #row(sandboxId: string): Promise<SandboxRow | undefined> {
@@ -212,6 +236,6 @@ export class AccessKeeper {
       // Its agent runs, and so does its SSH server if it has one.
       patienceMs: 0,
     });
-    return { deliver: (wanted) => deliverAccess(connection, wanted), close: () => connection.close() };
+    return { deliver: (wanted, name) => deliverAccess(connection, wanted, name), close: () => connection.close() };
   };
 }

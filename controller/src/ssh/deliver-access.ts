@@ -15,12 +15,13 @@ const script = `set -u
 export LC_ALL=C
 root=\${BERTH_ROOT:-}
 folder=$root/etc/ssh
-keys='' certificate='' line='' newline='
+keys='' certificate='' name='' line='' newline='
 '
 while IFS= read -r line; do
   case $line in
     'key '*) keys=$keys\${line#* }$newline ;;
     'certificate '*) certificate=\${line#* }$newline ;;
+    'name '*) name=\${line#* } ;;
     *) break ;;
   esac
 done
@@ -33,6 +34,15 @@ put() {
 put "$root/${guestPaths.authorizedKeys}" "$keys"
 put "$root/${guestPaths.sshHostCertificate}" "$certificate"
 sync "$folder"
+if [ -n "$name" ]; then
+  put "$root/etc/hostname" "$name$newline"
+  # In a folder the name is the machine's own.
+  if [ -z "$root" ]; then
+    hostname "$name" || exit 71
+    # Without its name there \`sudo\` would wait for a name server.
+    put /etc/hosts "$(grep -v '^127[.]0[.]1[.]1[[:space:]]' /etc/hosts)\${newline}127.0.1.1	$name$newline"
+  fi
+fi
 exec 9<&-
 pid=''
 [ -f "$root/run/sshd.pid" ] && IFS= read -r pid <"$root/run/sshd.pid"
@@ -41,9 +51,11 @@ case $pid in '' | 0 | 1 | *[!0-9]*) pid='' ;; esac
 echo delivered
 `;
 
-/** Gives a sandbox what its SSH server is to know. Rejects with what went wrong there, shortened. */
-export function deliverAccess(connection: SshConnection, wanted: WantedAccess): Promise<void> {
-  const lines = [...wanted.authorizedKeys.map((key) => `key ${key}`), `certificate ${wanted.certificate}`, "end", ""];
+/** Gives a sandbox what its SSH server is to know, and, where one is given, its host name. Rejects with what went wrong there, shortened. */
+export function deliverAccess(connection: SshConnection, wanted: WantedAccess, name?: string): Promise<void> {
+  const keys = wanted.authorizedKeys.map((key) => `key ${key}`);
+  const named = name === undefined ? [] : [`name ${name}`];
+  const lines = [...keys, `certificate ${wanted.certificate}`, ...named, "end", ""];
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail("it did not end within 30 seconds"), timeoutMs);
     const fail = (reason: string) => {

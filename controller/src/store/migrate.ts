@@ -13,6 +13,7 @@ import * as epochFloor from "./migrations/0010-epoch-floor.ts";
 import * as gitWork from "./migrations/0011-git-work.ts";
 import * as placement from "./migrations/0012-placement.ts";
 import * as sleep from "./migrations/0013-sleep.ts";
+import * as warmPool from "./migrations/0014-warm-pool.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
@@ -30,6 +31,7 @@ const migrations: Record<string, Migration> = {
   "0011-git-work": gitWork,
   "0012-placement": placement,
   "0013-sleep": sleep,
+  "0014-warm-pool": warmPool,
 };
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */

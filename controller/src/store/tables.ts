@@ -16,8 +16,10 @@ import type {
 } from "@berth/protocol";
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
 import type { Count, CreatedAt, Instant, Json, OptionalInstant, OptionalJson } from "./column-types.ts";
+import type { DiskWork, ForkSource } from "./disk-work.ts";
 import type { SyncChangesTable, SyncRunsTable, WorkspacesTable } from "./sync-tables.ts";
 
+export type { DiskWork, ForkSource } from "./disk-work.ts";
 export type { ContinuousWish, SyncRunRequest, SyncRunsTable, WorkspacesTable } from "./sync-tables.ts";
 
 /** At most one row: the fleet whose keys the sandboxes of this database know. */
@@ -141,6 +143,8 @@ export interface SandboxesTable {
   restart_needed: Generated<ContainerSetting[]>;
   /** What of its settings somebody has changed in Proxmox. */
   drift: ColumnType<Drift[], string | undefined, string>;
+  /** Taken from the warm pool, and without the name and the keys of whoever took it yet. */
+  handover_wanted: Generated<boolean>;
   disk_work: OptionalJson<DiskWork>;
   /** What it is a copy of; null: of a template. */
   source: OptionalJson<ForkSource>;
@@ -152,7 +156,8 @@ export interface SandboxesTable {
   sleep_after: ColumnType<number | "off" | null, string | null | undefined, string | null>;
   /** It is to sleep since nobody uses it; false: since somebody wants it so. */
   sleep_unasked: Generated<boolean>;
-  created_at: CreatedAt;
+  /** When its owner asked for it: one of the warm pool may be older. */
+  created_at: ColumnType<Date, Date | undefined, Date>;
   updated_at: ColumnType<Date, Date | undefined, Date>;
 }
 
@@ -210,27 +215,10 @@ export interface TemplatesTable {
   created_at: CreatedAt;
 }
 
-/** What is to be done with the disk of a sandbox. */
-export interface DiskWork {
-  kind: "snapshot" | "delete_snapshot" | "rollback";
-  /** Of the snapshot. */
-  name: string;
-  description?: string;
-  /** The operation that it was asked for with: by it a snapshot is known again whose task's end was not seen. */
-  operationId: string;
-}
-
-/** What a sandbox is a copy of. */
-export interface ForkSource {
-  sandboxId: string;
-  vmid: number;
-  node: string;
-  /** What is cloned; null: the disk as it is, of a container that is stopped. */
-  snapshot: string | null;
-  /** The snapshot was taken for this alone, or was about to be, and is to be removed. */
-  temporary: boolean;
-  /** What is to be cloned is known, and there. */
-  prepared: boolean;
+/** How many sandboxes are made ahead, where somebody has said so; at most one row. */
+export interface PoolTable {
+  only_one: Generated<boolean>;
+  size: number;
 }
 
 /** A Proxmox task that is waited for, the step that began it, and how many lines that step's log had before. */
@@ -383,6 +371,7 @@ export interface Database {
   idempotency: IdempotencyTable;
   sandboxes: SandboxesTable;
   claims: ClaimsTable;
+  pool: PoolTable;
   templates: TemplatesTable;
   operations: OperationsTable;
   events: EventsTable;

@@ -1,13 +1,16 @@
 import type { DiskOperationKind, Operation, PowerOperationKind } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FaultRule, PctCommand } from "@berth/pve-emulator";
+import { poolOwnerId } from "../../src/pool/owner.ts";
+import type { SandboxRow } from "../../src/sandboxes/record.ts";
 import type { Facts } from "./facts.ts";
 
 /**
  * How it stands with the one sandbox of a world; `kept`: it is ready and has a snapshot; `copied`: it is ready, and a
- * copy of it is; `orphaned`: its container runs, and the database knows nothing of it.
+ * copy of it is; `orphaned`: its container runs, and the database knows nothing of it; `pooled`: there is none, and one
+ * waits in the warm pool.
  */
-export type Standing = "absent" | "ready" | "stopped" | "asleep" | "kept" | "copied" | "orphaned";
+export type Standing = "absent" | "ready" | "stopped" | "asleep" | "kept" | "copied" | "orphaned" | "pooled";
 
 /** The name of the snapshot in a world that is `kept`. */
 export const keptSnapshot = "kept";
@@ -26,6 +29,12 @@ export interface FlowWorld {
   orphan(): Promise<void>;
   /** Asks for the one container that no sandbox has. */
   adopt(): Promise<Operation>;
+  /** Says how many there are to be in the warm pool, and waits until it is so. */
+  keepPool(size: 0 | 1): Promise<void>;
+  /** Wants one in the warm pool; answers what is done for that, the last of it that has not failed. */
+  refill(): Promise<Operation>;
+  /** Asks for a sandbox while one waits in the warm pool, and for no more of those; throws if it gets another one. */
+  take(): Promise<Operation>;
   /** Asks for other settings than the sandbox has: another number of cores, and a larger disk. */
   change(): Promise<Operation>;
   operation(id: string): Promise<Operation>;
@@ -96,6 +105,21 @@ export const flows: readonly Flow[] = [
     begin: (world) => world.adopt(),
     again: (world) => world.want("start"),
   },
+  {
+    name: "refill",
+    from: "absent",
+    to: "pooled",
+    begin: (world) => world.refill(),
+    again: (world) => world.refill(),
+    isDone: ({ sandboxes }) => sandboxes.length === 1 && sandboxes.every(({ state }) => state === "ready"),
+  },
+  {
+    name: "take",
+    from: "pooled",
+    to: "ready",
+    begin: (world) => world.take(),
+    again: (world) => world.want("start"),
+  },
 ];
 
 function diskFlow(kind: DiskOperationKind, from: Standing, to: Standing): Flow {
@@ -122,6 +146,11 @@ export function ended(world: FlowWorld, { id, kind }: Operation): Promise<Operat
 
 /** Brings a world to where a flow begins. */
 export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
+  if (wanted === "pooled") {
+    if ((await world.facts()).sandboxes.some(isOwned)) await bring(world, "absent");
+    return world.keepPool(1);
+  }
+  if ((await world.facts()).sandboxes.some((one) => !isOwned(one))) await world.keepPool(0);
   const { sandboxes, containers } = await world.facts();
   const sandbox = sandboxes.find(({ source }) => source === null);
   if (sandboxes.length > 1) {
@@ -164,6 +193,11 @@ export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
 }
 
 const wayTo = { absent: "destroy", ready: "start", stopped: "stop", asleep: "sleep" } as const;
+
+/** Whether it is somebody's, and not of the warm pool. */
+export function isOwned({ owner_id }: SandboxRow): boolean {
+  return owner_id !== poolOwnerId;
+}
 
 async function succeed(world: FlowWorld, operation: Operation): Promise<void> {
   const { kind, state, error } = await ended(world, operation);

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { hashSecret } from "../../src/fleet/keys.ts";
 import type { Facts } from "./facts.ts";
-import { type FlowWorld, keptSnapshot, type Standing } from "./flows.ts";
+import { type FlowWorld, isOwned, keptSnapshot, type Standing } from "./flows.ts";
 
 /** Waits until nothing is under way any more, and asserts that everything is as it should be. */
 export async function expectSettled(world: FlowWorld, standing: Standing): Promise<Facts> {
@@ -56,8 +56,9 @@ export function expectOneIdentity(facts: Facts, root: (vmid: number) => Readonly
 
 function isSettled({ sandboxes, underWay }: Facts, standing: Standing): boolean {
   if (underWay.length > 0) return false;
-  const counts = { absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2, orphaned: 0 };
+  const counts = { absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2, orphaned: 0, pooled: 1 };
   if (sandboxes.length !== counts[standing]) return false;
+  if (!sandboxes.every((sandbox) => isOwned(sandbox) === (standing !== "pooled"))) return false;
   const state = standing === "stopped" || standing === "asleep" ? standing : "ready";
   return sandboxes.every((sandbox) => sandbox.state === state && sandbox.look_at === null);
 }
@@ -69,9 +70,9 @@ function summary({ sandboxes, claims, containers, templateLock, runningTasks }: 
     claims: claims.toSorted(byId),
     templateLock,
     runningTasks,
-    left: sandboxes.map(({ error, task, attempts, change_wanted, disk_work, drift, source }) => ({
+    left: sandboxes.map(({ error, task, attempts, change_wanted, handover_wanted, disk_work, drift, source }) => ({
       ...{ error, task, attempts, drift },
-      wish: change_wanted || disk_work !== null,
+      wish: change_wanted || handover_wanted || disk_work !== null,
       temporary: source?.temporary ?? false,
     })),
   };

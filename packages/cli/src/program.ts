@@ -13,6 +13,7 @@ import { loginCommand, logoutCommand } from "./commands/login.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { newCommand } from "./commands/new.ts";
 import { nodesCommand } from "./commands/nodes.ts";
+import { poolCommand } from "./commands/pool.ts";
 import type { Run } from "./commands/register.ts";
 import { setCommand } from "./commands/set.ts";
 import { forkCommand, rollbackCommand, snapshotCommand } from "./commands/snapshots.ts";
@@ -72,6 +73,7 @@ function commands(run: Run, root: () => Command): Command[] {
     templateCommand(run),
     doctorCommand(run),
     adoptCommand(run),
+    poolCommand(run),
     openCommand(run),
     completionCommand(run),
     completeCommand(run, root),

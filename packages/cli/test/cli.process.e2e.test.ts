@@ -10,6 +10,7 @@ import {
   listTerminals,
   operationSchema,
   parseJson,
+  poolSchema,
   sandboxSchema,
   sshGateway,
   templateSchema,
@@ -89,6 +90,9 @@ describe("the command line", () => {
     expect(list.items.map(({ name }) => name)).toEqual(["web"]);
     parsed(resultOf(listTerminals), (await berthCommand("ls", "web", "--json")).stdout);
     parsed(templateSchema, (await berthCommand("template", "--json")).stdout);
+    const pool = parsed(poolSchema, (await berthCommand("pool", "--size", "0", "--json")).stdout);
+    expect(pool).toEqual({ size: 0, ready: 0, filling: 0, failed: null });
+    expect((await berthCommand("pool")).stdout).toBe("0 of 0 ready\n");
     expect(list.items[0]?.state).toBe("ready");
     const doctor = parsed(doctorReportSchema, (await berthCommand("doctor", "--json")).stdout);
     expect(doctor.checks.filter(({ state }) => state === "failed")).toEqual([]);

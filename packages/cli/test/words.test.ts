@@ -6,6 +6,7 @@ import { shown as line } from "../src/commands/diff.ts";
 import { verdictOf, wordsOf } from "../src/commands/doctor.ts";
 import { wishOf } from "../src/commands/new.ts";
 import { memoryOf, storageText } from "../src/commands/nodes.ts";
+import { told as toldPool } from "../src/commands/pool.ts";
 import { changeOf } from "../src/commands/set.ts";
 import { nameOf } from "../src/commands/snapshots.ts";
 import { wishOf as syncWishOf } from "../src/commands/sync.ts";
@@ -61,6 +62,13 @@ describe("what is shown", () => {
     };
     expect(memoryOf(node)).toBe("3 + 1.5 of 16 GiB");
     expect(memoryOf({ ...node, memoryBytes: null })).toBe("");
+  });
+
+  it("says how it stands with the warm pool, and why one failed", () => {
+    expect(toldPool({ size: 3, ready: 1, filling: 1, failed: null })).toBe("1 of 3 ready, 1 being made\n");
+    const reason = { code: "no_address", message: "It got no address.", hint: "Look at the bridge." };
+    const told = toldPool({ size: 3, ready: 0, filling: 0, failed: { count: 2, reason } });
+    expect(told).toBe("0 of 3 ready\n2 failed in a row: It got no address.\nLook at the bridge.\n");
   });
 
   it("says how long ago something was in one unit", () => {

@@ -45,6 +45,8 @@ export interface ActionDependencies {
   environment(row: SandboxRow): Environment;
   /** SSH keys of people who may sign in to a sandbox. */
   authorizedKeys(row: SandboxRow): Promise<string[]>;
+  /** Gives a sandbox that runs its name within, the keys of its user, and its environment. */
+  handOver(row: SandboxRow): Promise<void>;
   /** Puts into a workspace what it is to have at first. Rejects with `StepFailure`, or with the signal's reason. */
   fillWorkspace(row: SandboxRow, progress: FillProgress): Promise<void>;
   /** Copies the work in a sandbox that is nowhere else; undefined: there is none. */

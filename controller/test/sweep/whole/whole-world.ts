@@ -8,26 +8,31 @@ import {
   deleteSandbox,
   deleteSnapshot,
   forkSandbox,
+  getPool,
   listOrphans,
   type Operation,
+  type Pool,
   type PowerOperationKind,
   restartSandbox,
   rollbackSnapshot,
   sleepSandbox,
   startSandbox,
   stopSandbox,
+  updatePool,
   updateSandbox,
   wakeSandbox,
 } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import type { FaultRule, PctCommand } from "@berth/pve-emulator";
 import { type Berth, eventually, testDatabase } from "@berth/testkit";
+import { expect } from "vitest";
 import { presentOperation } from "../../../src/operations/record.ts";
 import { connect, type Store } from "../../../src/store/connect.ts";
 import { startBerth } from "../../e2e/berth.ts";
 import { ProxmoxControl } from "../../proxmox-control.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
-import { type FaultyWorld, keptSnapshot } from "../flows.ts";
+import { type FaultyWorld, isOwned, keptSnapshot } from "../flows.ts";
+import { poolOperation } from "../pool-operation.ts";
 
 /** Longest that anything may take, in milliseconds. */
 const limitMs = 240_000;
@@ -140,9 +145,44 @@ export class WholeWorld implements FaultyWorld {
     return this.operation(operationId ?? "none");
   }
 
+  async keepPool(size: 0 | 1): Promise<void> {
+    const { ready } = await this.#resize(size);
+    if (ready === size && (await this.#pooled()).length === size) return;
+    await this.until(`a warm pool of ${size}`, async () => {
+      const pool = await this.berth.client.call(getPool, {});
+      return pool.ready === size && (await this.#pooled()).length === size ? true : undefined;
+    });
+  }
+
+  async refill(): Promise<Operation> {
+    await this.#resize(1);
+    return this.until("a refill", async () => {
+      const [newest] = await this.#pooled();
+      return newest && poolOperation(this.#store.db, newest.id);
+    });
+  }
+
+  async take(): Promise<Operation> {
+    const [member] = await this.#pooled();
+    const { operation } = await this.berth.create({ cores: 3 });
+    await this.#resize(0);
+    expect(operation.sandboxId).toBe(member?.id);
+    return operation;
+  }
+
+  #resize(size: number): Promise<Pool> {
+    return this.berth.client.call(updatePool, { body: { size } });
+  }
+
+  /** What is in the warm pool, the newest first. */
+  async #pooled() {
+    const rows = (await this.facts()).sandboxes.filter((row) => !isOwned(row));
+    return rows.toSorted((a, b) => b.created_at.getTime() - a.created_at.getTime());
+  }
+
   async #id(ofCopy: boolean): Promise<string> {
     const { sandboxes } = await this.facts();
-    const found = sandboxes.find(({ source }) => (source !== null) === ofCopy);
+    const found = sandboxes.filter(isOwned).find(({ source }) => (source !== null) === ofCopy);
     if (!found) throw new Error(`there is no ${ofCopy ? "copy" : "sandbox"}`);
     return found.id;
   }

@@ -91,6 +91,8 @@ export async function startController(
     environment: () => ({}),
     authorizedKeys: async () => [],
     workspaces: emptyWorkspaces,
+    handOver: async () => {},
+    poolSize: 0,
     rolledBack: async () => {},
     sleep: use,
   });

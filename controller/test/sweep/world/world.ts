@@ -26,8 +26,9 @@ import { connect, type Store } from "../../../src/store/connect.ts";
 import { migrate } from "../../../src/store/migrate.ts";
 import { inTransaction } from "../../../src/store/transaction.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
-import { type FaultyWorld, keptSnapshot } from "../flows.ts";
+import { type FaultyWorld, isOwned, keptSnapshot } from "../flows.ts";
 import { expectOneIdentity } from "../invariants.ts";
+import { poolOperation } from "../pool-operation.ts";
 import { accessTo, type SweepController, startController } from "./controller.ts";
 import { bootGuest, type GuestMishaps, guestSsh } from "./guest.ts";
 import type { Point } from "./lifeline.ts";
@@ -204,10 +205,48 @@ export class World implements FaultyWorld {
     });
   }
 
+  async keepPool(size: 0 | 1): Promise<void> {
+    await this.#resize(size);
+    await this.until(`a warm pool of ${size}`, async () => {
+      const { ready } = await this.controller.fleet.warmPool.status();
+      return ready === size && (await this.#pooled()).length === size ? true : undefined;
+    });
+  }
+
+  async refill(): Promise<Operation> {
+    await this.#resize(1);
+    return this.until("a refill", async () => {
+      const [newest] = await this.#pooled();
+      return newest && (await poolOperation(this.store.db, newest.id, (work) => this.clock.during(work)));
+    });
+  }
+
+  async take(): Promise<Operation> {
+    const [member] = await this.#pooled();
+    const { service, warmPool } = this.controller.fleet;
+    const operation = await this.#wish(async (work) => {
+      await warmPool.resize(work, 0);
+      return (await service.create(work, ownerId, { cores: 3 })).operation;
+    });
+    expect(operation.sandboxId).toBe(member?.id);
+    return operation;
+  }
+
+  #resize(size: number): Promise<void> {
+    const { database, fleet } = this.controller;
+    return inTransaction(database.db, (work) => fleet.warmPool.resize(work, size));
+  }
+
+  /** What is in the warm pool, the newest first. */
+  async #pooled() {
+    const rows = (await this.#rows()).filter((row) => !isOwned(row));
+    return rows.toSorted((a, b) => b.created_at.getTime() - a.created_at.getTime());
+  }
+
   /** The one sandbox, if there is one. */
   async sandbox() {
     const rows = await this.#rows();
-    return rows.find(({ source }) => source === null);
+    return rows.find((row) => row.source === null && isOwned(row));
   }
 
   /** The copy of it, if there is one. */

@@ -8,6 +8,7 @@ export * from "./files.ts";
 export * from "./git.ts";
 export * from "./git-source.ts";
 export * from "./operations.ts";
+export * from "./pool.ts";
 export * from "./projects.ts";
 export * from "./route.ts";
 export * from "./sandboxes.ts";
