@@ -50,10 +50,14 @@ it("an event shows a sandbox just as the API does", async () => {
   expect(event?.data).toEqual(await sandboxes.present(await rowAt(0)));
   expect(event?.data).toMatchObject({
     operationId: operation.id,
-    ...{ error, idle, attention: "waiting", sleepAfterMinutes: "off" },
+    ...{ error, idle: notIdle, attention: "waiting", sleepAfterMinutes: "off" },
     envNames: ["Alpha", "beta", "zeta"],
     agent: { connected: true, version: "1.2.3" },
   });
+  await sandboxes.change(row, { state: "ready" });
+  const [, ready] = await told(row.id);
+  expect(ready?.data).toMatchObject({ state: "ready", idle });
+  expect(ready?.data).toEqual(await sandboxes.present(await rowAt(0)));
 });
 
 it("what is announced is the sandbox as it is now", async () => {

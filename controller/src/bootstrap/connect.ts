@@ -110,6 +110,8 @@ async function openSocketAtBoot(target: SshTarget, signal?: AbortSignal): Promis
 }
 
 function openSocket({ host, port }: SshTarget, signal?: AbortSignal): Promise<Socket> {
+  // Under a signal that is aborted before, Node's socket fails, and connects all the same.
+  signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host, port, noDelay: true, ...(signal ? { signal } : {}) });
     const timer = setTimeout(() => socket.destroy(new Error(`${host}:${port} does not answer`)), connectTimeoutMs);

@@ -1,6 +1,7 @@
 import type { Idle } from "@berth/protocol";
 import { type RawBuilder, sql } from "kysely";
 import { besideList } from "../operations/beside.ts";
+import { notIdle } from "./record.ts";
 
 /**
  * A row of `sandboxes` as `presentSandbox` shows it, made by the database itself: so that a change and the event that
@@ -10,7 +11,9 @@ export function toldSandbox(
   row: "changed" | "sandboxes",
   live: { agentConnected: boolean; idle: Idle },
 ): RawBuilder<unknown> {
-  return sql`${texts[row]} || jsonb_build_object('idle', ${JSON.stringify(live.idle)}::jsonb, 'agent',
+  const idle = sql`case ${sql.ref(`${row}.state`)} when 'ready' then ${JSON.stringify(live.idle)}::jsonb
+    else ${JSON.stringify(notIdle)}::jsonb end`;
+  return sql`${texts[row]} || jsonb_build_object('idle', ${idle}, 'agent',
     jsonb_build_object('connected', ${live.agentConnected}::boolean, 'version', ${sql.ref(`${row}.agent_version`)}))`;
 }
 
