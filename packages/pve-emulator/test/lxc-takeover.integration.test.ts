@@ -129,7 +129,8 @@ describe.skipIf(untested !== undefined)(`an emulator of LXC containers that was 
     expect(await Promise.race([written, wait(500, "frozen")])).toBe("frozen");
     await ensure();
     expect(await written).toBe("written");
-    expect(await api.must("GET", `${api.container(201)}/snapshot`)).toHaveLength(1);
+    const snapshots = [{ name: "early", snapstate: "prepare" }, { name: "current" }];
+    expect(await api.must("GET", `${api.container(201)}/snapshot`)).toMatchObject(snapshots);
     expect(await api.task("DELETE", api.container(201), { force: 1 })).toBe("OK");
     expect(await tracesOf(dataDir, 201)).toEqual([]);
   });
