@@ -10,12 +10,18 @@ export interface Selection {
   readonly seed: string;
 }
 
-/** Reads the selection; the share is `SWEEP_FRACTION` in process, and `SWEEP_WHOLE` for the sweep of processes. */
+/** In process there are some 2,400 cases: a run plays this share of them, another one each day. */
+const defaultShare = 0.4;
+
+/**
+ * Reads the selection; the share is `SWEEP_FRACTION` in process, and `SWEEP_WHOLE` for the sweep of processes. What
+ * `SWEEP_ONLY` names is played whole unless a share is asked for.
+ */
 export function selectionOf(environment: NodeJS.ProcessEnv, share: "SWEEP_FRACTION" | "SWEEP_WHOLE"): Selection {
   const { SWEEP_ONLY: only, SWEEP_SEED: seed } = environment;
   return {
     only: only ? new RegExp(only) : undefined,
-    fraction: Number(environment[share] ?? 1),
+    fraction: Number(environment[share] ?? (only ? 1 : defaultShare)),
     seed: seed ?? new Date().toISOString().slice(0, 10),
   };
 }
