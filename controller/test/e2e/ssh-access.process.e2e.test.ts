@@ -62,6 +62,7 @@ describe("a sandbox's own SSH server", () => {
     await eventually(async () => (await directly(owner, "renamed")).code === 0);
     expect((await directly(owner, "direct")).code).toBe(255);
     await berth.client.call(updateSandbox, { params: { id: sandbox.id }, body: { name: "direct" } });
+    await eventually(async () => (await directly(owner)).code === 0);
   });
 
   it("takes a key as soon as its user adds it, and no more once it is removed", async () => {

@@ -1,5 +1,6 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { readTextIfExists } from "@berth/base/node";
 import { parseJson } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { Kysely } from "kysely";
@@ -55,10 +56,8 @@ export async function gatherFacts({ db, client, proxmoxDir, during }: FactSource
   );
   const seen = new Map((await client.cluster.containers()).map((one) => [one.vmid, one.status === "running"]));
   const folder = join(proxmoxDir, "containers");
-  const vmids = (await readdir(folder)).map(Number);
-  const all = await Promise.all(
-    vmids.map(async (vmid) => ({ vmid, ...(await configOf(folder, vmid)), running: seen.get(vmid) })),
-  );
+  const found = await Promise.all((await readdir(folder)).map((name) => configOf(folder, Number(name))));
+  const all = found.flatMap((one) => (one ? { ...one, running: seen.get(one.vmid) } : []));
   const { node = "pve" } = (await client.cluster.nodes())[0] ?? {};
   const running = await client.tasks.list(node, { source: "active" });
   return {
@@ -71,8 +70,10 @@ export async function gatherFacts({ db, client, proxmoxDir, during }: FactSource
   };
 }
 
-async function configOf(folder: string, vmid: number): Promise<Omit<ContainerFacts, "vmid" | "running">> {
-  const text = await readFile(join(folder, String(vmid), "config.json"), "utf8");
+/** Undefined of one that is being removed. */
+async function configOf(folder: string, vmid: number): Promise<Omit<ContainerFacts, "running"> | undefined> {
+  const text = await readTextIfExists(join(folder, String(vmid), "config.json"));
+  if (text === undefined) return undefined;
   const { values, snapshots = {} } = Value.Parse(configSchema, parseJson(text));
-  return { lock: values.lock, cores: Number(values.cores), snapshots: Object.keys(snapshots) };
+  return { vmid, lock: values.lock, cores: Number(values.cores), snapshots: Object.keys(snapshots) };
 }

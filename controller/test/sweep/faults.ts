@@ -128,13 +128,19 @@ function tasksOf(world: FaultyWorld) {
 }
 
 /** Tasks that a flow needs once are there once: nothing was asked for again that was on its way or done. */
-async function expectNothingTwice(world: FaultyWorld, { fault }: FaultCase, known: ReadonlySet<string>): Promise<void> {
+async function expectNothingTwice(
+  world: FaultyWorld,
+  { flow, fault }: FaultCase,
+  known: ReadonlySet<string>,
+): Promise<void> {
   const tasks = (await tasksOf(world)).filter(({ upid }) => !known.has(upid));
   // A call that nobody waits for any more and that acts later cannot be known of.
   const unknowable = fault.kind === "late" && fault.ms === beyondTimeoutMs;
+  // What fails in the warm pool is replaced by another sandbox.
+  const replaced = flow.name === "refill";
   for (const type of ["vzclone", "resize", "vzstart", "vzshutdown", "vzstop", "vzdestroy", "vzsnapshot"]) {
     const done = tasks.filter((task) => task.type === type && task.exitStatus === "OK");
     const told = `${type}: ${JSON.stringify(tasks.map(({ upid, exitStatus }) => [upid, exitStatus]))}`;
-    expect(done.length, told).toBeLessThanOrEqual(unknowable ? 2 : 1);
+    expect(done.length, told).toBeLessThanOrEqual(unknowable || replaced ? 2 : 1);
   }
 }

@@ -88,8 +88,8 @@ export const flows: readonly Flow[] = [
   { ...flow("destroy", "ready", "absent"), name: "delete" },
   { name: "change", from: "ready", to: "ready", begin: (world) => world.change(), again: (world) => world.change() },
   diskFlow("snapshot", "ready", "kept"),
-  diskFlow("rollback", "kept", "kept"),
-  diskFlow("delete_snapshot", "kept", "ready"),
+  { ...diskFlow("rollback", "kept", "kept"), asksAtOnce: true },
+  { ...diskFlow("delete_snapshot", "kept", "ready"), asksAtOnce: true },
   {
     name: "fork",
     from: "ready",

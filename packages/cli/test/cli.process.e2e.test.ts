@@ -185,8 +185,10 @@ describe("the command line", () => {
       await typed.screen.waitForText(/berth exec/, 20_000);
       typed.type("w\t");
       await typed.screen.waitForText(/berth exec web/, 20_000);
-      typed.type(" -- printf 'ran %s\\n' it\r");
+      // What is typed while `berth exec` runs would be the program's.
+      typed.type(" -- printf 'ran %s\\n' it; printf 'back %s\\n' again\r");
       await typed.screen.waitForText(/^ran it$/m, 30_000);
+      await typed.screen.waitForText(/^back again$/m, 30_000);
       typed.type("exit\r");
       await typed.exited;
     },
