@@ -87,8 +87,8 @@ async function measureRound(context: BenchContext, sleeper: Sleeper): Promise<Ro
 async function prompted(berth: Berth, { id }: Terminal, epoch: number): Promise<void> {
   const viewer = await attachTerminal({ url: berth.url, token: berth.token, terminalId: id, ...size });
   try {
-    if (viewer.epoch !== epoch) throw new Error(`the terminal is in its life ${viewer.epoch}, not ${epoch}`);
     await viewer.waitForText(newestPrompt, 60_000);
+    if (viewer.epoch !== epoch) throw new Error(`the terminal is in its life ${viewer.epoch}, not ${epoch}`);
   } finally {
     await viewer.close();
   }
