@@ -5,7 +5,7 @@ import { bareClaude, claudePrompt } from "./floor/bare-claude.ts";
 import { BareProxmox } from "./floor/bare-proxmox.ts";
 import { operationEnded } from "./operation-ended.ts";
 import { median } from "./statistics.ts";
-import { ownBerth, possibleBackends } from "./whole-berth.ts";
+import { onEachBackend, ownBerth } from "./whole-berth.ts";
 
 const goalMs = 3_000;
 const ownShareGoalMs = 1_000;
@@ -27,13 +27,8 @@ export const create: Benchmark = {
   name: "create",
   about: "POST /sandboxes to Claude's prompt on the screen, and Berth's own share of it",
   defaultRuns: 5,
-  async run(context) {
-    const measured: Measurement[] = [];
-    for (const backend of possibleBackends()) {
-      context.note(`containers of the backend "${backend}"`);
-      measured.push(...measurements(await measureBackend(context, backend), backend));
-    }
-    return measured;
+  run(context) {
+    return onEachBackend(context, async (backend) => measurements(await measureBackend(context, backend), backend));
   },
 };
 

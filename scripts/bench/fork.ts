@@ -7,7 +7,7 @@ import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { BareProxmox } from "./floor/bare-proxmox.ts";
 import { operationEnded } from "./operation-ended.ts";
 import { median } from "./statistics.ts";
-import { ownBerth, possibleBackends } from "./whole-berth.ts";
+import { onEachBackend, ownBerth } from "./whole-berth.ts";
 
 const ownShareGoalMs = 1_000;
 /** What is in the sandbox that is copied. */
@@ -29,13 +29,8 @@ export const fork: Benchmark = {
   about:
     "POST /sandboxes/{id}/fork of a running sandbox with 2 GB until the copy is ready, and Berth's own share of it",
   defaultRuns: 3,
-  async run(context) {
-    const measured: Measurement[] = [];
-    for (const backend of possibleBackends()) {
-      context.note(`containers of the backend "${backend}"`);
-      measured.push(...measurements(await measureBackend(context, backend), backend));
-    }
-    return measured;
+  run(context) {
+    return onEachBackend(context, async (backend) => measurements(await measureBackend(context, backend), backend));
   },
 };
 

@@ -4,7 +4,7 @@ import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { bareClaude, claudePrompt } from "./floor/bare-claude.ts";
 import { operationEnded } from "./operation-ended.ts";
 import { median } from "./statistics.ts";
-import { ownBerth, possibleBackends } from "./whole-berth.ts";
+import { onEachBackend, ownBerth } from "./whole-berth.ts";
 
 const goalMs = 1_000;
 const size = { cols: 120, rows: 32 };
@@ -21,13 +21,8 @@ export const pool: Benchmark = {
   name: "pool",
   about: "POST /sandboxes to Claude's prompt on the screen, from the warm pool",
   defaultRuns: 5,
-  async run(context) {
-    const measured: Measurement[] = [];
-    for (const backend of possibleBackends()) {
-      context.note(`containers of the backend "${backend}"`);
-      measured.push(...measurements(await measureBackend(context, backend), backend));
-    }
-    return measured;
+  run(context) {
+    return onEachBackend(context, async (backend) => measurements(await measureBackend(context, backend), backend));
   },
 };
 

@@ -4,7 +4,7 @@ import type { BenchContext, Benchmark, Measurement } from "./benchmark.ts";
 import { bareClaude, claudePrompt } from "./floor/bare-claude.ts";
 import { BareProxmox } from "./floor/bare-proxmox.ts";
 import { median } from "./statistics.ts";
-import { ownBerth, possibleBackends } from "./whole-berth.ts";
+import { onEachBackend, ownBerth } from "./whole-berth.ts";
 
 /** What a wake may take beyond the container's own start and Claude's own. */
 const ownShareGoalMs = 500;
@@ -26,13 +26,8 @@ export const wake: Benchmark = {
   name: "wake",
   about: "attaching to a sandbox that sleeps to Claude's prompt on the screen, and Berth's own share of it",
   defaultRuns: 5,
-  async run(context) {
-    const measured: Measurement[] = [];
-    for (const backend of possibleBackends()) {
-      context.note(`containers of the backend "${backend}"`);
-      measured.push(...measurements(await measureBackend(context, backend), backend));
-    }
-    return measured;
+  run(context) {
+    return onEachBackend(context, async (backend) => measurements(await measureBackend(context, backend), backend));
   },
 };
 

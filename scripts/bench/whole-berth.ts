@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Berth, type BerthOptions, prepareBerth } from "@berth/testkit";
-import type { BenchContext } from "./benchmark.ts";
+import type { BenchContext, Measurement } from "./benchmark.ts";
 
 const builtController = fileURLToPath(new URL("../../controller/dist/main.mjs", import.meta.url));
 const programs = ["agent/dist/agent.mjs", "packages/pve-emulator/dist/main.mjs"].map((path) =>
@@ -38,4 +38,17 @@ export function requireBuilt(): void {
 /** What containers of the bundled Proxmox can be on this machine; those that are slower to make come last. */
 export function possibleBackends(): readonly ("process" | "lxc")[] {
   return process.getuid?.() === 0 && existsSync("/usr/bin/lxc-start") ? ["process", "lxc"] : ["process"];
+}
+
+/** What is measured on each backend, one after the other. */
+export async function onEachBackend(
+  context: BenchContext,
+  measure: (backend: string) => Promise<Measurement[]>,
+): Promise<Measurement[]> {
+  const measured: Measurement[] = [];
+  for (const backend of possibleBackends()) {
+    context.note(`containers of the backend "${backend}"`);
+    measured.push(...(await measure(backend)));
+  }
+  return measured;
 }

@@ -14,6 +14,7 @@ import { type GitOperationKind, gitOperationKinds, isGitOperation } from "../ope
 import { Course } from "../operations/course.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { newOperation, type OperationRow, presentOperation } from "../operations/record.ts";
+import { Cancelled, RunningOperations } from "../operations/running.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Database } from "../store/tables.ts";
 import type { GitProjects } from "./service.ts";
@@ -33,19 +34,14 @@ export interface GitOperationsDependencies {
   find(sandboxId: string): Promise<SandboxRow | undefined>;
 }
 
-/** Whoever asked for it does not want it any more. */
-class Cancelled extends Error {
-  override readonly name = "Cancelled";
-}
-
 /** Pushes and fetches that people ask for: each is an operation, which a controller that was restarted begins again. */
 export class GitOperations {
   readonly #deps: GitOperationsDependencies;
-  readonly #running = new Map<string, { over: AbortController; done: Promise<void> }>();
-  #stopped = false;
+  readonly #running: RunningOperations;
 
   constructor(dependencies: GitOperationsDependencies) {
     this.#deps = dependencies;
+    this.#running = new RunningOperations(dependencies);
   }
 
   /** Writes it down, and begins it after the commit. Throws `conflict`, `sandbox_not_ready`. */
@@ -71,12 +67,8 @@ export class GitOperations {
   }
 
   /** Gives it up. Its operation ends when git has. */
-  async cancel({ afterCommit }: UnitOfWork, operation: OperationRow): Promise<void> {
-    afterCommit(() => {
-      const running = this.#running.get(operation.id);
-      if (running) running.over.abort(new Cancelled("cancelled"));
-      else void this.#deps.journal.cancel(operation).catch(() => {});
-    });
+  async cancel(work: UnitOfWork, operation: OperationRow): Promise<void> {
+    this.#running.cancel(work, operation);
   }
 
   /** Goes on with what a controller that is gone has left. A push that was made already is found to be up to date. */
@@ -91,22 +83,12 @@ export class GitOperations {
   }
 
   /** Ends what runs; the operations stay open, for the next controller. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    const running = [...this.#running.values()];
-    for (const { over } of running) over.abort(new Error("the controller stops"));
-    await Promise.all(running.map(({ done }) => done));
+  stop(): Promise<void> {
+    return this.#running.stop();
   }
 
   #begin(operation: OperationRow, kind: GitOperationKind): void {
-    if (this.#stopped) return;
-    const over = new AbortController();
-    const done = this.#perform(operation, kind, over.signal)
-      .catch((err: unknown) =>
-        this.#deps.log.error({ operationId: operation.id, err }, "the end of git's work could not be written down"),
-      )
-      .finally(() => this.#running.delete(operation.id));
-    this.#running.set(operation.id, { over, done });
+    this.#running.begin(operation, (signal) => this.#perform(operation, kind, signal));
   }
 
   async #perform(operation: OperationRow, kind: GitOperationKind, signal: AbortSignal): Promise<void> {

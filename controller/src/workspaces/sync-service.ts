@@ -6,6 +6,7 @@ import type { Kysely } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { newOperation, type OperationRow, presentOperation } from "../operations/record.ts";
+import { Cancelled, RunningOperations } from "../operations/running.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { AwaitReady } from "../sleep/waking.ts";
@@ -33,19 +34,14 @@ export interface SyncServiceDependencies {
 /** How often progress is told of, in milliseconds. */
 const tellEveryMs = 500;
 
-/** A sync was given up by whoever asked for it. */
-class Cancelled extends Error {
-  override readonly name = "Cancelled";
-}
-
 /** The syncs that people ask for: each is an operation, which a controller that was restarted goes on with. */
 export class SyncService {
   readonly #deps: SyncServiceDependencies;
-  readonly #running = new Map<string, { over: AbortController; done: Promise<void> }>();
-  #stopped = false;
+  readonly #running: RunningOperations;
 
   constructor(dependencies: SyncServiceDependencies) {
     this.#deps = dependencies;
+    this.#running = new RunningOperations(dependencies);
   }
 
   /** Writes a sync down, and begins it after the commit. Throws `sandbox_not_ready`, `conflict`, `forbidden`, … */
@@ -93,12 +89,8 @@ export class SyncService {
   }
 
   /** Gives a sync up. Its operation ends when rsync has. */
-  async cancel({ afterCommit }: UnitOfWork, operation: OperationRow): Promise<void> {
-    afterCommit(() => {
-      const running = this.#running.get(operation.id);
-      if (running) running.over.abort(new Cancelled("cancelled"));
-      else void this.#deps.journal.cancel(operation).catch(() => {});
-    });
+  async cancel(work: UnitOfWork, operation: OperationRow): Promise<void> {
+    this.#running.cancel(work, operation);
   }
 
   /** Goes on with what a controller that is gone has left. */
@@ -113,22 +105,12 @@ export class SyncService {
   }
 
   /** Ends what runs; the operations stay open, for the next controller. */
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    const running = [...this.#running.values()];
-    for (const { over } of running) over.abort(new Error("the controller stops"));
-    await Promise.all(running.map(({ done }) => done));
+  stop(): Promise<void> {
+    return this.#running.stop();
   }
 
   #begin(operation: OperationRow): void {
-    if (this.#stopped) return;
-    const over = new AbortController();
-    const done = this.#perform(operation, over.signal)
-      .catch((error: unknown) =>
-        this.#deps.log.error({ operationId: operation.id, err: error }, "the end of a sync could not be written down"),
-      )
-      .finally(() => this.#running.delete(operation.id));
-    this.#running.set(operation.id, { over, done });
+    this.#running.begin(operation, (signal) => this.#perform(operation, signal));
   }
 
   async #perform(operation: OperationRow, signal: AbortSignal): Promise<void> {

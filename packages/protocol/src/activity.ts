@@ -34,6 +34,21 @@ export const useKinds = [
 ] as const;
 export type UseKind = (typeof useKinds)[number];
 
+/** How each is said to people; the name of a program, if there is one, follows. */
+export const useWords: Readonly<Record<UseKind, string>> = {
+  viewer: "attached",
+  claude: "Claude works",
+  "claude-waiting": "Claude waits for you",
+  "claude-scheduled": "Claude has scheduled work",
+  program: "runs",
+  output: "prints",
+  job: "works on",
+  ssh: "SSH",
+  container: "runs a container",
+  call: "in use",
+  sync: "syncs",
+};
+
 /** One thing that keeps a sandbox awake. Where it comes from a sandbox, it is that one's own word for itself. */
 export const useSchema = Type.Object({
   kind: Type.Enum(useKinds),

@@ -1,20 +1,6 @@
-import type { Attention, Sandbox, UseKind } from "@berth/protocol";
+import { type Attention, type Sandbox, useWords } from "@berth/protocol";
 import { ageText } from "../operation/duration.ts";
 import "./use-fact.css";
-
-const useWords: Record<UseKind, string> = {
-  viewer: "attached",
-  claude: "Claude works",
-  "claude-waiting": "Claude waits for you",
-  "claude-scheduled": "Claude has scheduled work",
-  program: "runs",
-  output: "prints",
-  job: "works on",
-  ssh: "SSH",
-  container: "runs a container",
-  call: "in use",
-  sync: "syncs",
-};
 
 const minuteMs = 60_000;
 

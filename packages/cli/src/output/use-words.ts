@@ -1,20 +1,6 @@
-import type { Sandbox, UseKind } from "@berth/protocol";
+import { type Sandbox, useWords as words } from "@berth/protocol";
 import { ago, until } from "./ago.ts";
 import { harmless } from "./style.ts";
-
-const words: Record<UseKind, string> = {
-  viewer: "attached",
-  claude: "Claude works",
-  "claude-waiting": "Claude waits for you",
-  "claude-scheduled": "Claude has scheduled work",
-  program: "runs",
-  output: "prints",
-  job: "works on",
-  ssh: "SSH",
-  container: "runs a container",
-  call: "in use",
-  sync: "syncs",
-};
 
 /** What keeps a sandbox awake, or since when nothing does and when it sleeps: `Claude works, runs vim`. */
 export function useWords({ attention, idle }: Pick<Sandbox, "attention" | "idle">, nowMs: number): string {
