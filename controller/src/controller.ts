@@ -32,6 +32,7 @@ import { createLogger } from "./http/logger.ts";
 import { buildServer } from "./http/server.ts";
 import { Identity } from "./identity/identity.ts";
 import { identityRoutes } from "./identity/routes.ts";
+import { limitRoutes } from "./limits/routes.ts";
 import { listenOrExplain } from "./listen.ts";
 import type { OperationRow } from "./operations/record.ts";
 import { operationRoutes } from "./operations/routes.ts";
@@ -241,6 +242,8 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
   await parts.ssh.start(scope);
   readiness.active = true;
   keepHouseWhile(parts, scope);
+  scope.add(() => fleet.orphanWatch.stop());
+  fleet.orphanWatch.start();
   const setupPath = await identity.setup.issueLink();
   progress.ready(console, setupPath && console + setupPath);
 
@@ -259,7 +262,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
 
 /** Removes what is too old to be of use, until the scope is disposed. */
 function keepHouseWhile(parts: Parts, scope: Scope): void {
-  const { store, events, identity, shares, projects, workspaces, ssh, fleet, log } = parts;
+  const { store, events, identity, shares, projects, workspaces, ssh, log } = parts;
   const over = new AbortController();
   const chores = {
     events: () => events.prune(keepEventsDays),
@@ -270,7 +273,6 @@ function keepHouseWhile(parts: Parts, scope: Scope): void {
     syncs: () => workspaces.prune(),
     "SSH sessions": () => ssh.sessions.prune(),
     "host certificates": () => ssh.access.lookAtAll(),
-    orphans: () => fleet.orphans.report(),
   };
   const done = keepHouse(chores, systemClock, over.signal, {
     removed: (chore, rows) => log.debug({ chore, rows }, "old rows removed"),
@@ -334,7 +336,12 @@ async function serveConsole(parts: Parts): Promise<string> {
         ),
       (api) => shareRoutes(api, { shares: parts.shares, guests, terminals, registry, made, hold }),
       (api) => poolRoutes(api, { keeper: fleet.warmPool }),
-      (api) => clusterRoutes(api, { placer: fleet.placer, finder: templates.finder }),
+      (api) =>
+        clusterRoutes(api, {
+          ...{ placer: fleet.placer, finder: templates.finder },
+          ...{ size: settings.size, storage: parts.cluster.storage },
+        }),
+      (api) => limitRoutes(api, fleet),
       (api) => doctorRoutes(api, parts),
       (api) => adoptionRoutes(api, fleet),
       (api) => templateRoutes(api, templates),

@@ -1,5 +1,7 @@
-import type { Operation } from "@berth/protocol";
-import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { type Operation, type OrphanEvent, orphanEventSchema } from "@berth/protocol";
+import { formatPropertyString } from "@berth/proxmox";
+import { Value } from "typebox/value";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { adopt } from "../src/adoption/adopt.ts";
 import { readOwner } from "../src/fleet/ownership.ts";
 import { inTransaction } from "../src/store/transaction.ts";
@@ -48,6 +50,11 @@ describe("an orphan that is adopted", async () => {
     await world.orphan();
   });
 
+  // The next one begins with a sandbox.
+  afterEach(async () => {
+    if ((await world.controller.fleet.orphans.find()).length > 0) await adoptAs(callerId);
+  });
+
   it("is its owner's, whoever asks for it", async () => {
     const adopted = await adoptAs(callerId);
     expect(adopted).toMatchObject({ name, ownerId: "usr_sweep", cores: 2, diskGiB: 4 });
@@ -81,5 +88,78 @@ describe("an orphan that is adopted", async () => {
     const again = inTransaction(database.db, (work) => adopt(work, { ...fleet, clock: world.clock }, orphan, callerId));
     await expect(again).rejects.toMatchObject({ code: "conflict" });
     expect(await rows()).toHaveLength(1);
+  });
+
+  it("has the VLAN that its container has", async () => {
+    const { orphan, config } = await found();
+    const at = { node: orphan.node, vmid: orphan.vmid };
+    const net0 = formatPropertyString({ ...config.nets.get(0), tag: "42" });
+    await world.client.containers.configure(at, { net0 });
+    expect(await adoptAs(callerId)).toMatchObject({ vlan: 42, drift: [] });
+    await world.client.containers.configure(at, { net0: formatPropertyString(config.nets.get(0) ?? {}) });
+  });
+
+  describe("is told of", () => {
+    const look = () => world.clock.during(() => world.controller.fleet.orphanWatch.look());
+    const told = async () => {
+      const { db } = world.store;
+      const events = await db
+        .selectFrom("events")
+        .select(["owner_id", "data"])
+        .where("type", "=", "orphan")
+        .orderBy("seq")
+        .execute();
+      return events.map(({ owner_id: user, data }) => {
+        const { state, orphan } = Value.Parse(orphanEventSchema, data);
+        return { user, state, vmid: orphan.vmid };
+      });
+    };
+    const once = (state: OrphanEvent["state"], vmid: number) =>
+      ["usr_ada", "usr_sweep"].map((user) => ({ user, state, vmid }));
+    const byUser = (events: Awaited<ReturnType<typeof told>>) =>
+      events.toSorted((a, b) => a.user.localeCompare(b.user));
+    beforeEach(async () => {
+      await world.store.db.deleteFrom("events").where("type", "=", "orphan").execute();
+      await world.store.db.deleteFrom("orphans").execute();
+    });
+
+    it("once, to everybody but the warm pool, also by the next controller", async () => {
+      const { orphan } = await found();
+      await look();
+      await look();
+      await world.restart();
+      await look();
+      expect(byUser(await told())).toEqual(once("appeared", orphan.vmid));
+    });
+
+    it("once when it is adopted", async () => {
+      const { orphan } = await found();
+      await look();
+      await adoptAs(callerId);
+      expect(byUser((await told()).slice(2))).toEqual(once("vanished", orphan.vmid));
+      await look();
+      expect(await told()).toHaveLength(4);
+      expect(await world.store.db.selectFrom("orphans").selectAll().execute()).toEqual([]);
+    });
+
+    it("not as gone while its node is away", async () => {
+      const { orphan } = await found();
+      await look();
+      const { toldOrphans } = world.controller.fleet;
+      const away = { found: [], strangers: [], unreadable: [orphan.vmid] };
+      await inTransaction(world.store.db, (work) => toldOrphans.note(work, away));
+      expect(await told()).toHaveLength(2);
+      await inTransaction(world.store.db, (work) => toldOrphans.note(work, { ...away, unreadable: [] }));
+      expect((await told()).map(({ state }) => state)).toEqual(["appeared", "appeared", "vanished", "vanished"]);
+    });
+
+    it("not by a look that was taken before it was adopted", async () => {
+      const { fleet } = world.controller;
+      const before = await fleet.orphans.look();
+      expect(before.found).toHaveLength(1);
+      await adoptAs(callerId);
+      await inTransaction(world.store.db, (work) => fleet.toldOrphans.note(work, before));
+      expect(await told()).toEqual([]);
+    });
   });
 });

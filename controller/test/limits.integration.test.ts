@@ -50,6 +50,25 @@ describe("within its limits a fleet", () => {
     expect(refusal?.status).toBe(429);
   });
 
+  it("tells what is used of its limits, in all and by each user, without what is on its way out", async () => {
+    const module = await moduleWith({ sandboxes: 20, sandboxesPerUser: 5, cores: 32 });
+    await create(module);
+    await create(module, { cores: 3, start: false });
+    await create(module, { cores: 2, memoryMiB: 2048 }, otherOwnerId);
+    await create(module, { cores: 4 }, otherOwnerId);
+    await fleet.store.db.updateTable("sandboxes").set({ desired: "destroyed" }).where("cores", "=", 4).execute();
+    expect(await module.limits.inUse(fleet.store.db, fleetOwnerId)).toEqual({
+      fleet: {
+        ...{ sandboxes: { used: 3, limit: 20 }, cores: { used: 3, limit: 32 } },
+        ...{ memoryMiB: { used: 3072, limit: null }, diskGiB: { used: 24, limit: null } },
+      },
+      mine: {
+        ...{ sandboxes: { used: 2, limit: 5 }, cores: { used: 1, limit: null } },
+        ...{ memoryMiB: { used: 1024, limit: null }, diskGiB: { used: 16, limit: null } },
+      },
+    });
+  });
+
   it("counts each user's sandboxes apart", async () => {
     const module = await moduleWith({ sandboxesPerUser: 1 });
     await create(module);

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { Scope, systemClock } from "@berth/base";
-import { listNodes } from "@berth/protocol";
+import { defaultSize, listNodes } from "@berth/protocol";
 import { ProxmoxClient } from "@berth/proxmox";
 import { MemoryBackend, type RunningEmulator, startEmulator, subnetOf } from "@berth/pve-emulator";
-import { temporaryDirectory } from "@berth/testkit";
+import { eventually, temporaryDirectory } from "@berth/testkit";
 import { Value } from "typebox/value";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Placer } from "../src/cluster/placer.ts";
@@ -47,7 +47,11 @@ describe("GET /nodes", () => {
     const placer = new Placer({ db, client, clock, memoryOvercommit: 4 });
     const keys = await loadFleetKeys(folder.path);
     const finder = new TemplateFinder({ client, keys, templates: new Templates(db), vmids: [150], clock });
-    server = await testServer(scope, { store, routes: [(api) => clusterRoutes(api, { placer, finder })] });
+    const size = { ...defaultSize, memoryMiB: 8192 };
+    server = await testServer(scope, {
+      store,
+      routes: [(api) => clusterRoutes(api, { placer, finder, size, storage: undefined })],
+    });
     await db
       .insertInto("sandboxes")
       .values({
@@ -74,7 +78,7 @@ describe("GET /nodes", () => {
     const ceph = { name: "ceph", type: "rbd", shared: true, totalBytes: 500 * gib, freeBytes: 500 * gib };
     expect(page.items).toMatchObject([
       {
-        ...{ name: "pve1", online: true, maintenance: false, cores: 8, sandboxes: 1 },
+        ...{ name: "pve1", online: true, maintenance: false, cores: 8, sandboxes: 1, avoided: null },
         ...{ memoryBytes: 16 * gib, memoryUsedBytes: 0, memoryPromisedBytes: 2 * gib },
         storages: [
           { name: "local-zfs", type: "zfspool", shared: false, totalBytes: 100 * gib, freeBytes: 60 * gib },
@@ -82,7 +86,31 @@ describe("GET /nodes", () => {
         ],
         templates: [{ vmid: 150, version: null }],
       },
-      { name: "pve2", online: true, maintenance: true, storages: [ceph], templates: [], sandboxes: 0 },
+      {
+        ...{ name: "pve2", online: true, maintenance: true, storages: [ceph], templates: [], sandboxes: 0 },
+        avoided: { kind: "maintenance", reason: "it is in maintenance" },
+      },
+    ]);
+  });
+
+  it("says with the numbers why a host takes no sandbox of the usual size", async () => {
+    await emulator.control.befall({ node: "pve1", ownMemoryBytes: 9 * gib });
+    await emulator.control.befall({ node: "pve1", filled: { storage: "local-zfs", bytes: 100 * gib } });
+    await emulator.control.befall({ node: "pve2", maintenance: false, online: false });
+    const avoided = await eventually(
+      async () => {
+        const headers = { authorization: `Bearer ${server.token}` };
+        const { items } = Value.Parse(
+          listNodes.result,
+          (await server.server.inject({ url: "/api/v1/nodes", headers })).json(),
+        );
+        return items[1]?.online ? undefined : items.map((node) => node.avoided);
+      },
+      { what: "the hosts as they are now" },
+    );
+    expect(avoided).toEqual([
+      { kind: "storage", reason: "local-zfs has 0 of 100 GiB free and 1 GiB are needed" },
+      { kind: "offline", reason: "it is offline" },
     ]);
   });
 });

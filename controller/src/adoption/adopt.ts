@@ -2,33 +2,35 @@ import type { Clock } from "@berth/base";
 import { BerthError, nameSchema, type Operation, type Sandbox } from "@berth/protocol";
 import { Value } from "typebox/value";
 import type { UnitOfWork } from "../http/context.ts";
-import { settingsOfContainer } from "../sandboxes/container-settings.ts";
 import { suggestName } from "../sandboxes/names.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
 import { reach } from "../templates/finder.ts";
 import type { FoundOrphan } from "./orphans.ts";
+import type { ToldOrphans } from "./told-orphans.ts";
 
 export interface AdoptDependencies {
   sandboxes: Sandboxes;
   service: Pick<SandboxService, "begin">;
+  toldOrphans: Pick<ToldOrphans, "adopted">;
   clock: Clock;
 }
 
 /**
  * Makes a sandbox of an orphan again: the same id, its name if that is free, its owner if there is such a user, and
  * `callerId` otherwise. It stays as it is, running or stopped; one that runs is signed in to by the host key that this
- * fleet gave it and no other, and its agent gets a new secret. What the description does not tell is lost: environment,
- * project, terminals' rows. Limits do not count, since it is there already. Throws `conflict` if somebody was quicker.
+ * fleet gave it and no other, and its agent gets a new secret. Size, VLAN, start on boot and protection are the
+ * container's; what neither that nor its description tells is lost: environment, project, terminals' rows. Limits do not
+ * count, since it is there already. Asks nobody outside: the orphan is as it was seen before. Throws `conflict` if
+ * somebody was quicker, or it cannot be adopted.
  */
 export async function adopt(
   work: UnitOfWork,
-  { sandboxes, service, clock }: AdoptDependencies,
-  { orphan, config, owner }: FoundOrphan,
+  { sandboxes, service, toldOrphans, clock }: AdoptDependencies,
+  { orphan, config, owner, settings, vlan }: FoundOrphan,
   callerId: string,
 ): Promise<{ sandbox: Sandbox; operation: Operation }> {
-  const settings = settingsOfContainer(config);
-  if (!settings) throw new BerthError("conflict", `The container ${orphan.vmid} has no disk of a known size.`);
+  if (!settings) throw new BerthError("conflict", `${orphan.vmid} cannot be adopted: ${orphan.obstacle}`);
   const { vmid, node, sandboxId } = orphan;
   const now = new Date(clock.now());
   const row = await work.trx
@@ -40,7 +42,7 @@ export async function adopt(
         owner_id: await ownerFor(work, orphan.owner, callerId),
       },
       ...{ cores: settings.cores, memory_mib: settings.memoryMiB, disk_gib: settings.diskGiB },
-      ...{ on_boot: settings.onBoot, protection: settings.protection },
+      ...{ on_boot: settings.onBoot, protection: settings.protection, vlan },
       ...{ workspace: JSON.stringify({ type: "empty" }), workspace_filled: true, env: "{}" },
       ...{ vmid, node, template_vmid: orphan.template, configured: true },
       ...sshOf(config),
@@ -62,6 +64,7 @@ export async function adopt(
     .executeTakeFirst();
   if (!claim) throw taken(vmid);
   const operation = await service.begin(work, row, "adopt");
+  await toldOrphans.adopted(work, orphan);
   return { sandbox: await sandboxes.present(row, work.trx), operation };
 }
 

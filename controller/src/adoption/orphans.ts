@@ -1,17 +1,18 @@
 import { Gate } from "@berth/base";
 import type { Orphan } from "@berth/protocol";
 import { type ContainerConfig, type ContainerResource, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
-import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { FleetKeys } from "../fleet/keys.ts";
 import { type Ownership, readOwner } from "../fleet/ownership.ts";
+import { type ContainerSettings, settingsOfContainer } from "../sandboxes/container-settings.ts";
 import type { Database } from "../store/tables.ts";
 
 export interface OrphanDependencies {
   db: Kysely<Database>;
   client: ProxmoxClient;
   keys: FleetKeys;
-  log: FastifyBaseLogger;
+  /** The fleet's, of sandboxes that have none of their own. */
+  vlan: number | undefined;
 }
 
 /** An orphan, with what was read of it. */
@@ -19,6 +20,26 @@ export interface FoundOrphan {
   readonly orphan: Orphan;
   readonly config: ContainerConfig;
   readonly owner: Extract<Ownership, { kind: "ours" }>;
+  /** Undefined: it cannot be adopted. */
+  readonly settings: ContainerSettings | undefined;
+  /** The VLAN of its own; null: the fleet's, or none. */
+  readonly vlan: number | null;
+}
+
+/** What one look at the cluster came to. */
+export interface OrphanLook {
+  readonly found: readonly FoundOrphan[];
+  /** Containers whose node is away: whose they are cannot be told now. */
+  readonly unreadable: readonly number[];
+  /** Containers that are somebody else's. */
+  readonly strangers: readonly ContainerResource[];
+}
+
+/** Which containers a look is at. */
+export interface OrphanLookWish {
+  readonly vmid?: number;
+  /** Not worth a look. */
+  readonly passes?: (container: ContainerResource) => boolean;
 }
 
 /** How many configurations are read at once: a node's API has three workers. */
@@ -36,7 +57,12 @@ export class Orphans {
   }
 
   /** All of them, or the one of an id. Throws a ProxmoxError when Proxmox cannot be asked. */
-  async find(vmid?: number): Promise<FoundOrphan[]> {
+  async find(vmid?: number): Promise<readonly FoundOrphan[]> {
+    return (await this.look(vmid === undefined ? {} : { vmid })).found;
+  }
+
+  /** Looks at the cluster. Throws like `find`. */
+  async look({ vmid, passes = () => false }: OrphanLookWish = {}): Promise<OrphanLook> {
     const { db, client } = this.#deps;
     const listed = await client.cluster.containers();
     // Read after the list: a sandbox that is made meanwhile has its row before its container.
@@ -45,36 +71,48 @@ export class Orphans {
     const gate = new Gate(readsAtOnce);
     const candidates = listed
       .filter((one) => (vmid === undefined || one.vmid === vmid) && !one.template && !claimed.has(one.vmid))
+      .filter((one) => !passes(one))
       .toSorted((a, b) => a.vmid - b.vmid);
     const read = await Promise.all(candidates.map((one) => gate.run(() => this.#read(one))));
-    return read.filter((found) => found !== undefined).filter(({ owner }) => !known.has(owner.sandboxId));
+    return {
+      found: read.flatMap((one) => (one.kind === "ours" && !known.has(one.found.owner.sandboxId) ? [one.found] : [])),
+      unreadable: read.flatMap((one) => (one.kind === "unreadable" ? [one.vmid] : [])),
+      strangers: read.flatMap((one) => (one.kind === "stranger" ? [one.container] : [])),
+    };
   }
 
-  /** Tells the log of those that there are, once in a while; answers 0, since nothing is removed. */
-  async report(): Promise<number> {
-    for (const { orphan } of await this.find()) {
-      const { vmid, node, sandboxId, name } = orphan;
-      this.#deps.log.warn({ vmid, node, sandboxId, name }, "a container of this fleet's belongs to no sandbox");
-    }
-    return 0;
-  }
-
-  async #read(resource: ContainerResource): Promise<FoundOrphan | undefined> {
-    const { client, keys } = this.#deps;
+  async #read(resource: ContainerResource): Promise<Read> {
+    const { client, keys, vlan } = this.#deps;
     try {
       const config = await client.containers.config(resource);
       const owner = readOwner(keys, config.description, resource.vmid);
+      if (owner.kind !== "ours") return { kind: "stranger", container: resource };
       // One without a disk, or locked while it is made, is nobody's yet.
-      if (owner.kind !== "ours" || config.rootfs === undefined || config.lock === "create") return undefined;
-      return { orphan: orphanOf(resource, config, owner), config, owner };
+      if (config.rootfs === undefined || config.lock === "create") return { kind: "nothing" };
+      const settings = settingsOfContainer(config);
+      const orphan = orphanOf(resource, config, owner, settings);
+      return { kind: "ours", found: { orphan, config, owner, settings, vlan: vlanOf(config, vlan) } };
     } catch (error) {
-      if (isProxmoxError(error, "missing", "forbidden", "node_offline")) return undefined;
+      if (isProxmoxError(error, "node_offline")) return { kind: "unreadable", vmid: resource.vmid };
+      if (isProxmoxError(error, "missing", "forbidden")) return { kind: "nothing" };
       throw error;
     }
   }
 }
 
-function orphanOf(resource: ContainerResource, config: ContainerConfig, owner: FoundOrphan["owner"]): Orphan {
+type Read =
+  | { readonly kind: "ours"; readonly found: FoundOrphan }
+  | { readonly kind: "stranger"; readonly container: ContainerResource }
+  | { readonly kind: "unreadable"; readonly vmid: number }
+  /** Gone, not to be seen, or not made yet. */
+  | { readonly kind: "nothing" };
+
+function orphanOf(
+  resource: ContainerResource,
+  config: ContainerConfig,
+  owner: FoundOrphan["owner"],
+  settings: ContainerSettings | undefined,
+): Orphan {
   // A linked clone's volume names the disk that it shares: `local-zfs:basevol-150-disk-0/subvol-151-disk-0`.
   const base = /:(?:base|basevol)-(\d+)-disk/.exec(config.rootfs?.volume ?? "")?.[1];
   return {
@@ -85,5 +123,14 @@ function orphanOf(resource: ContainerResource, config: ContainerConfig, owner: F
     owner: owner.told?.owner ?? null,
     template: base === undefined ? null : Number(base),
     power: resource.status === "running" ? "running" : "stopped",
+    obstacle: settings
+      ? null
+      : "Its configuration does not say how large its disk is: pct rescan on its node writes that.",
   };
+}
+
+/** The tag of its network card where that is not the fleet's; a sandbox cannot have none where the fleet has one. */
+function vlanOf({ nets }: ContainerConfig, ofFleet: number | undefined): number | null {
+  const tag = Number(nets.get(0)?.tag ?? Number.NaN);
+  return Number.isInteger(tag) && tag >= 1 && tag <= 4094 && tag !== ofFleet ? tag : null;
 }

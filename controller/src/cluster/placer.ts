@@ -10,6 +10,7 @@ import {
   type PlacementTemplate,
   type PlacementWish,
   place,
+  type Refusal,
 } from "./placement.ts";
 
 export interface PlacerDependencies {
@@ -70,6 +71,13 @@ export class Placer {
       const { memoryOvercommit } = this.#deps;
       return take(place({ ...wish, memoryOvercommit }, nodes, placedTemplates(templates)));
     });
+  }
+
+  /** Why nodes are not taken for what is wanted, by their names. Throws like `find`. */
+  async refusals(wish: PlaceWish, templates: readonly TemplateFacts[]): Promise<ReadonlyMap<string, Refusal>> {
+    const { memoryOvercommit } = this.#deps;
+    const { refusals } = place({ ...wish, memoryOvercommit }, await this.nodes(), placedTemplates(templates));
+    return new Map(refusals.map((refusal) => [refusal.node, refusal]));
   }
 
   /** The nodes as a placement sees them. */

@@ -1,23 +1,29 @@
-import { listNodes, type Node } from "@berth/protocol";
+import { listNodes, type Node, type SandboxSize } from "@berth/protocol";
 import type { NodeRoom } from "@berth/proxmox";
 import type { Api } from "../http/api.ts";
 import { mount } from "../http/mount.ts";
 import { page } from "../http/page.ts";
 import type { TemplateFacts, TemplateFinder } from "../templates/finder.ts";
-import type { PlacementNode } from "./placement.ts";
+import type { PlacementNode, Refusal } from "./placement.ts";
 import type { Placer } from "./placer.ts";
 import { asked } from "./question.ts";
 
 export interface ClusterRouteDependencies {
   placer: Placer;
   finder: TemplateFinder;
+  /** Of a sandbox for which nobody says otherwise. */
+  size: SandboxSize;
+  /** Where the settings want disks. */
+  storage: string | undefined;
 }
 
-export function clusterRoutes(api: Api, { placer, finder }: ClusterRouteDependencies): void {
+export function clusterRoutes(api: Api, { placer, finder, size, storage }: ClusterRouteDependencies): void {
   mount(api, listNodes, async ({ query }) => {
     const [{ nodes }, places, templates] = await asked(() =>
       Promise.all([placer.room(), placer.nodes(), finder.all()]),
     );
+    const usual = { node: null, memoryMiB: size.memoryMiB, diskGiB: size.diskGiB, runs: true, storage };
+    const refusals = await asked(() => placer.refusals(usual, templates));
     const counts = await api.db
       .selectFrom("sandboxes")
       .select(["node", (eb) => eb.fn.countAll<number>().as("count")])
@@ -34,6 +40,7 @@ export function clusterRoutes(api: Api, { placer, finder }: ClusterRouteDependen
           place: places.find(({ name }) => name === room.node),
           templates: templates.filter(({ node }) => node === room.node),
           sandboxes: sandboxes.get(room.node) ?? 0,
+          refusal: refusals.get(room.node),
         }),
     );
   });
@@ -43,13 +50,15 @@ interface Beside {
   readonly place: PlacementNode | undefined;
   readonly templates: readonly TemplateFacts[];
   readonly sandboxes: number;
+  readonly refusal: Refusal | undefined;
 }
 
-function presentNode(room: NodeRoom, { place, templates, sandboxes }: Beside): Node {
+function presentNode(room: NodeRoom, { place, templates, sandboxes, refusal }: Beside): Node {
   return {
     name: room.node,
     online: room.online,
     maintenance: room.maintenance,
+    avoided: refusal ? { kind: refusal.kind, reason: refusal.reason } : null,
     cpu: room.cpu ?? null,
     cores: room.cores ?? null,
     memoryBytes: room.maxMemoryBytes ?? null,

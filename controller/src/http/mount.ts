@@ -44,11 +44,31 @@ export function mountTransactional<R extends Route>(
   handler: (input: MountedInput<R>, work: UnitOfWork) => Promise<RouteResult<R>>,
   before?: (input: MountedInput<R>) => Promise<unknown>,
 ): void {
+  mountLooked(
+    api,
+    route,
+    async (input) => {
+      await before?.(input);
+    },
+    handler,
+  );
+}
+
+/**
+ * Serves a route that looks at something outside before its transaction, which then gets what was seen. The look is
+ * taken for a repetition, too: what it finds wrong is for the handler to say, whom a repetition does not reach.
+ */
+export function mountLooked<R extends Route, Seen>(
+  api: Api,
+  route: R,
+  look: (input: MountedInput<R>) => Promise<Seen>,
+  handler: (input: MountedInput<R>, work: UnitOfWork, seen: Seen) => Promise<RouteResult<R>>,
+): void {
   const validate = inputValidator(route);
   add(api, route, async (request, reply) => {
     const input = inputOf(route, validate, request, reply);
-    await before?.(input);
-    const work = (unit: UnitOfWork) => handler(input, unit);
+    const seen = await look(input);
+    const work = (unit: UnitOfWork) => handler(input, unit, seen);
     if (!route.idempotent) return answer(reply, route, await inTransaction(api.db, work));
     const done = await answerOnce(api, route, request, work);
     if (done.replayed) reply.header("idempotency-replayed", "true");

@@ -1,7 +1,8 @@
-import { BerthError, type SandboxSize } from "@berth/protocol";
-import { sql } from "kysely";
+import { BerthError, type LimitsInUse, type SandboxSize } from "@berth/protocol";
+import { type Kysely, sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
 import { poolOwnerId } from "../pool/owner.ts";
+import type { Database } from "../store/tables.ts";
 
 /** What all sandboxes may come to together; undefined: as much as there is. */
 export interface Limits {
@@ -62,6 +63,16 @@ export class FleetLimits {
     if (exceeded.length > 0) throw this.#refusal(exceeded);
   }
 
+  /** What is used of them, in all and by one user, who has no limits of their own but that of sandboxes. */
+  async inUse(db: Kysely<Database>, ownerId: string): Promise<LimitsInUse> {
+    const { sandboxes, sandboxesPerUser, cores, memoryMiB, diskGiB } = this.#limits;
+    const [fleet, mine] = await Promise.all([total(db), total(db, ownerId)]);
+    return {
+      fleet: uses(fleet, { sandboxes, cores, memoryMiB, diskGiB }),
+      mine: uses(mine, { sandboxes: sandboxesPerUser }),
+    };
+  }
+
   #refusal(exceeded: readonly Count[]): BerthError {
     const numbers = ({ limit, unit, asked, used }: Count) =>
       `${asked} ${unit} asked for, ${used} used by others, ${this.#limits[limit]} allowed`;
@@ -78,13 +89,24 @@ export class FleetLimits {
 
 const whose = (limit: keyof Limits) => (limit === "sandboxesPerUser" ? "Yours" : "The fleet's");
 
-interface Used {
+interface Total {
   sandboxes: number;
-  of_owner: number;
   cores: number;
   memory_mib: number;
   disk_gib: number;
 }
+
+interface Used extends Total {
+  of_owner: number;
+}
+
+/** The sums of what counts; rows are `sandboxes` that are somebody's, and not on their way out. */
+const sums = sql`count(*)::integer as sandboxes,
+  coalesce(sum(cores) filter (where desired in ('running', 'asleep')), 0)::integer as cores,
+  coalesce(sum(memory_mib) filter (where desired in ('running', 'asleep')), 0)::bigint as memory_mib,
+  coalesce(sum(disk_gib), 0)::bigint as disk_gib`;
+const counted = sql`desired <> 'destroyed' and owner_id <> ${poolOwnerId}`;
+const none: Total = { sandboxes: 0, cores: 0, memory_mib: 0, disk_gib: 0 };
 
 async function counts(work: UnitOfWork, { ownerId, sandboxId, size, running }: LimitedWish): Promise<Count[]> {
   const [others, own] = [await used(work, ownerId, false, sandboxId), await used(work, ownerId, true, sandboxId)];
@@ -103,15 +125,28 @@ async function counts(work: UnitOfWork, { ownerId, sandboxId, size, running }: L
   ];
 }
 
-/** What the sandboxes use that are somebody's, and not on their way out: the one that is asked for, or all others. */
+/** What the sandboxes use that count: the one that is asked for, or all others. */
 async function used({ trx }: UnitOfWork, ownerId: string, self: boolean, sandboxId = ""): Promise<Used> {
   const { rows } = await sql<Used>`
-    select count(*)::integer as sandboxes, (count(*) filter (where owner_id = ${ownerId}))::integer as of_owner,
-      coalesce(sum(cores) filter (where desired in ('running', 'asleep')), 0)::integer as cores,
-      coalesce(sum(memory_mib) filter (where desired in ('running', 'asleep')), 0)::bigint as memory_mib,
-      coalesce(sum(disk_gib), 0)::bigint as disk_gib
-    from sandboxes where desired <> 'destroyed' and owner_id <> ${poolOwnerId} and (id = ${sandboxId}) = ${self}`.execute(
-    trx,
-  );
-  return rows[0] ?? { sandboxes: 0, of_owner: 0, cores: 0, memory_mib: 0, disk_gib: 0 };
+    select ${sums}, (count(*) filter (where owner_id = ${ownerId}))::integer as of_owner
+    from sandboxes where ${counted} and (id = ${sandboxId}) = ${self}`.execute(trx);
+  return rows[0] ?? { ...none, of_owner: 0 };
+}
+
+/** What the sandboxes of a user use, or those of all. */
+async function total(db: Kysely<Database>, ownerId?: string): Promise<Total> {
+  const whose = ownerId === undefined ? sql`true` : sql`owner_id = ${ownerId}`;
+  const { rows } = await sql<Total>`select ${sums} from sandboxes where ${counted} and ${whose}`.execute(db);
+  return rows[0] ?? none;
+}
+
+function uses(total: Total, limits: Partial<Limits>): LimitsInUse["fleet"] {
+  const { sandboxes, cores, memory_mib: memoryMiB, disk_gib: diskGiB } = total;
+  const use = (used: number, limit: number | undefined) => ({ used, limit: limit ?? null });
+  return {
+    sandboxes: use(sandboxes, limits.sandboxes),
+    cores: use(cores, limits.cores),
+    memoryMiB: use(memoryMiB, limits.memoryMiB),
+    diskGiB: use(diskGiB, limits.diskGiB),
+  };
 }

@@ -4,7 +4,9 @@ import type { Environment, Failure, Idle, SandboxSize } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
+import { OrphanWatch } from "../adoption/orphan-watch.ts";
 import { Orphans } from "../adoption/orphans.ts";
+import { ToldOrphans } from "../adoption/told-orphans.ts";
 import { ClusterView } from "../cluster/cluster-view.ts";
 import type { FreeIds } from "../cluster/free-ids.ts";
 import { Placer } from "../cluster/placer.ts";
@@ -100,6 +102,9 @@ export interface SandboxModule {
   readonly limits: FleetLimits;
   readonly placer: Placer;
   readonly orphans: Orphans;
+  readonly toldOrphans: ToldOrphans;
+  /** To be started by whoever wants it: sandboxes do without. */
+  readonly orphanWatch: OrphanWatch;
   readonly warmPool: PoolKeeper;
   /**
    * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
@@ -198,11 +203,15 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     defaultSize: deps.poolSize,
     sandboxSize: deps.size,
   });
+  const orphans = new Orphans({ db, client, keys, vlan: deps.vlan });
+  const toldOrphans = new ToldOrphans({ events, log });
   return {
     sandboxes,
     limits,
     placer,
-    orphans: new Orphans({ db, client, keys, log }),
+    orphans,
+    toldOrphans,
+    orphanWatch: new OrphanWatch({ db, orphans, told: toldOrphans, clock, log }),
     service,
     warmPool,
     journal,

@@ -6,6 +6,7 @@ import type {
   Failure,
   KeptWork,
   OperationKind,
+  Orphan,
   PushPolicy,
   SkippedPart,
   Step,
@@ -174,6 +175,12 @@ export interface ClaimsTable {
   /** A clone call for it may be under way. */
   asked: Generated<boolean>;
   created_at: CreatedAt;
+}
+
+/** Containers of the fleet's without a sandbox that people were told of. */
+export interface OrphansTable {
+  vmid: number;
+  orphan: Json<Orphan>;
 }
 
 /** A template that Berth has built, builds, or takes away again because its build failed or was cancelled. */
@@ -371,6 +378,7 @@ export interface Database {
   idempotency: IdempotencyTable;
   sandboxes: SandboxesTable;
   claims: ClaimsTable;
+  orphans: OrphansTable;
   pool: PoolTable;
   templates: TemplatesTable;
   operations: OperationsTable;

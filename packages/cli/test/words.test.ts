@@ -56,7 +56,16 @@ describe("what is shown", () => {
     expect(storageText(storage)).toBe("ceph* 80.3 of 500 GiB");
     expect(storageText({ ...storage, shared: false, totalBytes: null, freeBytes: null })).toBe("ceph");
     const node: Node = {
-      ...{ name: "pve1", online: true, maintenance: false, cpu: 0.1, cores: 8, uptimeSeconds: 5, sandboxes: 1 },
+      ...{
+        name: "pve1",
+        online: true,
+        maintenance: false,
+        avoided: null,
+        cpu: 0.1,
+        cores: 8,
+        uptimeSeconds: 5,
+        sandboxes: 1,
+      },
       ...{ memoryBytes: 16 * gib, memoryUsedBytes: 3 * gib, memoryPromisedBytes: 1.5 * gib },
       ...{ storages: [storage], templates: [{ vmid: 150, version: null }] },
     };

@@ -17,6 +17,8 @@ export const orphanSchema = Type.Object({
   /** The id of the template whose disk it shares; null: it has one of its own, or that is not known. */
   template: nullable(Type.Integer()),
   power: Type.Enum(["running", "stopped"]),
+  /** Why it cannot be adopted now, a sentence; null: it can. */
+  obstacle: nullable(Type.String()),
 });
 export type Orphan = Static<typeof orphanSchema>;
 
@@ -47,7 +49,7 @@ export const adoptOrphan = route({
 export const adoptOrphans = route({
   method: "POST",
   path: "/orphans/adopt",
-  summary: "Make sandboxes of all such containers again",
+  summary: "Make sandboxes of all such containers again that can be adopted",
   tag: "cluster",
   access: "user",
   idempotent: true,

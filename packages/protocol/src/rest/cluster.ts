@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { failureSchema } from "../errors.ts";
 import { idSchema } from "../names.ts";
+import { orphanSchema } from "./adoption.ts";
 import { eventsQuerySchema } from "./operations.ts";
 import { nullable, pageOf, pageQuerySchema, route } from "./route.ts";
 
@@ -9,6 +10,13 @@ export const nodeSchema = Type.Object({
   online: Type.Boolean(),
   /** Its HA manager keeps new work off it: no sandbox is made there. */
   maintenance: Type.Boolean(),
+  /** Why no sandbox of the usual size would be made on it now, a clause with the numbers; null: one would. */
+  avoided: nullable(
+    Type.Object({
+      kind: Type.Enum(["offline", "maintenance", "template", "memory", "storage"]),
+      reason: Type.String(),
+    }),
+  ),
   /** Load of the processors, from 0 to 1. */
   cpu: nullable(Type.Number()),
   cores: nullable(Type.Integer()),
@@ -59,7 +67,8 @@ export type Readiness = Static<typeof readinessSchema>;
 
 /**
  * The events of `GET /events`, by name: `sandbox`, `operation`, `terminal` carry the thing itself, `deleted` what is gone,
- * `agent_update` how another version of the agent's programs fares in a sandbox: one that failed was rolled back.
+ * `agent_update` how another version of the agent's programs fares in a sandbox: one that failed was rolled back,
+ * `orphan` a container of the fleet's that began to belong to no sandbox, or no longer is such a one: once each.
  */
 export const deletedEventSchema = Type.Object({
   kind: Type.Enum(["sandbox", "terminal"]),
@@ -72,6 +81,13 @@ export const agentUpdateEventSchema = Type.Object({
   version: Type.String(),
 });
 export type AgentUpdate = Static<typeof agentUpdateEventSchema>;
+
+export const orphanEventSchema = Type.Object({
+  state: Type.Enum(["appeared", "vanished"]),
+  /** As it was when it was seen last. */
+  orphan: orphanSchema,
+});
+export type OrphanEvent = Static<typeof orphanEventSchema>;
 
 export const fleetEvents = route({
   method: "GET",
