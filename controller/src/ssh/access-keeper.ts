@@ -34,6 +34,8 @@ const limits = {
   /** A bootstrap takes 30 seconds at most. */
   bootstrapPollMs: 1_000,
   bootstrapPolls: 40,
+  /** How long an SSH server may refuse connections while it begins anew. */
+  newStartMs: 1_500,
   /** Each is another delivery that began meanwhile. */
   handOverTries: 10,
 } as const;
@@ -233,8 +235,8 @@ export class AccessKeeper {
       username: row.ssh_user ?? "root",
       hostKeyFingerprints: [keys.hostKey(row.id).fingerprint],
       privateKeys: [keys.sshClient.privateKey],
-      // Its agent runs, and so does its SSH server if it has one.
-      patienceMs: 0,
+      // Its agent runs, and so does its SSH server if it has one; a new certificate makes that begin anew.
+      patienceMs: limits.newStartMs,
     });
     return { deliver: (wanted, name) => deliverAccess(connection, wanted, name), close: () => connection.close() };
   };

@@ -32,7 +32,13 @@ put() {
   rm -f "$1.new" && printf %s "$2" >"$1.new" && sync "$1.new" && mv -fT "$1.new" "$1" || exit 73
 }
 put "$root/${guestPaths.authorizedKeys}" "$keys"
-put "$root/${guestPaths.sshHostCertificate}" "$certificate"
+signed=$root/${guestPaths.sshHostCertificate}
+# What lies there until the server has been told of the new certificate.
+untold=$signed.untold
+if [ -f "$untold" ] || [ "$(cat "$signed" 2>/dev/null)$newline" != "$certificate" ]; then
+  : >"$untold" && sync "$untold" || exit 73
+  put "$signed" "$certificate"
+fi
 sync "$folder"
 if [ -n "$name" ]; then
   put "$root/etc/hostname" "$name$newline"
@@ -43,11 +49,13 @@ if [ -n "$name" ]; then
     put /etc/hosts "$(grep -v '^127[.]0[.]1[.]1[[:space:]]' /etc/hosts)\${newline}127.0.1.1	$name$newline"
   fi
 fi
-exec 9<&-
+# Keys are read at each login; a certificate only by a new start, in which the server refuses connections for a moment.
+[ -f "$untold" ] || { echo delivered; exit 0; }
 pid=''
 [ -f "$root/run/sshd.pid" ] && IFS= read -r pid <"$root/run/sshd.pid"
 case $pid in '' | 0 | 1 | *[!0-9]*) pid='' ;; esac
 [ -n "$pid" ] && kill -s HUP "$pid" || [ -n "$root" ] || systemctl try-reload-or-restart ssh.service || exit 69
+rm -f "$untold" || exit 73
 echo delivered
 `;
 

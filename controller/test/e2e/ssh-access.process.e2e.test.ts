@@ -16,6 +16,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 import { type SshUser, sshUser } from "./ssh-user.ts";
 
+/** Whether an address of `/proc/net/tcp`, as `0100007F:1CEB`, ends with this port. */
+const isPort = (address: string | undefined, port: number) =>
+  Number.parseInt(address?.split(":")[1] ?? "", 16) === port;
+
 describe("a sandbox's own SSH server", () => {
   let berth: Berth;
   let sandbox: Sandbox;
@@ -41,6 +45,14 @@ describe("a sandbox's own SSH server", () => {
   };
   /** Whether the controller has brought keys to a sandbox that was bootstrapped. */
   const signedInAgain = () => /has its user's SSH keys/.test(berth.process.stdout + berth.process.stderr);
+  /** The server's listening socket, by its inode: another one after it has begun anew. */
+  const listening = async () => {
+    const { port } = await told();
+    const lines = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((line) => line.trim().split(/\s+/));
+    const inodes = lines.filter(([, local, , state]) => state === "0A" && isPort(local, port)).map((line) => line[9]);
+    expect(inodes).toHaveLength(1);
+    return inodes;
+  };
   const keysInside = () => readFile(keysFile, "utf8");
   const knows = async (user: SshUser) => (await keysInside()).includes(user.publicKey.split(" ")[1] ?? "");
 
@@ -62,14 +74,14 @@ describe("a sandbox's own SSH server", () => {
     await eventually(async () => (await directly(owner, "renamed")).code === 0);
     expect((await directly(owner, "direct")).code).toBe(255);
     await berth.client.call(updateSandbox, { params: { id: sandbox.id }, body: { name: "direct" } });
-    await eventually(async () => (await directly(owner)).code === 0);
+    await eventually(async () => (await directly(owner, "direct")).code === 0);
   });
 
   it("takes a key as soon as its user adds it, and no more once it is removed", async () => {
-    const { path } = { path: join(owner.folder, "known_hosts") };
     const late = await sshUser(berth, { registered: false });
     try {
-      await writeFile(join(late.folder, "known_hosts"), await readFile(path));
+      await writeFile(join(late.folder, "known_hosts"), await readFile(join(owner.folder, "known_hosts")));
+      const before = await listening();
       expect((await directly(late)).code).toBe(255);
       const key = await berth.client.call(createKey, { body: { publicKey: late.publicKey } });
       await eventually(() => knows(late));
@@ -79,6 +91,8 @@ describe("a sandbox's own SSH server", () => {
       await eventually(async () => !(await knows(late)));
       expect((await directly(late)).code).toBe(255);
       expect((await directly(owner)).code).toBe(0);
+      // Nobody who came meanwhile was refused: the server did not begin anew.
+      expect(await listening()).toEqual(before);
     } finally {
       await late.dispose();
     }

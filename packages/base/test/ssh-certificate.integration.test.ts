@@ -38,6 +38,20 @@ describe("a host certificate", () => {
     expect(stdout.replaceAll(/\s+/g, " ")).toContain("Principals: web sbx_1 10.0.0.7 Critical Options: (none)");
   });
 
+  test("is the same for the same wish, and has another nonce for another", () => {
+    const nonceOf = (line: string) =>
+      Buffer.from(line.split(" ")[1] ?? "", "base64")
+        .subarray(40, 72)
+        .toString("hex");
+    const made = signHostCertificate(ca, wanted);
+    expect(signHostCertificate(ca, { ...wanted })).toBe(made);
+    const others = [
+      signHostCertificate(ca, { ...wanted, validBefore: wanted.validBefore + 1 }),
+      signHostCertificate(authority(), wanted),
+    ];
+    expect(new Set([made, ...others].map(nonceOf)).size).toBe(3);
+  });
+
   test("whose signature is another's is refused by OpenSSH", async () => {
     const path = join(temporaryFolder(), "key-cert.pub");
     const [type, base64 = ""] = signHostCertificate(ca, wanted).split(" ");

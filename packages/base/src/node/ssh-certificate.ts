@@ -1,4 +1,4 @@
-import { type KeyObject, randomBytes, sign } from "node:crypto";
+import { createHash, type KeyObject, sign } from "node:crypto";
 import { sshString } from "./ssh-wire.ts";
 
 /** What a host certificate says. */
@@ -24,14 +24,13 @@ const certificateType = "ssh-ed25519-cert-v01@openssh.com";
 const hostType = 2;
 
 /**
- * A host certificate as OpenSSH writes it into `ssh_host_ed25519_key-cert.pub`, one line (PROTOCOL.certkeys of OpenSSH).
- * Throws `RangeError` without principals or for a key that is not of Ed25519.
+ * A host certificate as OpenSSH writes it into `ssh_host_ed25519_key-cert.pub`, one line (PROTOCOL.certkeys of OpenSSH),
+ * the same for the same wish: a host that has it need not be told again. Throws `RangeError` without principals or for a
+ * key that is not of Ed25519.
  */
 export function signHostCertificate(authority: CertificateAuthority, wanted: HostCertificate): string {
   if (wanted.principals.length === 0) throw new RangeError("a host certificate without principals is for every host");
-  const statement = Buffer.concat([
-    sshString(certificateType),
-    sshString(randomBytes(32)),
+  const said = Buffer.concat([
     sshString(rawKey(wanted.publicKey)),
     uint64(0),
     uint32(hostType),
@@ -45,8 +44,18 @@ export function signHostCertificate(authority: CertificateAuthority, wanted: Hos
     sshString(""),
     sshString(blobOf(authority.publicKey)),
   ]);
+  const statement = Buffer.concat([sshString(certificateType), sshString(nonceFor(authority, said)), said]);
   const signature = Buffer.concat([sshString("ssh-ed25519"), sshString(sign(null, statement, authority.privateKey))]);
   return `${certificateType} ${Buffer.concat([statement, sshString(signature)]).toString("base64")} ${wanted.keyId}`;
+}
+
+/**
+ * 32 bytes that nobody can tell beforehand without the authority's key, which is what OpenSSH wants of them; a
+ * signature of Ed25519 is the same each time.
+ */
+function nonceFor(authority: CertificateAuthority, said: Buffer): Buffer {
+  const secret = sign(null, Buffer.concat([Buffer.from("nonce of a host certificate\n"), said]), authority.privateKey);
+  return createHash("sha256").update(secret).digest();
 }
 
 /** The wire form of the key in a line of a `.pub` file. */

@@ -155,10 +155,11 @@ export class AttachedTerminal {
     return eventually(() => this.messages.find(isWanted), { timeoutMs, what: `a message "${type}"` });
   }
 
-  /** Waits until the terminal's program has ended and the server has closed; answers how it ended. */
+  /** Waits until the terminal's program has ended, the server has closed, and all is on the screen; answers how it ended. */
   async waitForExit(timeoutMs = 10_000): Promise<TerminalExit> {
     const { code, signal } = await this.waitForMessage("exit", timeoutMs);
     await eventually(() => this.closes.length > 0 && !this.connected, { timeoutMs, what: "the close after the exit" });
+    await this.screen.drained();
     return { code, signal };
   }
 
