@@ -6,6 +6,7 @@ import * as protocol from "@berth/protocol";
 import { apiPrefix, BerthError, parseJson, type Route } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { WebSocketServer } from "ws";
+import { FakeCluster } from "./fake-cluster.ts";
 import { FakeFleet } from "./fake-fleet.ts";
 import { FakeWorkspace } from "./fake-workspace.ts";
 
@@ -17,13 +18,13 @@ export const credentials = { username: "admin", password, setupToken: "setup-tok
 const policy =
   "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
 
-interface Answer {
+export interface Answer {
   status: number;
   body?: unknown;
   cookie?: string;
 }
 type Params = Record<string, string>;
-interface Call {
+export interface Call {
   params: Params;
   body: unknown;
   key: string | undefined;
@@ -36,6 +37,7 @@ type Handler = (call: Call) => Answer | Promise<Answer>;
 /** The controller's API in memory, with the console that was built: enough for every page, and for faults on demand. */
 export class FakeController {
   readonly fleet = new FakeFleet();
+  readonly cluster = new FakeCluster(this.fleet);
   /** The workspace of every sandbox. */
   readonly workspace = new FakeWorkspace();
   /** Of every terminal; empty: there is none. */
@@ -79,6 +81,11 @@ export class FakeController {
       }
       this.#sockets.handleUpgrade(request, socket, head, (viewer) => pty.attach(viewer, urlOf(request).searchParams));
     });
+  }
+
+  /** Who signs in. */
+  get userId(): string {
+    return user.id;
   }
 
   get url(): string {
@@ -255,6 +262,7 @@ export class FakeController {
     this.#mount(protocol.cancelOperation, ({ params }) => ({ status: 202, body: fleet.cancel(params.id ?? "") }));
     // The workspace serves these by itself.
     for (const route of this.workspace.routes) this.#mount(route, () => ({ status: route.status }));
+    for (const [route, handler] of this.cluster.routes) this.#mount(route, handler);
     this.#mountSettings();
   }
 

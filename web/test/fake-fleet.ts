@@ -132,6 +132,16 @@ export class FakeFleet {
     this.template = { ...this.template, state: "missing", node: null, name: null, error, version: null, builtAt: null };
   }
 
+  /** Begins work on a sandbox that is there. */
+  begin(sandbox: Sandbox, kind: OperationKind): Operation {
+    return this.#begin(sandbox, kind);
+  }
+
+  /** Tells whoever listens to the fleet. */
+  tell(event: string, data: unknown): void {
+    this.#tell({ event, data });
+  }
+
   build(): { operation: Operation } {
     const operation = this.#begin(undefined, "template_build");
     this.template = { ...this.template, build: operation.id };

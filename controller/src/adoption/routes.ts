@@ -21,7 +21,8 @@ export function adoptionRoutes(
 ): void {
   const deps = { sandboxes, service, toldOrphans, clock: api.clock };
 
-  mount(api, listOrphans, async () => {
+  mount(api, listOrphans, async ({ query }) => {
+    if (query.told) return { items: [...(await toldOrphans.told(api.db))] };
     const look = await asked(() => orphans.look());
     const away = await outOfSight(look);
     return { items: [...look.found.map(({ orphan }) => orphan), ...away].toSorted((a, b) => a.vmid - b.vmid) };

@@ -102,7 +102,7 @@ describe("a fleet whose database was dropped", () => {
 
   it("lists what it can adopt, by the last names and owners, and nobody else's containers", async () => {
     expect((await client.call(listSandboxes, { query: {} })).items).toEqual([]);
-    const { items } = await client.call(listOrphans, {});
+    const { items } = await client.call(listOrphans, { query: {} });
     const found = items.map(({ sandboxId, vmid, name, owner, power }) => ({ sandboxId, vmid, name, owner, power }));
     const expected = [...lost.values()].map(({ sandbox: { id, vmid, name, state } }) => {
       return { sandboxId: id, vmid, name, owner: "admin", power: state === "ready" ? "running" : "stopped" };
@@ -137,7 +137,7 @@ describe("a fleet whose database was dropped", () => {
       expect(identity.agent_secret_hash).not.toBe(row.agent_secret_hash);
       expect(identity).toMatchObject({ machine_id: row.machine_id, host_key_fingerprint: row.host_key_fingerprint });
     }
-    expect((await client.call(listOrphans, {})).items).toEqual([]);
+    expect((await client.call(listOrphans, { query: {} })).items).toEqual([]);
     expect(await seeStrangers()).toEqual(strangersBefore);
   }, 90_000);
 });

@@ -2,6 +2,12 @@ import type { Client } from "@berth/protocol";
 import { useEffect, useMemo } from "react";
 import { ApiProvider } from "../api/context.tsx";
 import { useStore } from "../api/store.ts";
+import { ClusterPage } from "../cluster/cluster-page.tsx";
+import { OrphansNotice } from "../cluster/orphans-notice.tsx";
+import { DoctorProvider } from "../doctor/context.tsx";
+import { Doctor } from "../doctor/doctor.ts";
+import { DoctorNotice } from "../doctor/doctor-notice.tsx";
+import { DoctorPage } from "../doctor/doctor-page.tsx";
 import { Banners } from "../fleet/banners.tsx";
 import { FleetProvider } from "../fleet/context.tsx";
 import { Fleet } from "../fleet/fleet.ts";
@@ -56,6 +62,7 @@ export function App({ api, session }: AppProps) {
 
 function Console({ api, session }: AppProps) {
   const fleet = useMemo(() => new Fleet(api), [api]);
+  const doctor = useMemo(() => new Doctor(api), [api]);
   useEffect(() => {
     fleet.start();
     const poke = () => fleet.poke();
@@ -67,7 +74,9 @@ function Console({ api, session }: AppProps) {
   }, [fleet]);
   return (
     <FleetProvider value={fleet}>
-      <Place session={session} />
+      <DoctorProvider value={doctor}>
+        <Place session={session} />
+      </DoctorProvider>
     </FleetProvider>
   );
 }
@@ -79,12 +88,25 @@ function Place({ session }: { session: Session }) {
     <div className="frame">
       <TopBar />
       <Banners />
-      {place.page === "fleet" && <TemplateNotice />}
+      {place.page === "fleet" && <FleetNotices />}
       {place.page === "fleet" && <FleetPage />}
+      {place.page === "cluster" && <ClusterPage session={session} />}
+      {place.page === "doctor" && <DoctorPage />}
       {place.page === "template" && <TemplatePage />}
       {place.page === "settings" && <SettingsPage session={session} />}
       {place.page === "unknown" && <UnknownPage />}
     </div>
+  );
+}
+
+/** What is worth knowing before one makes a sandbox. */
+function FleetNotices() {
+  return (
+    <>
+      <TemplateNotice />
+      <DoctorNotice />
+      <OrphansNotice />
+    </>
   );
 }
 

@@ -2,6 +2,8 @@
 export type Place =
   | { readonly page: "fleet" }
   | { readonly page: "sandbox"; readonly name: string; readonly view: SandboxView }
+  | { readonly page: "cluster" }
+  | { readonly page: "doctor" }
   | { readonly page: "template" }
   | { readonly page: "settings" }
   | { readonly page: "unknown" };
@@ -22,6 +24,8 @@ export function placeOf(path: string): Place {
   }
   if (name !== undefined) return { page: "unknown" };
   switch (first) {
+    case "cluster":
+    case "doctor":
     case "template":
     case "settings":
       return { page: first };
@@ -59,6 +63,8 @@ function decoded(part: string): string {
 const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/");
 
 export const fleetPath = "/";
+export const clusterPath = "/cluster";
+export const doctorPath = "/doctor";
 export const templatePath = "/template";
 export const settingsPath = "/settings";
 

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { BerthMark } from "../ui/icon.tsx";
 import { Link } from "./link.tsx";
 import { usePlace } from "./navigation.ts";
-import { fleetPath, settingsPath, templatePath } from "./route.ts";
+import { clusterPath, fleetPath, settingsPath, templatePath } from "./route.ts";
 import "./top-bar.css";
 
 /** The bar above every page; on a sandbox's page it holds what belongs to that sandbox. */
@@ -17,6 +17,9 @@ export function TopBar({ children }: { children?: ReactNode }) {
         <nav className="top-nav" aria-label="Pages">
           <Link href={fleetPath} aria-current={page === "fleet" ? "page" : undefined}>
             Sandboxes
+          </Link>
+          <Link href={clusterPath} aria-current={page === "cluster" || page === "doctor" ? "page" : undefined}>
+            Cluster
           </Link>
           <Link href={templatePath} aria-current={page === "template" ? "page" : undefined}>
             Template

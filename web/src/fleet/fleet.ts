@@ -9,6 +9,7 @@ import {
   listTerminals,
   type Operation,
   operationSchema,
+  orphanEventSchema,
   routeUrl,
   type Sandbox,
   sandboxSchema,
@@ -33,6 +34,8 @@ type Kept = keyof Things;
 export interface FleetState extends Readonly<{ [K in Kept]: ReadonlyMap<string, Things[K]> }> {
   /** What was last told of the updates of agents, by sandbox. */
   readonly updates: ReadonlyMap<string, AgentUpdate>;
+  /** How often it was told that a container began, or ceased, to belong to no sandbox. */
+  readonly orphanNews: number;
   /** The sandboxes were listed at least once. */
   readonly loaded: boolean;
   readonly stream: StreamState;
@@ -43,6 +46,7 @@ const nothing: FleetState = {
   terminals: new Map(),
   operations: new Map(),
   updates: new Map(),
+  orphanNews: 0,
   loaded: false,
   stream: "connecting",
 };
@@ -65,7 +69,7 @@ export class Fleet {
   start(): void {
     this.#stream = new EventStream({
       url: routeUrl(fleetEvents, {}),
-      names: ["sandbox", "operation", "terminal", "deleted", "agent_update"],
+      names: ["sandbox", "operation", "terminal", "deleted", "agent_update", "orphan"],
       onEvent: (name, data) => this.apply(name, data),
       onLive: () => {
         this.state.update((state) => ({ ...state, stream: "live" }));
@@ -117,7 +121,9 @@ export class Fleet {
     else if (name === "terminal" && Value.Check(terminalSchema, data)) this.put("terminals", data);
     else if (name === "operation" && Value.Check(operationSchema, data)) this.put("operations", data);
     else if (name === "agent_update" && Value.Check(agentUpdateEventSchema, data)) this.#tellUpdate(data);
-    else if (name === "deleted" && Value.Check(deletedEventSchema, data)) {
+    else if (name === "orphan" && Value.Check(orphanEventSchema, data)) {
+      this.state.update((state) => ({ ...state, orphanNews: state.orphanNews + 1 }));
+    } else if (name === "deleted" && Value.Check(deletedEventSchema, data)) {
       this.#remove(data.kind === "sandbox" ? "sandboxes" : "terminals", data.id);
     }
   }

@@ -133,7 +133,10 @@ export class WholeWorld implements FaultyWorld {
 
   async adopt(): Promise<Operation> {
     const { client } = this.berth;
-    const found = await this.until("the orphan is found", async () => (await client.call(listOrphans, {})).items[0]);
+    const found = await this.until(
+      "the orphan is found",
+      async () => (await client.call(listOrphans, { query: {} })).items[0],
+    );
     return (await client.call(adoptOrphan, { params: { vmid: found.vmid } })).operation;
   }
 

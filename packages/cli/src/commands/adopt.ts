@@ -43,7 +43,7 @@ interface Adopted {
 
 async function list(session: Session): Promise<void> {
   const { output, signal } = session;
-  const orphans = await (await session.client()).call(listOrphans, {}, { signal });
+  const orphans = await (await session.client()).call(listOrphans, { query: {} }, { signal });
   output.result(orphans, () => {
     if (orphans.items.length === 0 && !output.quiet) return "Every container of Berth's belongs to a sandbox.\n";
     return output.table(["VMID", "NAME", "OWNER", "NODE", "POWER"], orphans.items.map(rowOf));

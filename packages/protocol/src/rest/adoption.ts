@@ -30,6 +30,10 @@ export const listOrphans = route({
   summary: "Containers of this fleet's that belong to no sandbox here",
   tag: "cluster",
   access: "user",
+  query: strictObject({
+    /** Those that events have told of, without a question to Proxmox: they may be a minute old. */
+    told: Type.Optional(Type.Boolean()),
+  }),
   status: 200,
   result: Type.Object({ items: Type.Array(orphanSchema) }),
 });
