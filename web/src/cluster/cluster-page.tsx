@@ -16,12 +16,12 @@ export function ClusterPage({ session }: { session: Session }) {
         <h1>Cluster</h1>
       </header>
       <DoctorSummary />
+      <Orphans userId={state.phase === "signedIn" ? state.user.id : ""} />
       <Nodes />
       <div className="cluster-columns">
         <Limits />
         <WarmPool />
       </div>
-      <Orphans userId={state.phase === "signedIn" ? state.user.id : ""} />
     </main>
   );
 }

@@ -25,8 +25,13 @@ export function NodeCard({ node, mine }: { node: Node; mine: readonly Sandbox[] 
       {node.avoided && <p className="node-avoided">{avoidedText(node.avoided)}</p>}
       {node.online && <Room node={node} />}
       <dl className="node-facts">
-        <dt>Template</dt>
-        <dd>{node.templates.length === 0 ? "none here" : <Templates templates={node.templates} />}</dd>
+        {/* What is on a host that is down, nobody can see. */}
+        {node.online && (
+          <>
+            <dt>Template</dt>
+            <dd>{node.templates.length === 0 ? "none here" : <Templates templates={node.templates} />}</dd>
+          </>
+        )}
         <dt>Sandboxes</dt>
         <dd>
           <SandboxesOf node={node} mine={mine} />
@@ -61,9 +66,7 @@ function Room({ node }: { node: Node }) {
         <RoomLine
           label="Memory"
           text={bytesOfText(memoryUsedBytes, memoryBytes)}
-          note={
-            memoryPromisedBytes ? `${bytesOfText(memoryPromisedBytes, null)} more promised to sandboxes` : undefined
-          }
+          note={memoryPromisedBytes ? `and ${bytesOfText(memoryPromisedBytes, null)} promised` : undefined}
           of={name}
           shares={[memoryUsedBytes / memoryBytes, (memoryPromisedBytes ?? 0) / memoryBytes]}
         />

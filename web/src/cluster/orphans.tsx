@@ -14,7 +14,7 @@ export interface Adopted {
   readonly operation: Operation;
 }
 
-/** Containers of Berth's that belong to no sandbox, and how they become sandboxes again. */
+/** Containers of Berth's that belong to no sandbox, and how they become sandboxes again. Nothing where there are none. */
 export function Orphans({ userId }: { userId: string }) {
   const { value: orphans, failure, reload } = useOrphans(false);
   const [asked, setAsked] = useState<readonly Orphan[] | undefined>(undefined);
@@ -24,6 +24,7 @@ export function Orphans({ userId }: { userId: string }) {
     void reload();
   });
   const able = orphans?.filter(({ obstacle }) => obstacle === null) ?? [];
+  if ((orphans ?? []).length + adopted.length === 0 && !failure) return null;
   return (
     <section className="cluster-part" aria-labelledby="orphans-title">
       <h2 id="orphans-title">Containers without a sandbox</h2>
@@ -32,7 +33,6 @@ export function Orphans({ userId }: { userId: string }) {
         database was lost. They are left as they are until you adopt them.
       </p>
       {failure && <FailureNote failure={failure} />}
-      {!orphans && !failure && <div className="skeleton row-skeleton" aria-busy="true" />}
       {orphans?.length === 0 && <p>Every container of Berth’s belongs to a sandbox.</p>}
       {orphans && orphans.length > 0 && (
         <ul className="records">
