@@ -12,7 +12,9 @@ export type Place =
 export type SandboxView =
   | { readonly view: "terminals"; readonly terminalId: string | undefined }
   | { readonly view: "files"; readonly path: string; readonly pathBytes?: string }
-  | { readonly view: "changes"; readonly path: string };
+  | { readonly view: "changes"; readonly path: string }
+  | { readonly view: "snapshots" }
+  | { readonly view: "settings" };
 
 /** Reads an address's path. */
 export function placeOf(path: string): Place {
@@ -42,6 +44,9 @@ function viewOf([first, ...rest]: readonly string[]): SandboxView | undefined {
       return rest.length === 1 && isBase64url(rest[0]) ? { view: "files", path: "", pathBytes: rest[0] } : undefined;
     case "changes":
       return { view: "changes", path: rest.map(decoded).join("/") };
+    case "snapshots":
+    case "settings":
+      return rest.length === 0 ? { view: first } : undefined;
     default:
       return rest.length === 0 ? { view: "terminals", terminalId: first } : undefined;
   }
@@ -82,4 +87,30 @@ export function filesPath(name: string, file: { path: string; pathBytes?: string
 /** The address of the changes in a sandbox's repository, which is that of the workspace unless it is named. */
 export function changesPath(name: string, repository = ""): string {
   return repository === "" ? `/sandboxes/${name}/changes` : `/sandboxes/${name}/changes/${encoded(repository)}`;
+}
+
+/** The address of a sandbox's snapshots. */
+export function snapshotsPath(name: string): string {
+  return `/sandboxes/${name}/snapshots`;
+}
+
+/** The address of a sandbox's own settings. */
+export function sandboxSettingsPath(name: string): string {
+  return `/sandboxes/${name}/settings`;
+}
+
+/** The address of what is seen of a sandbox. */
+export function viewPath(name: string, view: SandboxView): string {
+  switch (view.view) {
+    case "terminals":
+      return sandboxPath(name, view.terminalId);
+    case "files":
+      return filesPath(name, view);
+    case "changes":
+      return changesPath(name, view.path);
+    case "snapshots":
+      return snapshotsPath(name);
+    case "settings":
+      return sandboxSettingsPath(name);
+  }
 }

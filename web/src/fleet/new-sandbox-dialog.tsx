@@ -1,49 +1,41 @@
-import {
-  createSandbox,
-  type Failure,
-  nameSchema,
-  type RouteInput,
-  randomKey,
-  type SandboxSize,
-  sandboxSizes,
-  type Template,
-} from "@berth/protocol";
+import { createSandbox, type Failure, type RouteInput, randomKey, type Template } from "@berth/protocol";
 import { type FormEvent, useMemo, useState } from "react";
-import { Value } from "typebox/value";
 import { useApi } from "../api/context.tsx";
 import { useCall } from "../api/use-call.ts";
 import { Link } from "../app/link.tsx";
 import { navigate } from "../app/navigation.ts";
 import { sandboxPath, templatePath } from "../app/route.ts";
+import { wrongSandboxName } from "../snapshots/names.ts";
 import { useTemplate } from "../template/use-template.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { Field } from "../ui/field.tsx";
+import { AdvancedFields } from "./advanced-fields.tsx";
 import { useFleet, useSandboxes } from "./context.tsx";
 import { suggestName } from "./name-suggestion.ts";
 import { useFollow } from "./sandbox-actions.tsx";
-import { SizeFields } from "./size-fields.tsx";
-import type { SizeChoice } from "./sizes.ts";
+import { bodyOf, plainWish } from "./wish.ts";
 
-/** Asks for a name and a size, makes the sandbox and goes to its page. */
+/** Asks for a name, and whoever likes for more; makes the sandbox and goes to its page. */
 export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
   const taken = new Set(useSandboxes().map((sandbox) => sandbox.name));
   const [suggestion] = useState(() => suggestName(taken));
   const [name, setName] = useState("");
-  const [choice, setChoice] = useState<SizeChoice>("medium");
-  const [own, setOwn] = useState<SandboxSize>(sandboxSizes.medium);
+  const [wish, setWish] = useState(plainWish);
+  const [open, setOpen] = useState(false);
   const { template } = useTemplate();
   const unmakeable = whyUnmakeable(template);
   const chosenName = name || suggestion;
-  const create = useCreate({ name: chosenName, ...(choice === "own" ? own : sandboxSizes[choice]) }, onClose);
+  const create = useCreate({ name: chosenName, ...bodyOf(wish) }, onClose);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (wrongName(chosenName, taken) === undefined && !unmakeable) void create.run();
+    if (wrongSandboxName(chosenName, taken) === undefined && !unmakeable) void create.run();
   };
   return (
     <Dialog title="New sandbox" onClose={onClose}>
-      <form className="form" onSubmit={submit}>
+      {/* What is wrong within the fold has to be seen. */}
+      <form className="form" onSubmit={submit} onInvalidCapture={() => setOpen(true)}>
         <Field
           label="Name"
           className="mono-input"
@@ -55,10 +47,13 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
           maxLength={63}
           autoFocus
           note="Lower-case letters, digits and hyphens. Left empty, it is the name shown."
-          wrong={wrongName(chosenName, taken)}
+          wrong={wrongSandboxName(chosenName, taken)}
           onChange={(event) => setName(event.target.value.trim().toLowerCase())}
         />
-        <SizeFields choice={choice} onChoice={setChoice} own={own} onOwn={setOwn} />
+        <details className="fold" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+          <summary>Advanced: size, place, network, sleep</summary>
+          {open && <AdvancedFields wish={wish} onWish={(changed) => setWish({ ...wish, ...changed })} />}
+        </details>
         {create.failure && <FailureNote failure={create.failure} />}
         {unmakeable && (
           <FailureNote failure={unmakeable}>
@@ -104,10 +99,4 @@ function whyUnmakeable(template: Template | undefined): Failure | undefined {
     message: `${message} A sandbox is a clone of it.`,
     hint: template.build === null ? "Build it first: Berth does that on your Proxmox, once." : "It is being built.",
   };
-}
-
-function wrongName(name: string, taken: ReadonlySet<string>): string | undefined {
-  if (!Value.Check(nameSchema, name))
-    return "Lower-case letters, digits and hyphens only, with a letter or digit at both ends.";
-  return taken.has(name) ? "There is a sandbox of this name." : undefined;
 }

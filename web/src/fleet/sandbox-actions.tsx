@@ -12,7 +12,10 @@ import {
 import { useState } from "react";
 import { useApi } from "../api/context.tsx";
 import { type Call, useCall } from "../api/use-call.ts";
+import { navigate } from "../app/navigation.ts";
+import { sandboxSettingsPath, snapshotsPath } from "../app/route.ts";
 import { rememberOperation } from "../operation/last-operation.ts";
+import { ForkDialog } from "../snapshots/fork-dialog.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Menu, type MenuItem } from "../ui/menu.tsx";
 import { useFleet } from "./context.tsx";
@@ -60,7 +63,9 @@ export function possibleVerbs(sandbox: Sandbox): readonly PowerVerb[] {
     case "asleep":
       return ["wake", "stop"];
     case "failed":
-      return sandbox.vmid === null ? [] : ["start", "stop"];
+      // What a copy is made of may be there by now; what was never begun is made anew.
+      if (sandbox.vmid === null) return sandbox.forkedFrom === null ? [] : ["start"];
+      return ["start", "stop"];
     case "provisioning":
     case "starting":
     case "stopping":
@@ -77,26 +82,34 @@ const verbWords: Record<PowerVerb, string> = {
   wake: "Wake",
 };
 
-/** The menu of a sandbox: start, stop, restart, sleep, wake, delete. */
+/** The menu of a sandbox: start, stop, restart, sleep, wake, fork, its snapshots and settings, delete. */
 export function SandboxMenu({ sandbox, power }: { sandbox: Sandbox; power: Call<[PowerVerb]> }) {
   const api = useApi();
   const follow = useFollow();
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<"fork" | "delete" | undefined>(undefined);
   const items: MenuItem[] = possibleVerbs(sandbox).map((verb) => ({
     label: verbWords[verb],
     onSelect: () => void power.run(verb),
   }));
+  if (sandbox.vmid !== null && sandbox.state !== "provisioning" && sandbox.state !== "destroying") {
+    items.push(
+      { label: "Fork…", onSelect: () => setAsking("fork") },
+      { label: "Snapshots", onSelect: () => navigate(snapshotsPath(sandbox.name)) },
+      { label: "Settings", onSelect: () => navigate(sandboxSettingsPath(sandbox.name)) },
+    );
+  }
   if (sandbox.state !== "destroying") {
-    items.push({ label: "Delete…", danger: true, onSelect: () => setAsking(true) });
+    items.push({ label: "Delete…", danger: true, onSelect: () => setAsking("delete") });
   }
   if (items.length === 0) return null;
   return (
     <>
       <Menu label={`Actions for ${sandbox.name}`} button={<Icon name="more" />} items={items} />
-      {asking && (
+      {asking === "fork" && <ForkDialog sandbox={sandbox} onClose={() => setAsking(undefined)} />}
+      {asking === "delete" && (
         <DeleteDialog
           sandbox={sandbox}
-          onClose={() => setAsking(false)}
+          onClose={() => setAsking(undefined)}
           onDelete={async (discard) => {
             const input = { params: { id: sandbox.id }, query: { discard } };
             const { operation } = await api.call(deleteSandbox, input);

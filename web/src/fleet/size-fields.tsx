@@ -4,6 +4,7 @@ import { type SizeChoice, sizeText } from "./sizes.ts";
 
 const bounds = createSandbox.body.properties;
 const choices: readonly { choice: SizeChoice; label: string }[] = [
+  { choice: "fleet", label: "The fleet’s" },
   { choice: "small", label: "Small" },
   { choice: "medium", label: "Medium" },
   { choice: "large", label: "Large" },
@@ -17,7 +18,7 @@ export interface SizeFieldsProps {
   onOwn: (own: SandboxSize) => void;
 }
 
-/** The choice of a size: one of three, or one's own numbers. */
+/** The choice of a size: the fleet's, one of three, or one's own numbers. */
 export function SizeFields({ choice, onChoice, own, onOwn }: SizeFieldsProps) {
   return (
     <fieldset className="sizes">
@@ -31,55 +32,74 @@ export function SizeFields({ choice, onChoice, own, onOwn }: SizeFieldsProps) {
               value={value}
               checked={choice === value}
               onChange={() => {
-                if (value === "own" && choice !== "own") onOwn(sandboxSizes[choice]);
+                if (value === "own" && choice !== "own" && choice !== "fleet") onOwn(sandboxSizes[choice]);
                 onChoice(value);
               }}
             />
             <span className="size-label">{label}</span>
-            <span className="size-text">{value === "own" ? "Your numbers" : sizeText(sandboxSizes[value])}</span>
+            <span className="size-text">{choiceText(value)}</span>
           </label>
         ))}
       </div>
-      {choice === "own" && (
-        <div className="own-size">
-          <NumberField
-            label="Cores"
-            schema={bounds.cores}
-            value={own.cores}
-            onValue={(cores) => onOwn({ ...own, cores })}
-          />
-          <NumberField
-            label="Memory, MiB"
-            schema={bounds.memoryMiB}
-            value={own.memoryMiB}
-            onValue={(memoryMiB) => onOwn({ ...own, memoryMiB })}
-          />
-          <NumberField
-            label="Disk, GiB"
-            schema={bounds.diskGiB}
-            value={own.diskGiB}
-            onValue={(diskGiB) => onOwn({ ...own, diskGiB })}
-          />
-        </div>
-      )}
+      {choice === "own" && <SizeNumbers size={own} onSize={(size) => onOwn({ ...own, ...size })} />}
     </fieldset>
   );
 }
 
-interface NumberFieldProps {
-  label: string;
-  schema: object;
-  value: number;
-  onValue: (value: number) => void;
+function choiceText(choice: SizeChoice): string {
+  if (choice === "fleet") return "As its settings say";
+  return choice === "own" ? "Your numbers" : sizeText(sandboxSizes[choice]);
 }
 
-function NumberField({ label, schema, value, onValue }: NumberFieldProps) {
+export interface SizeNumbersProps {
+  size: SandboxSize;
+  /** The smallest disk; that of the contract by default. */
+  minDiskGiB?: number;
+  onSize: (changed: Partial<SandboxSize>) => void;
+}
+
+/** The three numbers of a size. */
+export function SizeNumbers({ size, minDiskGiB, onSize }: SizeNumbersProps) {
+  return (
+    <div className="own-size">
+      <NumberField label="Cores" schema={bounds.cores} value={size.cores} onValue={(cores) => onSize({ cores })} />
+      <NumberField
+        label="Memory, MiB"
+        schema={bounds.memoryMiB}
+        value={size.memoryMiB}
+        onValue={(memoryMiB) => onSize({ memoryMiB })}
+      />
+      <NumberField
+        label="Disk, GiB"
+        schema={minDiskGiB === undefined ? bounds.diskGiB : { ...bounds.diskGiB, minimum: minDiskGiB }}
+        value={size.diskGiB}
+        onValue={(diskGiB) => onSize({ diskGiB })}
+      />
+    </div>
+  );
+}
+
+export interface NumberFieldProps {
+  label: string;
+  /** The JSON Schema of the number, of which the bounds count. */
+  schema: object;
+  /** NaN: nothing is given. */
+  value: number;
+  onValue: (value: number) => void;
+  /** False: it may be left empty. */
+  required?: boolean;
+  placeholder?: string;
+}
+
+/** A whole number within the bounds of the contract. */
+export function NumberField({ label, schema, value, onValue, required = true, placeholder }: NumberFieldProps) {
   return (
     <Field
       label={label}
       type="number"
       inputMode="numeric"
-      required
+      required={required}
+      placeholder={placeholder}
       step={1}
       min={boundOf(schema, "minimum")}
       max={boundOf(schema, "maximum")}

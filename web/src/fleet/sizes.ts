@@ -1,7 +1,7 @@
 import type { SandboxSize, SandboxSizeName } from "@berth/protocol";
 
-/** One of the sizes that have a name, or one's own numbers. */
-export type SizeChoice = SandboxSizeName | "own";
+/** What new sandboxes get where nobody says otherwise, one of the sizes that have a name, or one's own numbers. */
+export type SizeChoice = "fleet" | SandboxSizeName | "own";
 
 /** `2 cores · 2 GiB · 8 GiB disk` */
 export function sizeText({ cores, memoryMiB, diskGiB }: SandboxSize): string {

@@ -9,6 +9,12 @@ export function durationText(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`;
 }
 
+/** `just now`, `5 min ago`. */
+export function agoText(ms: number): string {
+  const age = ageText(ms);
+  return age === "just now" ? age : `${age} ago`;
+}
+
 /** How long ago, coarse: `just now`, `5 min`, `3 h`, `2 d`. */
 export function ageText(ms: number): string {
   const minutes = Math.floor(ms / 60_000);

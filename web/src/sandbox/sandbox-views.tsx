@@ -2,7 +2,14 @@ import type { Sandbox } from "@berth/protocol";
 import type { AttachState } from "@berth/protocol/viewer";
 import { lazy, Suspense, useState } from "react";
 import { Link } from "../app/link.tsx";
-import { changesPath, filesPath, type SandboxView, sandboxPath } from "../app/route.ts";
+import {
+  changesPath,
+  filesPath,
+  type SandboxView,
+  sandboxPath,
+  sandboxSettingsPath,
+  snapshotsPath,
+} from "../app/route.ts";
 import { placeOfAddress } from "../files/place.ts";
 import { TerminalsPanel } from "./terminals-panel.tsx";
 import type { Drafts } from "./use-drafts.ts";
@@ -38,13 +45,17 @@ export function SandboxViews({ sandbox, view, drafts, onState }: SandboxViewsPro
   );
 }
 
-/** The links to the views of a sandbox. */
-export function ViewLinks({ sandbox: { name }, view }: { sandbox: Sandbox; view: SandboxView }) {
-  const links = [
+/** The links to the views of a sandbox; without those of what is in it while it does not run. */
+export function ViewLinks({ sandbox: { name, state }, view }: { sandbox: Sandbox; view: SandboxView }) {
+  const all = [
     { view: "terminals", label: "Terminals", href: sandboxPath(name) },
     { view: "files", label: "Files", href: filesPath(name) },
     { view: "changes", label: "Changes", href: changesPath(name) },
+    { view: "snapshots", label: "Snapshots", href: snapshotsPath(name) },
+    { view: "settings", label: "Settings", href: sandboxSettingsPath(name) },
   ] as const;
+  const inside: readonly SandboxView["view"][] = state === "ready" ? [] : ["files", "changes"];
+  const links = all.filter((link) => link.view === view.view || !inside.includes(link.view));
   return (
     <nav className="top-nav view-links" aria-label="Views of the sandbox">
       {links.map((link) => (

@@ -4,7 +4,7 @@ import { useApi } from "../api/context.tsx";
 import { useCall } from "../api/use-call.ts";
 import { useNow } from "../api/use-now.ts";
 import { useFleet } from "../fleet/context.tsx";
-import { ageText } from "../operation/duration.ts";
+import { agoText } from "../operation/duration.ts";
 import { isOver } from "../operation/operation-feed.ts";
 import { OperationPanel } from "../operation/operation-panel.tsx";
 import { useOperation } from "../operation/use-operation.ts";
@@ -111,11 +111,6 @@ function Facts({ template }: { template: Template }) {
       )}
     </dl>
   );
-}
-
-function agoText(ms: number): string {
-  const age = ageText(ms);
-  return age === "just now" ? age : `${age} ago`;
 }
 
 interface BuildCallProps {

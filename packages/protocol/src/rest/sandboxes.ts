@@ -68,10 +68,11 @@ export const driftSchema = Type.Object({
 });
 export type Drift = Static<typeof driftSchema>;
 
+/** Minutes without use after which a sandbox sleeps: a year at most. */
+export const sleepMinutesSchema = Type.Integer({ minimum: 1, maximum: 525_600 });
+
 /** Minutes without use after which it sleeps; `off`: never; null: as the fleet's settings say. */
-const sleepAfterMinutesSchema = nullable(
-  Type.Union([Type.Integer({ minimum: 1, maximum: 525_600 }), Type.Literal("off")]),
-);
+const sleepAfterMinutesSchema = nullable(Type.Union([sleepMinutesSchema, Type.Literal("off")]));
 
 /** How it stands with a sandbox's sleep. */
 export const idleSchema = Type.Object({

@@ -1,0 +1,54 @@
+import { type createSandbox, type Node, type RouteInput, type SandboxSize, sandboxSizes } from "@berth/protocol";
+import type { SizeChoice } from "./sizes.ts";
+import type { SleepChoice } from "./sleep-field.tsx";
+
+/** What somebody wants of a new sandbox beside its name. */
+export interface Wish {
+  readonly size: SizeChoice;
+  /** Counts where the size is one's own. */
+  readonly own: SandboxSize;
+  /** Undefined: Berth chooses. */
+  readonly node: string | undefined;
+  /** Its network card's tag; NaN: the fleet's, if it has one. */
+  readonly vlan: number;
+  readonly sleepAfterMinutes: SleepChoice;
+}
+
+/** What one gets who asks for nothing. */
+export const plainWish: Wish = {
+  size: "fleet",
+  own: sandboxSizes.medium,
+  node: undefined,
+  vlan: Number.NaN,
+  sleepAfterMinutes: null,
+};
+
+/** A wish as the request says it: what nobody has chosen is left to the controller. */
+export function bodyOf({ size, own, node, vlan, sleepAfterMinutes }: Wish): RouteInput<typeof createSandbox>["body"] {
+  return {
+    ...(size === "own" ? own : size === "fleet" ? {} : { size }),
+    ...(node === undefined ? {} : { node }),
+    ...(Number.isNaN(vlan) ? {} : { vlan }),
+    ...(sleepAfterMinutes === null ? {} : { sleepAfterMinutes }),
+  };
+}
+
+/** A node's room in a few words: `pve1: 12.3 GiB memory, 80 GiB disk free`; or why nothing can go there. */
+export function roomText({ name, online, maintenance, storages, ...memory }: Node): string {
+  if (!online) return `${name}: offline`;
+  if (maintenance) return `${name}: in maintenance`;
+  const { memoryBytes, memoryUsedBytes, memoryPromisedBytes } = memory;
+  const freeDisk = Math.max(...storages.map(({ freeBytes }) => freeBytes ?? -1), -1);
+  const parts = [
+    ...(memoryBytes === null
+      ? []
+      : [`${gibText(memoryBytes - (memoryUsedBytes ?? 0) - (memoryPromisedBytes ?? 0))} memory`]),
+    ...(freeDisk < 0 ? [] : [`${gibText(freeDisk)} disk`]),
+  ];
+  return parts.length === 0 ? name : `${name}: ${parts.join(", ")} free`;
+}
+
+function gibText(bytes: number): string {
+  const gib = Math.max(0, bytes) / 1024 ** 3;
+  return `${gib < 100 ? Math.round(gib * 10) / 10 : Math.round(gib)} GiB`;
+}
