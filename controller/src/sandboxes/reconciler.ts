@@ -160,9 +160,9 @@ export class Reconciler {
     const { journal } = this.#deps;
     switch (next.kind) {
       case "settled":
-        await this.#rest(row, { state: next.state, error: null }, async ({ trx }) => {
-          if (operation) await journal.succeedIn(trx, operation);
-        });
+        await this.#rest(row, { state: next.state, error: null }, operation, ({ trx }, ended) =>
+          journal.succeedIn(trx, ended),
+        );
         return undefined;
       case "wait":
         if (row.state === "failed" && !operation) return undefined;
@@ -239,14 +239,17 @@ export class Reconciler {
   async #rest(
     row: SandboxRow,
     change: { state: SandboxState; error: string | null },
-    end: (work: UnitOfWork) => Promise<void>,
+    operation: OperationRow | undefined,
+    end: (work: UnitOfWork, operation: OperationRow) => Promise<void>,
   ): Promise<void> {
     const { db, sandboxes } = this.#deps;
     await inTransaction(db, async (work) => {
       const now = await sandboxes.lock(work, row.id);
       if (!now || isWishNew(now, row)) throw new Superseded();
-      await end(work);
-      await sandboxes.changeIn(work, row, { ...change, attempts: 0, look_at: null });
+      const rest = { ...change, attempts: 0, look_at: null };
+      if (!operation) return sandboxes.changeIn(work, row, rest);
+      await end(work, operation);
+      return sandboxes.endWorkIn(work, row, rest);
     });
   }
 
@@ -259,9 +262,9 @@ export class Reconciler {
     if (operation && name && isUndone(row, name) && !(name === "rollback" && row.task !== null)) {
       return this.#giveUp(row, operation, name, failure);
     }
-    await this.#rest(row, { state: "failed", error: JSON.stringify(failure) }, async ({ trx }) => {
-      if (operation) await this.#deps.journal.failIn(trx, operation, name, failure);
-    });
+    await this.#rest(row, { state: "failed", error: JSON.stringify(failure) }, operation, ({ trx }, ended) =>
+      this.#deps.journal.failIn(trx, ended, name, failure),
+    );
     this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
     return undefined;
   }
@@ -284,7 +287,7 @@ export class Reconciler {
       await journal.failIn(work.trx, operation, name, failure);
       const wish = !ended ? {} : name === "change" ? { change_wanted: false } : { disk_work: null };
       const look_at = ended ? new Date(clock.now()) : null;
-      await sandboxes.changeIn(work, row, { ...wish, error: null, attempts: 0, look_at });
+      await sandboxes.endWorkIn(work, row, { ...wish, error: null, attempts: 0, look_at });
     });
     log.warn({ sandboxId: row.id, step: name, code: failure.code }, "work on a sandbox failed");
     return ended ? 0 : undefined;

@@ -1,5 +1,5 @@
 import type { Idle } from "@berth/protocol";
-import type { Kysely, UpdateObject } from "kysely";
+import type { Kysely, RawBuilder, UpdateObject } from "kysely";
 import { sql } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
 import { besideKinds } from "../operations/beside.ts";
@@ -42,7 +42,7 @@ const visible = [
   "sleep_after",
 ] as const satisfies (keyof SandboxRow)[];
 
-const visiblyChanged = sql.raw(
+const visiblyChanged: RawBuilder<unknown> = sql.raw(
   `(${visible.map((column) => `changed.${column}`)}) is distinct from (${visible.map((column) => `before.${column}`)})`,
 );
 
@@ -91,6 +91,14 @@ export class Sandboxes {
   }
 
   /**
+   * The same where the caller's transaction ends the work on a sandbox: told in any case, since the outside sees of it
+   * which work there is.
+   */
+  async endWorkIn({ trx }: UnitOfWork, row: SandboxRow, patch: SandboxPatch): Promise<void> {
+    Object.assign(row, await this.#changeAndTell(trx, row.id, patch, sql`true`));
+  }
+
+  /**
    * Writes down that the container has the settings of the given copy. What was changed meanwhile is still to be done.
    */
   async noteChanged(row: SandboxRow, patch: SandboxPatch): Promise<void> {
@@ -120,14 +128,19 @@ export class Sandboxes {
     if (changed) Object.assign(row, changed);
   }
 
-  async #changeAndTell(db: Kysely<Database>, id: string, patch: SandboxPatch): Promise<SandboxRow | undefined> {
+  async #changeAndTell(
+    db: Kysely<Database>,
+    id: string,
+    patch: SandboxPatch,
+    isTold = visiblyChanged,
+  ): Promise<SandboxRow | undefined> {
     const { rows } = await sql<SandboxRow>`
       with before as (select * from sandboxes where id = ${id} for update),
       changed as (${updated(db, patch)} from before where sandboxes.id = before.id returning sandboxes.*),
       told as (
         insert into events (owner_id, sandbox_id, type, data)
         select changed.owner_id, changed.id, 'sandbox', ${toldSandbox("changed", this.#live(id))}
-        from changed, before where ${visiblyChanged})
+        from changed, before where ${isTold})
       select * from changed`.execute(db);
     return rows[0];
   }
