@@ -110,8 +110,8 @@ export class SandboxService {
     // The same wish again is the same work.
     if (current?.kind === kind && kind !== "restart") return presentOperation(current);
     if (kind === "start" || kind === "restart") await this.#requireRoom(work, row);
+    if (kind === "destroy" && row.protection) throw isProtected(row);
     if (kind !== "destroy" && current && isDiskWork(current.kind)) throw diskInUse(row);
-    else if (row.protection) throw isProtected(row);
     if (current) await this.#deps.journal.supersede(work.trx, current);
     await this.#deps.sandboxes.changeIn(work, row, {
       disk_work: null,
