@@ -9,7 +9,7 @@ import {
 } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { Api } from "../http/api.ts";
-import { mount, mountTransactional } from "../http/mount.ts";
+import { mount, mountLooked, mountTransactional } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import { type ForkDependencies, fork } from "./fork.ts";
@@ -37,11 +37,18 @@ export function snapshotRoutes(api: Api, deps: SnapshotRouteDependencies): void 
     return { items: await snapshotsOf(client, row), nextCursor: null };
   });
 
-  mountTransactional(api, createSnapshot, async ({ params, body, caller }, work) => {
-    const row = await lookup.own(params.id, caller.user.id, work.trx);
-    const operation = await wantDiskWork(work, deps, row, { kind: "snapshot", ...body });
-    return { operation };
-  });
+  mountLooked(
+    api,
+    createSnapshot,
+    async ({ params, body, caller }) => {
+      const row = await lookup.own(params.id, caller.user.id);
+      return isTaken(client, row, body.name);
+    },
+    async ({ params, body, caller }, work, taken) => {
+      const row = await lookup.own(params.id, caller.user.id, work.trx);
+      return { operation: await wantDiskWork(work, deps, row, { kind: "snapshot", ...body, taken }) };
+    },
+  );
 
   mountTransactional(api, rollbackSnapshot, async ({ params, caller }, work) => {
     const row = await lookup.own(params.id, caller.user.id, work.trx);
@@ -60,4 +67,14 @@ export function snapshotRoutes(api: Api, deps: SnapshotRouteDependencies): void 
     const from = body.snapshot === undefined ? undefined : await named(row, body.snapshot);
     return fork(work, deps, row, body, from?.takenAt ? new Date(from.takenAt) : undefined);
   });
+}
+
+/** Whether a sandbox has a snapshot of this name; while Proxmox cannot be asked, the operation will find out. */
+async function isTaken(client: ProxmoxClient, row: SandboxRow, name: string): Promise<boolean> {
+  try {
+    return (await snapshotsOf(client, row)).some((snapshot) => snapshot.name === name);
+  } catch (error) {
+    if (error instanceof BerthError && error.code === "proxmox_unavailable") return false;
+    throw error;
+  }
 }

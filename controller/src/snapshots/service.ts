@@ -18,11 +18,14 @@ export interface DiskWish {
   /** Of the snapshot. */
   readonly name: string;
   readonly description?: string | undefined;
+  /** A snapshot of this name was there just now. */
+  readonly taken?: boolean;
 }
 
 /**
  * Wants something done with a sandbox's disk; the reconciler does it. Throws `conflict` while something else is done with
- * the sandbox, `sandbox_not_ready` for one that has not been made yet, and `invalid_request` for a name that is reserved.
+ * the sandbox, `sandbox_not_ready` for one that has not been made yet, `invalid_request` for a name that is reserved, and
+ * `name_taken` for one that is taken.
  */
 export async function wantDiskWork(
   work: UnitOfWork,
@@ -38,6 +41,8 @@ export async function wantDiskWork(
   const isSame = row.disk_work?.kind === wish.kind && row.disk_work.name === wish.name;
   if (isSame && current?.kind === wish.kind) return presentOperation(current);
   requireMade(row);
+  // Of work whose end was not seen, it may be the one that this work has taken.
+  if (wish.kind === "snapshot" && wish.taken === true && !isSame) throw snapshotNameTaken(row, wish.name);
   if (current) {
     throw new BerthError("conflict", `A ${current.kind.replace("_", " ")} of "${row.name}" is under way.`, {
       hint: "Wait for its end.",
@@ -57,6 +62,12 @@ function refuseReserved(name: string): void {
   throw new BerthError("invalid_request", `No snapshot may be called "${name}".`, {
     hint: "Choose another name.",
     fields: { name: "is reserved" },
+  });
+}
+
+function snapshotNameTaken({ name: sandbox }: SandboxRow, name: string): BerthError {
+  return new BerthError("name_taken", `The sandbox "${sandbox}" has a snapshot ${name} already.`, {
+    hint: "Choose another name, or delete that one first.",
   });
 }
 

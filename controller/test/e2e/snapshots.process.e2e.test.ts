@@ -10,6 +10,7 @@ import {
   gitStatus,
   listSnapshots,
   type Operation,
+  restartSandbox,
   rollbackSnapshot,
   type Sandbox,
   stopSandbox,
@@ -87,10 +88,11 @@ describe("a sandbox's disk and settings", () => {
     expect((await change({ onBoot: false })).onBoot).toBe(false);
   });
 
-  it("is not destroyed while it is protected", async () => {
+  it("is not destroyed while it is protected, and restarts as any other", async () => {
     await change({ protection: true });
     const destroy = () => berth.client.call(deleteSandbox, { params: { id: sandbox.id }, query: {} });
     await expect(destroy()).rejects.toMatchObject({ code: "protected" });
+    await done((await berth.client.call(restartSandbox, { params: { id: sandbox.id } })).operation);
     expect(await change({ protection: false })).toMatchObject({ protection: false, state: "ready" });
   });
 
@@ -99,7 +101,7 @@ describe("a sandbox's disk and settings", () => {
       await expect(take(name)).rejects.toMatchObject({ code: "invalid_request" });
     await done(await take("first", "two lines\nof words"));
     await done(await take("second"));
-    await expect(take("second").then(done)).rejects.toThrow(/second already/);
+    await expect(take("second")).rejects.toMatchObject({ code: "name_taken", message: /second/ });
     expect(await snapshots()).toMatchObject([
       { name: "first", description: "two lines\nof words", parent: null, running: true, current: false },
       { name: "second", description: "", parent: "first", running: true, current: true },
