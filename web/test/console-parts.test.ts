@@ -67,6 +67,23 @@ describe("the fleet", () => {
   });
 });
 
+describe("an answer that comes after the events of what it began", () => {
+  it("does not put the sandbox back to what it was before the end", () => {
+    const made = new FakeFleet();
+    const sandbox = made.add("web", "ready");
+    const { operation } = made.power(sandbox.id, "stop");
+    const begun = { ...sandbox, operationId: operation.id };
+    const fleet = new Fleet({ call: async () => ({}) } as unknown as ConstructorParameters<typeof Fleet>[0]);
+    fleet.answer(begun);
+    expect(fleet.state.get().sandboxes.get(sandbox.id)?.operationId).toBe(operation.id);
+    fleet.apply("operation", { ...operation, state: "succeeded" });
+    fleet.apply("sandbox", { ...sandbox, state: "stopped" });
+    expect(fleet.hasEnded(operation.id)).toBe(true);
+    fleet.answer(begun);
+    expect(fleet.state.get().sandboxes.get(sandbox.id)).toMatchObject({ state: "stopped", operationId: null });
+  });
+});
+
 describe("what a terminal says by itself", () => {
   it.each([
     ["\x1b[?1;2c", "device attributes"],

@@ -12,6 +12,7 @@ import {
   operationSteps,
   type Sandbox,
   type SandboxState,
+  sandboxSizes,
   type Template,
   type Terminal,
   type TerminalKind,
@@ -99,7 +100,7 @@ export class FakeFleet {
     if ([...this.sandboxes.values()].some((other) => other.name === name)) {
       throw new BerthError("name_taken", `There is a sandbox named ${name} already.`);
     }
-    const { cores, memoryMiB, diskGiB } = { ...defaultSize, ...wanted };
+    const { cores, memoryMiB, diskGiB } = { ...defaultSize, ...(wanted.size && sandboxSizes[wanted.size]), ...wanted };
     const createdAt = new Date().toISOString();
     const fresh = { cores, memoryMiB, diskGiB, createdAt, node: null, vmid: null, address: null };
     const sandbox = this.add(name, "provisioning", fresh);

@@ -19,6 +19,7 @@ import {
 import { Value } from "typebox/value";
 import { EventStream, type StreamState } from "../api/event-stream.ts";
 import { Store } from "../api/store.ts";
+import { isOver } from "../operation/operation-feed.ts";
 
 /** What the fleet keeps, by id. */
 interface Things {
@@ -131,6 +132,17 @@ export class Fleet {
   /** Takes a thing as it is now. */
   put<K extends Kept>(kind: K, item: Things[K]): void {
     this.#change(kind, item.id, (things) => things.set(item.id, item));
+  }
+
+  /** Takes a sandbox as an answer has it, unless events have told since how the work on it ended. */
+  answer(sandbox: Sandbox): void {
+    if (!this.hasEnded(sandbox.operationId)) this.put("sandboxes", sandbox);
+  }
+
+  /** Whether an event has told the end of this work: what an answer says of it is older. */
+  hasEnded(operationId: string | null): boolean {
+    const told = this.state.get().operations.get(operationId ?? "");
+    return told !== undefined && isOver(told);
   }
 
   /** A terminal that was closed here: gone before the event says so. */

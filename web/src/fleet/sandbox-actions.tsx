@@ -41,13 +41,14 @@ export function usePower(sandbox: Sandbox): Call<[PowerVerb]> {
   });
 }
 
-/** Shows an operation that was begun here, before its events arrive. */
+/** Shows an operation that was begun here, also before its events arrive. */
 export function useFollow(): (operation: Operation) => void {
   const fleet = useFleet();
   return (operation) => {
+    if (operation.sandboxId !== null) rememberOperation(operation.sandboxId, operation.id);
+    if (fleet.hasEnded(operation.id)) return;
     fleet.put("operations", operation);
     if (operation.sandboxId === null) return;
-    rememberOperation(operation.sandboxId, operation.id);
     const sandbox = fleet.state.get().sandboxes.get(operation.sandboxId);
     if (sandbox) fleet.put("sandboxes", { ...sandbox, operationId: operation.id });
   };

@@ -33,10 +33,9 @@ export function bodyOf({ size, own, node, vlan, sleepAfterMinutes }: Wish): Rout
   };
 }
 
-/** A node's room in a few words: `pve1: 12.3 GiB memory, 80 GiB disk free`; or why nothing can go there. */
-export function roomText({ name, online, maintenance, storages, ...memory }: Node): string {
-  if (!online) return `${name}: offline`;
-  if (maintenance) return `${name}: in maintenance`;
+/** A node's room in a few words: `pve1: 12.3 GiB memory, 80 GiB disk free`; or why nothing goes there. */
+export function roomText({ name, avoided, storages, ...memory }: Node): string {
+  if (avoided) return `${name}: ${avoidedWords[avoided.kind]}`;
   const { memoryBytes, memoryUsedBytes, memoryPromisedBytes } = memory;
   const freeDisk = Math.max(...storages.map(({ freeBytes }) => freeBytes ?? -1), -1);
   const parts = [
@@ -47,6 +46,14 @@ export function roomText({ name, online, maintenance, storages, ...memory }: Nod
   ];
   return parts.length === 0 ? name : `${name}: ${parts.join(", ")} free`;
 }
+
+const avoidedWords: Record<NonNullable<Node["avoided"]>["kind"], string> = {
+  offline: "offline",
+  maintenance: "in maintenance",
+  template: "no template can be cloned to it",
+  memory: "too little memory free",
+  storage: "too little disk space free",
+};
 
 function gibText(bytes: number): string {
   const gib = Math.max(0, bytes) / 1024 ** 3;

@@ -44,7 +44,7 @@ function ChangedByHand({ sandbox }: { sandbox: Sandbox }) {
   const fleet = useFleet();
   const { drift } = sandbox;
   const apply = useCall(async (body: Change) => {
-    fleet.put("sandboxes", await api.call(updateSandbox, { params: { id: sandbox.id }, body }));
+    fleet.answer(await api.call(updateSandbox, { params: { id: sandbox.id }, body }));
   });
   const [over, back] = [takenOver(drift), setBack(drift)];
   return (

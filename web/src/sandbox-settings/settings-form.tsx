@@ -36,16 +36,16 @@ export function SettingsForm({ sandbox }: { sandbox: Sandbox }) {
   };
   return (
     <form className="form settings-form" onSubmit={submit}>
-      <section className="settings-part" aria-label="Name">
+      <div className="settings-part">
         <NameField name={shown.name} wrong={wrong} onName={(name) => edit({ name })} />
-      </section>
+      </div>
       <SizePart size={shown} sandbox={sandbox} onEdit={edit} />
       <section className="settings-part" aria-labelledby="sleep-title">
         <h2 id="sleep-title">Sleep</h2>
         <SleepField value={shown.sleepAfterMinutes} onValue={(sleepAfterMinutes) => edit({ sleepAfterMinutes })} />
       </section>
       <GuardPart settings={shown} onEdit={edit} />
-      <div className="settings-save">
+      <div className="settings-save" data-dirty={dirty || undefined}>
         {save.failure && <FailureNote failure={save.failure} />}
         <Button look="primary" type="submit" busy={save.pending} disabled={!dirty || wrong !== undefined}>
           Save changes
@@ -64,7 +64,7 @@ function useSave(sandbox: Sandbox, onSaved: () => void) {
   const fleet = useFleet();
   return useCall(async (body: Change) => {
     const changed = await api.call(updateSandbox, { params: { id: sandbox.id }, body });
-    fleet.put("sandboxes", changed);
+    fleet.answer(changed);
     onSaved();
     if (changed.name !== sandbox.name) navigate(sandboxSettingsPath(changed.name), { replace: true });
   });

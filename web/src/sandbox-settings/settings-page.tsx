@@ -23,7 +23,7 @@ export interface SandboxSettingsPageProps {
 /** What can be changed of a sandbox that lives: its name, size, sleep, start and protection; to fork it, to delete it. */
 export function SandboxSettingsPage({ sandbox, work }: SandboxSettingsPageProps) {
   return (
-    <main className="page work">
+    <main className="page work sandbox-settings">
       <Condition sandbox={sandbox} />
       <WorkUnderWay view={work} failures={changes} />
       <SettingsForm sandbox={sandbox} />

@@ -125,7 +125,7 @@ function useFork({ id }: Sandbox, { name, snapshot, start }: Wish, onClose: () =
   return useCall(async () => {
     const body = { name, start, ...(snapshot === undefined ? {} : { snapshot }) };
     const made = await api.call(forkSandbox, { params: { id }, body }, { idempotencyKey });
-    fleet.put("sandboxes", made.sandbox);
+    fleet.answer(made.sandbox);
     follow(made.operation);
     onClose();
     navigate(sandboxPath(made.sandbox.name));
