@@ -15,6 +15,9 @@ import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
 import { type Cluster, openCluster } from "./cluster/open.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
+import { type KeptConnection, readKeptConnection, withConnection } from "./connection/kept.ts";
+import { connectionsOf } from "./connection/of-controller.ts";
+import { connectionRoutes } from "./connection/routes.ts";
 import { takeDataDir } from "./data-dir.ts";
 import { doctorRoutes } from "./doctor/routes.ts";
 import { EventLog } from "./events/log.ts";
@@ -71,7 +74,11 @@ const keepEventsDays = 14;
 
 /** What the parts are made of. */
 interface Foundation {
+  /** With the connection to Proxmox that the console has saved. */
   readonly settings: Settings;
+  /** Those of the environment, and that connection by itself. */
+  readonly given: { readonly settings: Settings; readonly kept: KeptConnection | undefined };
+  readonly ports: BoundPorts;
   readonly scope: Scope;
   readonly progress: Progress;
   readonly log: FastifyBaseLogger;
@@ -100,6 +107,8 @@ interface Parts extends Foundation {
   readonly metrics: Registry;
   /** The port of the agents' listener, once it listens. */
   readonly agents: { port: number };
+  /** Aborted when another Proxmox is to be used: everything is made anew for that. */
+  readonly moving: AbortController;
 }
 
 /** A server that the work needs is gone, or the connection that holds the right to work: the next run goes on. */
@@ -107,42 +116,73 @@ export class WorkLost extends Error {
   override readonly name = "WorkLost";
 }
 
+/** The ports that the first run of a process got where the settings leave them open (0): later ones have the same. */
+export interface BoundPorts {
+  console?: number;
+  agents?: number;
+}
+
+/** What a run has of those before it in the same process. */
+export interface RunContext {
+  /** It goes on where another one ended, and another one goes on where it ends: the embedded servers stay meanwhile. */
+  readonly resumes: boolean;
+  readonly ports: BoundPorts;
+}
+
+/** How a run that nothing went wrong with has ended: it was told to stop, or is to begin again with another Proxmox. */
+export type RunEnd = "stopped" | "moved";
+
 /**
- * Runs the controller until the signal aborts. Throws a `StartError` when something outside keeps it from starting, and
- * `WorkLost` when PostgreSQL or the bundled Proxmox went away under it. The embedded servers are stopped with it, except where it is to run
- * again: after `WorkLost`, and when it `resumes` from one. Sandboxes do not suffer for that.
+ * Runs the controller until the signal aborts, or another Proxmox is to be used. Throws a `StartError` when something
+ * outside keeps it from starting, and `WorkLost` when PostgreSQL or the bundled Proxmox went away under it. The embedded
+ * servers are stopped with it, except where it is to run again: after `WorkLost`, and when it `resumes` from one.
+ * Sandboxes do not suffer for that.
  */
-export async function runController(signal: AbortSignal, resumes: boolean): Promise<void> {
+export async function runController(signal: AbortSignal, { resumes, ports }: RunContext): Promise<RunEnd> {
   const progress = new Progress();
-  const { settings, warnings } = settingsFromEnvironment();
+  const { settings: fromEnvironment, warnings } = settingsFromEnvironment();
   for (const warning of warnings) progress.step(`warning: ${warning}`);
+  const { dataDir } = fromEnvironment;
   const servers = new Scope();
   const scope = new Scope();
   let leaveServers = resumes;
+  let end: RunEnd = "stopped";
   let failure: { readonly error: unknown } | undefined;
   try {
-    await takeDataDir(settings.dataDir, scope);
+    await takeDataDir(dataDir, scope);
+    const kept = await readKeptConnection(dataDir);
+    const given = { settings: fromEnvironment, kept };
+    const settings = withPorts(withConnection(fromEnvironment, kept), ports);
     const log = createLogger(settings.logLevel);
     const [keys, store, cluster] = await allDone([
-      loadFleetKeys(settings.dataDir),
+      loadFleetKeys(dataDir),
       openStore(settings, { scope, servers, progress, log }),
       openCluster(settings, systemClock, { scope, servers, progress }),
     ]);
-    await claimDatabase(store.db, keys.fleetId, settings.dataDir);
-    await work(assemble({ settings, scope, progress, log, keys, store, cluster }), signal);
+    await claimDatabase(store.db, keys.fleetId, dataDir);
+    end = await work(assemble({ settings, given, ports, scope, progress, log, keys, store, cluster }), signal);
   } catch (error) {
     leaveServers ||= error instanceof WorkLost;
     // What the stopping itself interrupts is no failure.
     if (!signal.aborted) failure = { error };
   }
   if (signal.aborted) progress.step("stopping");
+  else if (end === "moved") progress.step("another Proxmox is to be used: starting again");
+  const stopsServers = signal.aborted || end === "moved" || !leaveServers;
   // What a release meets when the database is gone must neither hide why, nor keep the servers from being stopped.
-  for (const owner of signal.aborted || !leaveServers ? [scope, servers] : [scope]) {
+  for (const owner of stopsServers ? [scope, servers] : [scope]) {
     await owner.dispose().catch((error: unknown) => {
       failure ??= { error };
     });
   }
-  if (failure) throw failure.error;
+  if (failure && end !== "moved") throw failure.error;
+  // The next run meets what is left of it, and says what is in its way.
+  if (failure) progress.step(`warning: not all could be stopped: ${String(failure.error)}`);
+  return end;
+}
+
+function withPorts(settings: Settings, { console, agents }: BoundPorts): Settings {
+  return { ...settings, port: settings.port || (console ?? 0), agentPort: settings.agentPort || (agents ?? 0) };
 }
 
 /** Makes the parts from the foundation. Nothing of it runs yet. */
@@ -213,12 +253,14 @@ function assemble(foundation: Foundation): Parts {
     keeper,
     shares: new Shares(store.db, clock),
     ssh,
+    moving: new AbortController(),
   };
 }
 
 /** Serves, waits for its turn to lead, and works until it is told to stop. */
-async function work(parts: Parts, signal: AbortSignal): Promise<void> {
+async function work(parts: Parts, stop: AbortSignal): Promise<RunEnd> {
   const { settings, scope, progress, store, events, identity, readiness, fleet, keeper } = parts;
+  const signal = AbortSignal.any([stop, parts.moving.signal]);
   await events.start();
   scope.add(() => events.stop());
   await identity.setup.prepare(settings.adminPassword);
@@ -258,6 +300,7 @@ async function work(parts: Parts, signal: AbortSignal): Promise<void> {
     parts.cluster.lost.then(loss("The bundled Proxmox has ended.")),
   ]);
   if (lost) throw lost;
+  return stop.aborted ? "stopped" : "moved";
 }
 
 /** Removes what is too old to be of use, until the scope is disposed. */
@@ -344,6 +387,7 @@ async function serveConsole(parts: Parts): Promise<string> {
       (api) => limitRoutes(api, fleet),
       (api) => doctorRoutes(api, parts),
       (api) => adoptionRoutes(api, fleet),
+      (api) => connectionRoutes(api, connectionsOf(parts)),
       (api) => templateRoutes(api, templates),
       (api) => parts.ssh.routes(api),
     ],
@@ -357,7 +401,8 @@ async function serveConsole(parts: Parts): Promise<string> {
   await listenOrExplain({ host, port, variable: "BERTH_PORT", what: "The console" }, () =>
     server.listen({ host, port }),
   );
-  return settings.publicUrl?.origin ?? urlOf("http", host, portOf(server));
+  parts.ports.console = portOf(server);
+  return settings.publicUrl?.origin ?? urlOf("http", host, parts.ports.console);
 }
 
 /** Listens for agents. */
@@ -395,5 +440,6 @@ async function serveAgents(parts: Parts): Promise<void> {
   const place = { host, port: settings.agentPort, variable: "BERTH_AGENT_PORT", what: "The agents' listener" };
   scope.add(() => listener.close());
   agents.port = await listenOrExplain(place, () => listener.listen(host, settings.agentPort));
+  parts.ports.agents = agents.port;
   await cluster.allowAgents(agents.port);
 }

@@ -1,5 +1,5 @@
 import { backoffMs, systemClock } from "@berth/base";
-import { runController, WorkLost } from "./controller.ts";
+import { type BoundPorts, runController, WorkLost } from "./controller.ts";
 import { StartError } from "./settings/start-error.ts";
 
 /** A sentence for people where the cause is known, and the stack where it is a bug. */
@@ -25,13 +25,19 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
  * is for a person to mend.
  */
 async function runUntilStopped(signal: AbortSignal): Promise<void> {
+  const ports: BoundPorts = {};
+  let resumes = false;
   // Also when it is told to stop while it waits: the servers that a lost run has left are for another run to stop.
   for (let losses = 0; ; losses += 1) {
     try {
-      await runController(signal, losses > 0);
-      return;
+      const end = await runController(signal, { resumes, ports });
+      if (end === "stopped") return;
+      resumes = true;
+      losses = 0;
+      continue;
     } catch (error) {
-      if (losses === 0 && !(error instanceof WorkLost)) throw error;
+      if (!resumes && !(error instanceof WorkLost)) throw error;
+      resumes = true;
       process.stderr.write(`${textOf(error)} Trying again.\n`);
     }
     await systemClock.sleep(backoffMs(Math.min(losses, 10), { firstMs: 500, maxMs: 10_000 }), signal).catch(() => {});

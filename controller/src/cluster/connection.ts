@@ -7,11 +7,23 @@ import {
   normaliseFingerprint,
   type ProxmoxClient,
   type ProxmoxError,
+  type TransportOptions,
 } from "@berth/proxmox";
 import type { ProxmoxAccess } from "../settings/settings.ts";
 
+/** How patient the client is, where it is not as usual. */
+export type ConnectionLimits = Pick<
+  TransportOptions,
+  "connectTimeoutMs" | "headersTimeoutMs" | "bodyTimeoutMs" | "maxBodyBytes" | "getRetries"
+>;
+
 /** The client for a cluster, as the settings describe it. Throws a ProxmoxError for settings that cannot work. */
-export function connectProxmox(access: ProxmoxAccess, clock: Clock, tell: (line: string) => void): ProxmoxClient {
+export function connectProxmox(
+  access: ProxmoxAccess,
+  clock: Clock,
+  tell: (line: string) => void,
+  limits: ConnectionLimits = {},
+): ProxmoxClient {
   const trust: CertificateTrust =
     access.fingerprints.length === 0
       ? { kind: "ca" }
@@ -21,6 +33,7 @@ export function connectProxmox(access: ProxmoxAccess, clock: Clock, tell: (line:
     credentials: { kind: "token", id: access.tokenId, secret: access.tokenSecret },
     trust,
     clock,
+    ...limits,
     // With one address every call says it.
     ...(access.urls.length > 1 ? { onAddress: (origin, error) => tell(aboutAddress(origin, error)) } : {}),
   });

@@ -37,6 +37,16 @@ const sandboxPrivileges = [
   "VM.Snapshot.Rollback",
 ];
 
+/** Every privilege that Berth needs anywhere, for one role that has them all. */
+export const everyPrivilege: readonly string[] = [
+  ...sandboxPrivileges,
+  "Datastore.AllocateSpace",
+  "Datastore.AllocateTemplate",
+  "Datastore.Audit",
+  "SDN.Use",
+  "Sys.Audit",
+];
+
 /** The least that Berth's token has to be allowed, path by path. */
 export function needsOf(places: Places): readonly Need[] {
   const { pool, templates, storage, archives, bridge, vlan, nodes } = places;

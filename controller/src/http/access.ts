@@ -30,6 +30,11 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller;
 }
 
+/** Throws `forbidden` for everybody but admins. */
+export function requireAdmin({ user }: { readonly user: { readonly role: string } }): void {
+  if (user.role !== "admin") throw new BerthError("forbidden", "This is for admins.");
+}
+
 /**
  * Decides whether a request may go on, from its headers alone: no body was read, no path looked up. A bearer token
  * comes before the cookie, and a wrong one is refused even beside a good cookie.

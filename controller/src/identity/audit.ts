@@ -15,7 +15,9 @@ export type AuditAction =
   | "key.removed"
   | "share.made"
   | "share.opened"
-  | "share.revoked";
+  | "share.revoked"
+  | "proxmox.saved"
+  | "proxmox.forgotten";
 
 /** Writes an audit row in the caller's transaction. The detail holds no secret. */
 export async function audit(

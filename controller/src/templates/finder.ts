@@ -41,7 +41,7 @@ export type TemplateState =
 export interface TemplateFinderDependencies {
   client: ProxmoxClient;
   keys: FleetKeys;
-  templates: Templates;
+  templates: Pick<Templates, "all" | "adopt">;
   /** The ids of the templates that are used while none was built, the first one's first; on several nodes, several. */
   vmids: readonly [number, ...number[]];
   clock: Clock;

@@ -27,6 +27,7 @@ export { type ProxmoxCredentials, parseApiToken } from "./auth/credentials.ts";
 export { ProxmoxClient } from "./client.ts";
 export { type FailedCall, isProxmoxError, ProxmoxError } from "./error.ts";
 export type { FailureOf, ProxmoxFailure, ProxmoxFailureKind } from "./failure.ts";
+export { lookAtCertificate, type PresentedCertificate } from "./http/presented-certificate.ts";
 export { type CertificateTrust, normaliseFingerprint, parseFingerprints } from "./http/trust.ts";
 export { formatPropertyString, type Properties, parsePropertyString } from "./property-string.ts";
 export { type ParsedUpid, parseUpid } from "./task/upid.ts";

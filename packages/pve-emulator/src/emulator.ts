@@ -105,9 +105,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<RunningEm
       faults: new FaultRules(),
       calls: new CallRecord(emulation.clock),
       pct: (command) => runPct(emulation, command),
-      pveum: (line) => {
-        runPveum(access, line);
-        return saveAccessState(dataDir, access);
+      pveum: async (line) => {
+        const printed = await runPveum(access, emulation.pools, line);
+        await saveAccessState(dataDir, access);
+        return printed;
       },
       befall: (fate) => befallHost({ emulation, tasks, servers }, fate),
       allowMachinePorts: (ports, services) => emulation.backend.allowMachinePorts(ports, services),

@@ -2,6 +2,7 @@ export * from "./adoption.ts";
 export * from "./auth.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";
+export * from "./connection.ts";
 export * from "./doctor.ts";
 export { everyPage } from "./every-page.ts";
 export * from "./files.ts";

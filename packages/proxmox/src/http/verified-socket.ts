@@ -1,14 +1,9 @@
-import {
-  type ConnectionOptions,
-  connect,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  type TLSSocket,
-} from "node:tls";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { after, type Clock } from "@berth/base";
 import type { FailureOf } from "../failure.ts";
 import type { ServerAddress } from "./address.ts";
+import { presentedCertificate } from "./presented-certificate.ts";
+import { connectDetail, contextOf, tlsOptions } from "./tls.ts";
 import type { CertificateTrust } from "./trust.ts";
 
 /** No connection: nothing was sent, so the call has surely not acted and another address may be tried. */
@@ -78,30 +73,6 @@ export function openVerifiedSocket(
   return { verified, destroy: () => socket.destroy() };
 }
 
-function tlsOptions(address: ServerAddress): ConnectionOptions {
-  const { host, port, serverName } = address;
-  return {
-    host,
-    port,
-    ...(serverName === "" ? {} : { servername: serverName }),
-    // The reason phrase carries PVE's errors, and HTTP/2 has none.
-    ALPNProtocols: ["http/1.1"],
-  };
-}
-
-/** The certificates of a trust are parsed once, not for each connection: there may be hundreds. */
-const contexts = new WeakMap<CertificateTrust, SecureContext>();
-
-function contextOf(trust: CertificateTrust): SecureContext {
-  const known = contexts.get(trust);
-  if (known) return known;
-  const ca =
-    trust.kind === "ca" ? (trust.pem ?? [...getCACertificates("default"), ...getCACertificates("system")]) : [];
-  const made = createSecureContext({ minVersion: "TLSv1.2", ca });
-  contexts.set(trust, made);
-  return made;
-}
-
 /** For `rejectUnauthorized: false` see `openVerifiedSocket`: there the pin decides instead, and more strictly. */
 function trustOptions(trust: CertificateTrust): ConnectionOptions {
   return { secureContext: contextOf(trust), rejectUnauthorized: trust.kind === "ca" };
@@ -134,7 +105,10 @@ async function connectError(
 ): Promise<ConnectFailed> {
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (trust.kind === "ca" && CERTIFICATE_CODES.test(code)) {
-    const seen = await readFingerprint(address, timeoutMs, clock).catch(() => undefined);
+    const seen = await presentedCertificate(address, timeoutMs, clock).then(
+      ({ fingerprint }) => fingerprint,
+      () => undefined,
+    );
     const failure = {
       kind: "certificate",
       address: address.origin,
@@ -144,50 +118,9 @@ async function connectError(
     } as const;
     return new ConnectFailed(failure, error);
   }
-  return unreachableAt(address, connectDetail(address, code, error), error);
-}
-
-function connectDetail(address: ServerAddress, code: string, error: Error): string {
-  switch (code) {
-    case "ECONNREFUSED":
-      return `nothing listens on port ${address.port} (connection refused)`;
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `the name ${address.host} cannot be resolved`;
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-      return "there is no route to it";
-    case "ETIMEDOUT":
-      return "no answer to the attempt to connect";
-    default:
-      return /wrong version number|packet length too long/i.test(error.message)
-        ? `port ${address.port} does not speak TLS`
-        : error.message || code || "the connection failed";
-  }
+  return unreachableAt(address, connectDetail(address, error), error);
 }
 
 function unreachableAt(address: ServerAddress, detail: string, cause?: unknown): ConnectFailed {
   return new ConnectFailed({ kind: "unreachable", address: address.origin, detail }, cause);
-}
-
-/**
- * The SHA-256 fingerprint of the certificate that a server shows, for a person to compare. Verifies nothing and sends
- * nothing but the handshake. Rejects with the socket's error, or a plain one after `timeoutMs`.
- */
-function readFingerprint(address: ServerAddress, timeoutMs: number, clock: Clock): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ ...tlsOptions(address), minVersion: "TLSv1.2", rejectUnauthorized: false });
-    const callOffTimeout = after(clock, timeoutMs, () =>
-      socket.destroy(new Error(`no connection within ${timeoutMs} ms`)),
-    );
-    socket.once("error", reject);
-    socket.once("close", () => {
-      callOffTimeout();
-      reject(new Error("the connection was closed"));
-    });
-    socket.once("secureConnect", () => {
-      resolve(socket.getPeerX509Certificate()?.fingerprint256);
-      socket.destroy();
-    });
-  });
 }

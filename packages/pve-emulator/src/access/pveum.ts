@@ -1,26 +1,62 @@
+import { randomUUID } from "node:crypto";
 import type { AccessState } from "./access-state.ts";
 import { allPrivileges, roles } from "./roles.ts";
 
+/** The pools, as far as `pveum` makes them. */
+interface PoolMaker {
+  get(id: string): object | undefined;
+  add(id: string, comment: string | undefined): Promise<void>;
+}
+
 /**
- * Does what root does with `pveum` on the host, for the lines that give and take rights: `role add|modify NAME --privs`
- * and `acl modify|delete PATH --users|--tokens NAMES --roles NAMES`, with `||` between two of which the second is for when the first
- * fails. Throws what `pveum` says, or that it is no such line.
+ * Does what root does with `pveum` on the host, for the lines that make a token and give and take rights: `role add|modify NAME
+ * --privs`, `acl modify|delete PATH --users|--tokens NAMES --roles NAMES`, `pool add NAME`, `user add NAME`, `user token add
+ * USER NAME`, with `||` between two of which the second is for when the first fails. Answers the secret of a token
+ * that was made. Throws what `pveum` says, or that it is no such line.
  */
-export function runPveum(state: AccessState, line: string): void {
+export async function runPveum(state: AccessState, pools: PoolMaker, line: string): Promise<string | undefined> {
   const [first = "", ...others] = line.split("||");
   try {
-    runOne(state, first.trim());
+    return await runOne(state, pools, wordsOf(first.trim()));
   } catch (error) {
     if (others.length === 0) throw error;
-    runPveum(state, others.join("||"));
+    return runPveum(state, pools, others.join("||"));
   }
 }
 
-function runOne(state: AccessState, line: string): void {
-  const [program, topic, verb, subject, ...rest] = wordsOf(line);
-  if (program !== "pveum" || subject === undefined) throw new Error(`not a line of pveum: ${line}`);
-  const options = optionsOf(rest);
+async function runOne(state: AccessState, pools: PoolMaker, words: readonly string[]): Promise<string | undefined> {
+  const [program, topic, verb, subject, ...rest] = words;
+  if (program !== "pveum" || subject === undefined) throw new Error(`not a line of pveum: ${words.join(" ")}`);
   switch (`${topic} ${verb}`) {
+    case "pool add":
+      if (pools.get(subject)) throw new Error(`pool '${subject}' already exists`);
+      await pools.add(subject, undefined);
+      return undefined;
+    case "user add":
+      if (state.users.includes(subject)) throw new Error(`user '${subject}' already exists`);
+      state.users.push(subject);
+      return undefined;
+    case "user token":
+      if (subject !== "add") throw new Error(`unknown command 'pveum user token ${subject}'`);
+      return addToken(state, rest);
+    default:
+      changeRights(state, `${topic} ${verb}`, subject, optionsOf(rest));
+      return undefined;
+  }
+}
+
+function addToken(state: AccessState, [userid = "", name = "", ...rest]: readonly string[]): string {
+  if (!state.users.includes(userid)) throw new Error(`user '${userid}' does not exist`);
+  if (state.tokens.some((token) => token.userid === userid && token.name === name)) {
+    throw new Error("Token already exists.");
+  }
+  const secret = randomUUID();
+  state.tokens.push({ userid, name, secret, separated: optionsOf(rest).get("privsep") !== "0" });
+  return secret;
+}
+
+function changeRights(state: AccessState, what: string, subject: string, options: ReadonlyMap<string, string>): void {
+  switch (what) {
     case "role add":
       if (rolesOf(state)[subject]) throw new Error(`role '${subject}' already exists`);
       setRole(state, subject, list(options, "privs"));
@@ -39,7 +75,7 @@ function runOne(state: AccessState, line: string): void {
       for (const entry of entriesOf(state, subject, options)) remove(state, entry);
       return;
     default:
-      throw new Error(`unknown command 'pveum ${topic} ${verb}'`);
+      throw new Error(`unknown command 'pveum ${what}'`);
   }
 }
 
@@ -79,7 +115,7 @@ function optionsOf(words: readonly string[]): ReadonlyMap<string, string> {
   const options = new Map<string, string>();
   for (let at = 0; at < words.length; at += 2) {
     const [name = "", value] = [words[at], words[at + 1]];
-    if (!/^--(?:privs|users|tokens|roles|propagate)$/.test(name) || value === undefined) {
+    if (!/^--(?:privs|users|tokens|roles|propagate|privsep)$/.test(name) || value === undefined) {
       throw new Error(`Unknown option: ${name}`);
     }
     options.set(name.slice(2), value);

@@ -18,8 +18,8 @@ export interface FaultsControl {
   readonly calls: CallRecord;
   /** What root does on the host. */
   pct(command: PctCommand): Promise<void>;
-  /** Runs a line of `pveum` as root. Throws what it says. */
-  pveum(line: string): Promise<void>;
+  /** Runs a line of `pveum` as root. Answers the secret of a token that it made. Throws what it says. */
+  pveum(line: string): Promise<string | undefined>;
   /** Lets something befall a host. */
   befall(fate: HostFate): Promise<void>;
   /** Lets containers reach these TCP ports of `hostAddress`, and no others of the machine; services appear there. */
