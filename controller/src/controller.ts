@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { Scope, systemClock } from "@berth/base";
+import { type Scope, systemClock } from "@berth/base";
 import { bundledTemplateKeys } from "@berth/base/node";
 import type { UseKind } from "@berth/protocol";
 import { gitRemoteChannelKind } from "@berth/protocol/link";
@@ -10,28 +10,24 @@ import { adoptionRoutes } from "./adoption/routes.ts";
 import { fleetUpdates } from "./agents/fleet-updates.ts";
 import { AgentListener } from "./agents/listener.ts";
 import { AgentRegistry } from "./agents/registry.ts";
-import { allDone } from "./all-done.ts";
 import { ProxmoxHealth } from "./cluster/connection.ts";
 import { FreeIds } from "./cluster/free-ids.ts";
-import { type Cluster, openCluster } from "./cluster/open.ts";
+import type { Cluster } from "./cluster/open.ts";
 import { clusterRoutes } from "./cluster/routes.ts";
-import { type KeptConnection, readKeptConnection, withConnection } from "./connection/kept.ts";
+import type { KeptConnection } from "./connection/kept.ts";
 import { connectionsOf } from "./connection/of-controller.ts";
 import { connectionRoutes } from "./connection/routes.ts";
-import { takeDataDir } from "./data-dir.ts";
 import { doctorRoutes } from "./doctor/routes.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
 import { WorkspaceAccess } from "./files/workspace-access.ts";
 import { WorkspaceConnections } from "./files/workspace-calls.ts";
 import { workspaceRoutes } from "./files/workspace-routes.ts";
-import { claimDatabase } from "./fleet/claim-database.ts";
-import { type FleetKeys, loadFleetKeys } from "./fleet/keys.ts";
+import type { FleetKeys } from "./fleet/keys.ts";
 import { makeSshModule, type SshModule } from "./gateway/module.ts";
 import { environmentOf, handOver, publicKeysOf, sandboxEnvironment, tellEnvironment } from "./guest-environment.ts";
 import type { UnitOfWork } from "./http/context.ts";
 import { pruneIdempotency } from "./http/idempotency.ts";
-import { createLogger } from "./http/logger.ts";
 import { buildServer } from "./http/server.ts";
 import { Identity } from "./identity/identity.ts";
 import { identityRoutes } from "./identity/routes.ts";
@@ -40,13 +36,12 @@ import { listenOrExplain } from "./listen.ts";
 import type { OperationRow } from "./operations/record.ts";
 import { operationRoutes } from "./operations/routes.ts";
 import { poolRoutes } from "./pool/routes.ts";
-import { Progress } from "./progress.ts";
+import type { Progress } from "./progress.ts";
 import { makeProjectModule, type ProjectModule } from "./projects/module.ts";
 import { projectRoutes } from "./projects/routes.ts";
 import { Readiness, refuseInStandby } from "./readiness.ts";
 import { makeSandboxModule, type SandboxModule } from "./sandboxes/module.ts";
 import { sandboxRoutes } from "./sandboxes/routes.ts";
-import { settingsFromEnvironment } from "./settings/environment.ts";
 import type { Settings } from "./settings/settings.ts";
 import { Guests } from "./shares/guests.ts";
 import { Shares } from "./shares/repository.ts";
@@ -57,7 +52,6 @@ import { SandboxSsh } from "./ssh/sandbox-ssh.ts";
 import type { Store } from "./store/connect.ts";
 import { keepHouse } from "./store/housekeeping.ts";
 import { acquireLeadership } from "./store/leader.ts";
-import { openStore } from "./store/open.ts";
 import { makeTemplateModule, type TemplateModule } from "./templates/module.ts";
 import { templateRoutes } from "./templates/routes.ts";
 import { terminalFileRoutes } from "./terminals/file-routes.ts";
@@ -73,7 +67,7 @@ import { workspaceSources } from "./workspaces/sources.ts";
 const keepEventsDays = 14;
 
 /** What the parts are made of. */
-interface Foundation {
+export interface Foundation {
   /** With the connection to Proxmox that the console has saved. */
   readonly settings: Settings;
   /** Those of the environment, and that connection by itself. */
@@ -122,67 +116,15 @@ export interface BoundPorts {
   agents?: number;
 }
 
-/** What a run has of those before it in the same process. */
-export interface RunContext {
-  /** It goes on where another one ended, and another one goes on where it ends: the embedded servers stay meanwhile. */
-  readonly resumes: boolean;
-  readonly ports: BoundPorts;
-}
-
 /** How a run that nothing went wrong with has ended: it was told to stop, or is to begin again with another Proxmox. */
 export type RunEnd = "stopped" | "moved";
 
 /**
- * Runs the controller until the signal aborts, or another Proxmox is to be used. Throws a `StartError` when something
- * outside keeps it from starting, and `WorkLost` when PostgreSQL or the bundled Proxmox went away under it. The embedded
- * servers are stopped with it, except where it is to run again: after `WorkLost`, and when it `resumes` from one.
- * Sandboxes do not suffer for that.
+ * Makes the parts and has them work, until the signal aborts or another Proxmox is to be used. Throws a `StartError` or
+ * `WorkLost`. What it opens it adds to the foundation's scope, whose owner disposes of that.
  */
-export async function runController(signal: AbortSignal, { resumes, ports }: RunContext): Promise<RunEnd> {
-  const progress = new Progress();
-  const { settings: fromEnvironment, warnings } = settingsFromEnvironment();
-  for (const warning of warnings) progress.step(`warning: ${warning}`);
-  const { dataDir } = fromEnvironment;
-  const servers = new Scope();
-  const scope = new Scope();
-  let leaveServers = resumes;
-  let end: RunEnd = "stopped";
-  let failure: { readonly error: unknown } | undefined;
-  try {
-    await takeDataDir(dataDir, scope);
-    const kept = await readKeptConnection(dataDir);
-    const given = { settings: fromEnvironment, kept };
-    const settings = withPorts(withConnection(fromEnvironment, kept), ports);
-    const log = createLogger(settings.logLevel);
-    const [keys, store, cluster] = await allDone([
-      loadFleetKeys(dataDir),
-      openStore(settings, { scope, servers, progress, log }),
-      openCluster(settings, systemClock, { scope, servers, progress }),
-    ]);
-    await claimDatabase(store.db, keys.fleetId, dataDir);
-    end = await work(assemble({ settings, given, ports, scope, progress, log, keys, store, cluster }), signal);
-  } catch (error) {
-    leaveServers ||= error instanceof WorkLost;
-    // What the stopping itself interrupts is no failure.
-    if (!signal.aborted) failure = { error };
-  }
-  if (signal.aborted) progress.step("stopping");
-  else if (end === "moved") progress.step("another Proxmox is to be used: starting again");
-  const stopsServers = signal.aborted || end === "moved" || !leaveServers;
-  // What a release meets when the database is gone must neither hide why, nor keep the servers from being stopped.
-  for (const owner of stopsServers ? [scope, servers] : [scope]) {
-    await owner.dispose().catch((error: unknown) => {
-      failure ??= { error };
-    });
-  }
-  if (failure && end !== "moved") throw failure.error;
-  // The next run meets what is left of it, and says what is in its way.
-  if (failure) progress.step(`warning: not all could be stopped: ${String(failure.error)}`);
-  return end;
-}
-
-function withPorts(settings: Settings, { console, agents }: BoundPorts): Settings {
-  return { ...settings, port: settings.port || (console ?? 0), agentPort: settings.agentPort || (agents ?? 0) };
+export function runParts(foundation: Foundation, signal: AbortSignal): Promise<RunEnd> {
+  return work(assemble(foundation), signal);
 }
 
 /** Makes the parts from the foundation. Nothing of it runs yet. */

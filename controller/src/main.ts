@@ -1,5 +1,6 @@
 import { backoffMs, systemClock } from "@berth/base";
-import { type BoundPorts, runController, WorkLost } from "./controller.ts";
+import { type BoundPorts, WorkLost } from "./controller.ts";
+import { runController } from "./run.ts";
 import { StartError } from "./settings/start-error.ts";
 
 /** A sentence for people where the cause is known, and the stack where it is a bug. */

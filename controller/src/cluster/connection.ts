@@ -84,7 +84,7 @@ export class ProxmoxHealth {
       return {
         code: "proxmox_unreachable",
         message: `Proxmox did not answer within ${probeTimeoutMs / 1000} seconds.`,
-        hint: "Check PROXMOX_URL and the network between here and there.",
+        hint: "Check the address (PROXMOX_URL) and the network between here and there.",
       };
     }
   }

@@ -1,5 +1,5 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { isErrno, readTextIfExists, syncDirectory, writeFileAtomic } from "@berth/base/node";
 import { instantSchema, parseJson, proposalSchema } from "@berth/protocol";
 import Type, { type Static } from "typebox";
@@ -17,6 +17,13 @@ export type KeptConnection = Static<typeof keptConnectionSchema>;
 /** Where it lies; it holds the token's secret, and is readable to its owner alone. */
 export function keptConnectionPath(dataDir: string): string {
   return join(dataDir, "proxmox-connection.json");
+}
+
+/** Removes what a controller left that was killed while it wrote: drafts with the token's secret in them. */
+export async function removeDrafts(dataDir: string): Promise<void> {
+  const prefix = `${basename(keptConnectionPath(dataDir))}.`;
+  const drafts = (await readdir(dataDir)).filter((name) => name.startsWith(prefix) && name.endsWith(".tmp"));
+  await Promise.all(drafts.map((name) => rm(join(dataDir, name), { force: true })));
 }
 
 /** Reads it; undefined: none was saved. Throws a `StartError` that names the file where it cannot be used. */

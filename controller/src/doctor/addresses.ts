@@ -35,7 +35,9 @@ async function ask(access: ProxmoxAccess, url: string, clock: Clock): Promise<Pr
 function checkReach(url: string, answer: ProxmoxVersion | Error, someAnswer: boolean): DoctorCheck {
   const subject = { id: `proxmox:${url}`, title: `Proxmox at ${url}` };
   if (!(answer instanceof Error)) return fine(subject, "It answers, and takes the API token.");
-  const hint = isProxmoxError(answer) ? answer.hint : "Check PROXMOX_URL and the network between here and there.";
+  const hint = isProxmoxError(answer)
+    ? answer.hint
+    : "Check the address (PROXMOX_URL) and the network between here and there.";
   // The others serve meanwhile; a bad certificate or token is not a matter of the address.
   const away = !isProxmoxError(answer) || isProxmoxError(answer, "unreachable", "timeout");
   return troubled(subject, away && someAnswer ? "warning" : "failed", answer.message, hint);

@@ -20,7 +20,7 @@ export async function checkBridges(
             subject,
             "failed",
             `There is no such bridge; those that the token sees: ${names}.`,
-            `Make it on the node (System, Network), or set PROXMOX_BRIDGE to one that is there.`,
+            `Make it on the node (System, Network), or choose one that is there (PROXMOX_BRIDGE).`,
           );
         }
         if (!found.active) {

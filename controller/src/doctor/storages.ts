@@ -40,7 +40,7 @@ function checkDisks(node: string, storages: readonly ProxmoxStorage[], { storage
       subject,
       "failed",
       `${what} can hold disks of containers; those that the token sees and that can: ${seen}.`,
-      `Allow the content “Container” on it (Datacenter, Storage), ${audit}, or set PROXMOX_STORAGE to another.`,
+      `Allow the content “Container” on it (Datacenter, Storage), ${audit}, or choose another (PROXMOX_STORAGE).`,
     );
   }
   const roomiest = named.toSorted((a, b) => (b.availableBytes ?? 0) - (a.availableBytes ?? 0))[0];

@@ -67,7 +67,7 @@ function describeInvalid(failure: FailureOf<"invalid">): string {
 export function hintFor(failure: ProxmoxFailure, call: FailedCall): string {
   switch (failure.kind) {
     case "unreachable":
-      return "Check PROXMOX_URL (usually https://<node>:8006), that the node is up, and that no firewall is between.";
+      return "Check the address (PROXMOX_URL, usually https://<node>:8006), that the node is up, and that no firewall is between.";
     case "certificate":
       return certificateHint(failure);
     case "unauthorized":
@@ -99,7 +99,7 @@ export function hintFor(failure: ProxmoxFailure, call: FailedCall): string {
         ? "The call may have acted all the same: look before repeating it."
         : "The node may be overloaded; try again.";
     case "protocol":
-      return "Check that PROXMOX_URL is a Proxmox VE node (usually https://<node>:8006), not another service or a proxy's error page.";
+      return "Check that the address (PROXMOX_URL) is that of a Proxmox VE node (usually https://<node>:8006), not another service or a proxy's error page.";
     case "settings":
       return "Correct the setting and start again.";
     case "other":
@@ -113,15 +113,15 @@ function certificateHint(failure: FailureOf<"certificate">): string {
   const compare = "compare with the node's System, Certificates panel or: pvenode cert info";
   if (failure.seen === undefined) return `No certificate could be read; check PROXMOX_URL, and ${compare}.`;
   if (failure.expected.length > 0) {
-    return `If the node's certificate was renewed, set PROXMOX_FINGERPRINT=${failure.seen} (now ${failure.expected.join(",")}) after you ${compare}. If it was not, somebody may be in between.`;
+    return `If the node's certificate was renewed, set PROXMOX_FINGERPRINT=${failure.seen} (now ${failure.expected.join(",")}), or confirm it in the console's set-up, after you ${compare}. If it was not, somebody may be in between.`;
   }
-  return `Set PROXMOX_FINGERPRINT=${failure.seen} to pin it, after you ${compare}; or let this machine trust the cluster's CA.`;
+  return `Set PROXMOX_FINGERPRINT=${failure.seen} to pin it, or confirm it in the console's set-up, after you ${compare}; or let this machine trust the cluster's CA.`;
 }
 
 function unauthorizedHint(failure: FailureOf<"unauthorized">): string {
   const [user = "", token] = failure.principal.split("!");
   if (token === undefined) return "Check the user name, its realm (user@pam, user@pve) and the password.";
-  return `Check PROXMOX_TOKEN_ID and PROXMOX_TOKEN_SECRET, and on a node that the token exists and has not expired: pveum user token list ${user}`;
+  return `Check the token's id and secret (PROXMOX_TOKEN_ID, PROXMOX_TOKEN_SECRET), and on a node that the token exists and has not expired: pveum user token list ${user}`;
 }
 
 /** With a privilege-separated token the rights are the intersection of user's and token's, so both lines are given. */
