@@ -118,7 +118,7 @@ it("a situation is the row with its operation, what it gave up on, and its claim
     .values({ ...claim, vmid: row.vmid ?? 0, state: "held", asked: true })
     .execute();
   expect(await readSituation(db, row.id)).toEqual({
-    ...{ row, operation: undefined, claim: undefined },
+    ...{ row, owner: "bench", operation: undefined, claim: undefined },
     abandonedVmids: [7_001, 7_002],
     copied: false,
   });
@@ -129,7 +129,7 @@ it("a situation is the row with its operation, what it gave up on, and its claim
   const operation = await insertOperation(db, row, "stop");
   await sandboxes.change(row, { configured: false });
   expect(await readSituation(db, row.id)).toEqual({
-    ...{ row, operation, claim: { createdAt: expect.any(Date), asked: true } },
+    ...{ row, owner: "bench", operation, claim: { createdAt: expect.any(Date), asked: true } },
     abandonedVmids: [7_001, 7_002],
     copied: true,
   });

@@ -168,7 +168,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     pendingSettings: (row) => pendingOf(stepDependencies, place(row)),
     leaveLostNode: (row, operation, error) =>
       leaveLostNode({ client, claims, journal, sandboxes }, row, operation, error),
-    describe: (row, mark) => describe({ client, keys, sandboxes }, row, mark),
+    describe: (row, owner, mark) => describe({ client, keys }, row, owner, mark),
     agents,
     clock,
     log,

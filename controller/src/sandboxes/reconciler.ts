@@ -34,7 +34,7 @@ export interface ReconcilerDependencies {
   /** Gives up a clone whose node is down, if that is what the error says; answers whether it did. */
   leaveLostNode(row: SandboxRow, operation: OperationRow, error: unknown): Promise<boolean>;
   /** Has a container's description tell the sandbox's present name and owner. */
-  describe(row: SandboxRow, mark: NonNullable<Sighting["mark"]>): Promise<void>;
+  describe(row: SandboxRow, owner: string, mark: NonNullable<Sighting["mark"]>): Promise<void>;
   agents: AgentPresence;
   clock: Clock;
   log: FastifyBaseLogger;
@@ -80,11 +80,11 @@ export class Reconciler {
   }
 
   async #plan(situation: Situation): Promise<Plan> {
-    const { row, operation } = situation;
+    const { row } = situation;
     const agentConnected = this.#deps.agents.isConnected(row.id);
     const task = row.task ? { step: stepOf(row.task.step) } : undefined;
     // While a task of ours works on it, what the container looks like says nothing.
-    const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(row, operation, agentConnected);
+    const container: ObservedContainer = task ? { kind: "none" } : await this.#observe(situation, agentConnected);
     const desired = desiredOf(situation);
     const now = this.#deps.clock.now();
     const agentSilentMs = agentConnected ? 0 : now - this.#couldReportSince(row, desired);
@@ -97,18 +97,14 @@ export class Reconciler {
     return Math.max(this.#deps.agents.awaySince(row.id), toldAt, running?.since ?? 0);
   }
 
-  async #observe(
-    row: SandboxRow,
-    operation: OperationRow | undefined,
-    agentConnected: boolean,
-  ): Promise<ObservedContainer> {
+  async #observe({ row, owner, operation }: Situation, agentConnected: boolean): Promise<ObservedContainer> {
     // An agent that is connected may still have to be bootstrapped: its disk was put back.
     const needsAddress = row.desired === "running" && !(agentConnected && row.bootstrapped_at !== null);
     const sighting = await this.#deps.observer.look(row, needsAddress);
     const { container, node } = sighting;
     await this.#noteSighting(row, operation, container.kind === "ours" ? container.address : undefined, node);
     await this.#noteDrift(row, sighting);
-    await this.#describe(row, sighting);
+    await this.#describe(row, owner, sighting);
     return container;
   }
 
@@ -125,11 +121,11 @@ export class Reconciler {
     if (readdressed && operation) await this.#deps.journal.step(operation, "address", `it has the address ${address}`);
   }
 
-  /** Has the description tell the present name: of use once the database is lost, and no reason to fail. */
-  async #describe(row: SandboxRow, { container, mark }: Sighting): Promise<void> {
+  /** Has the description tell the present names: of use once the database is lost, and no reason to fail. */
+  async #describe(row: SandboxRow, owner: string, { container, mark }: Sighting): Promise<void> {
     if (!mark || !isAtRest(row) || container.kind !== "ours" || container.lock !== undefined) return;
     try {
-      await this.#deps.describe(row, mark);
+      await this.#deps.describe(row, owner, mark);
     } catch (error) {
       if (!isProxmoxError(error)) throw error;
       this.#deps.log.debug(

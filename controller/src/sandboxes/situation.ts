@@ -8,6 +8,8 @@ import type { SandboxRow } from "./record.ts";
 /** All that the database knows when a sandbox is looked at. */
 export interface Situation {
   readonly row: SandboxRow;
+  /** The name of the user whose it is. */
+  readonly owner: string;
   /** The operation on it that has not ended. */
   readonly operation: OperationRow | undefined;
   /** Ids that it gave up on. */
@@ -21,7 +23,8 @@ export interface Situation {
 /** Reads it in one statement, as of one moment; undefined if there is no such sandbox. */
 export async function readSituation(db: Kysely<Database>, sandboxId: string): Promise<Situation | undefined> {
   const { rows } = await sql<Columns>`
-    select sandboxes.*, to_jsonb(operations) - 'created_at' as operation, operations.created_at as operation_created_at,
+    select sandboxes.*, (select username from users where id = sandboxes.owner_id) as owner,
+      to_jsonb(operations) - 'created_at' as operation, operations.created_at as operation_created_at,
       array(select vmid from claims where sandbox_id = sandboxes.id
         and (state = 'abandoned' or state = 'left' and sandboxes.desired = 'destroyed')) as abandoned,
       exists (select from sandboxes as copy where copy.source->>'sandboxId' = sandboxes.id and copy.source is not null
@@ -34,9 +37,10 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
     where sandboxes.id = ${sandboxId}`.execute(db);
   const [read] = rows;
   if (!read) return undefined;
-  const { operation, operation_created_at, abandoned, copied, claim_created_at, claim_asked, ...row } = read;
+  const { owner, operation, operation_created_at, abandoned, copied, claim_created_at, claim_asked, ...row } = read;
   return {
     row,
+    owner,
     operation:
       operation && operation_created_at
         ? { ...operation, finished_at: null, created_at: operation_created_at }
@@ -48,6 +52,7 @@ export async function readSituation(db: Kysely<Database>, sandboxId: string): Pr
 }
 
 interface Columns extends SandboxRow {
+  owner: string;
   /** As JSON, which has no instants: of an operation that has not ended there is one, the next column. */
   operation: Omit<OperationRow, "created_at" | "finished_at"> | null;
   operation_created_at: Date | null;

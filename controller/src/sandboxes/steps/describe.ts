@@ -3,13 +3,11 @@ import type { ProxmoxClient } from "@berth/proxmox";
 import type { FleetKeys } from "../../fleet/keys.ts";
 import { describeOwner, type Told } from "../../fleet/ownership.ts";
 import type { SandboxRow } from "../record.ts";
-import type { Sandboxes } from "../repository.ts";
 import { place } from "./dependencies.ts";
 
 export interface DescribeDependencies {
   client: ProxmoxClient;
   keys: FleetKeys;
-  sandboxes: Sandboxes;
 }
 
 /**
@@ -17,11 +15,12 @@ export interface DescribeDependencies {
  * none. The digest is of that look: what somebody has written meanwhile is not written over. Throws a ProxmoxError.
  */
 export async function describe(
-  { client, keys, sandboxes }: DescribeDependencies,
+  { client, keys }: DescribeDependencies,
   row: SandboxRow,
+  owner: string,
   found: { readonly told: Told | undefined; readonly digest: string },
 ): Promise<void> {
-  const told = { name: row.name, owner: await sandboxes.ownerName(row) };
+  const told = { name: row.name, owner };
   if (isDeepStrictEqual(told, found.told)) return;
   const at = place(row);
   const description = describeOwner(keys, row.id, at.vmid, told);
