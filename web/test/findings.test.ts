@@ -34,7 +34,7 @@ describe("what the doctor found", () => {
         problems: [["privilege:/vms:VM.Allocate", "privilege:/vms:VM.Clone"]],
         well: ["privilege:/vms:VM.Audit"],
       },
-      { title: "Storage", problems: [["storage:pve1"], ["storage:pve2"], ["storage:pve3"]], well: [] },
+      { title: "Storage", problems: [["storage:pve1"], ["storage:pve2", "storage:pve3"]], well: [] },
       { title: "The controller itself", problems: [], well: ["database"] },
       { title: "Other", problems: [], well: ["something:new"] },
     ]);

@@ -24,7 +24,14 @@ export async function checkStorages(
       }),
     ),
   );
-  return checks.flat();
+  return inProportion(checks.flat());
+}
+
+/** A node without the storage takes no sandboxes; while another one has it, that is no failure of the whole. */
+function inProportion(checks: readonly DoctorCheck[]): readonly DoctorCheck[] {
+  const serves = ({ id, state }: DoctorCheck) => id.startsWith("storage:") && (state === "ok" || state === "warning");
+  if (!checks.some(serves)) return checks;
+  return checks.map((check) => (check.state === "failed" ? { ...check, state: "warning" as const } : check));
 }
 
 const audit = "give the token Datastore.Audit on it";
@@ -34,12 +41,15 @@ function checkDisks(node: string, storages: readonly ProxmoxStorage[], { storage
   const able = storages.filter(({ content }) => content.includes("rootdir"));
   const named = storage === undefined ? able : able.filter((one) => one.storage === storage);
   if (named.length === 0) {
-    const what = storage === undefined ? "No storage" : `The storage ${storage} is not there, or`;
+    const what =
+      storage === undefined
+        ? "No storage can hold disks of containers"
+        : `The storage ${storage} is not there, or cannot hold disks of containers`;
     const seen = able.map((one) => one.storage).join(", ") || "none";
     return troubled(
       subject,
       "failed",
-      `${what} can hold disks of containers; those that the token sees and that can: ${seen}.`,
+      `${what}; those that the token sees and that can: ${seen}.`,
       `Allow the content “Container” on it (Datacenter, Storage), ${audit}, or choose another (PROXMOX_STORAGE).`,
     );
   }

@@ -1,11 +1,12 @@
-import { BerthError, type ErrorCode, errorRegistry, type Node, snapshotNameSchema } from "@berth/protocol";
+import { BerthError, type ErrorCode, errorRegistry, type Node, type Orphan, snapshotNameSchema } from "@berth/protocol";
 import type { Command } from "commander";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
+import { obstaclesOf } from "../src/commands/adopt.ts";
 import { shown as line } from "../src/commands/diff.ts";
 import { verdictOf, wordsOf } from "../src/commands/doctor.ts";
 import { wishOf } from "../src/commands/new.ts";
-import { memoryOf, storageText } from "../src/commands/nodes.ts";
+import { avoidedLines, memoryOf, storageText } from "../src/commands/nodes.ts";
 import { told as toldPool } from "../src/commands/pool.ts";
 import { changeOf } from "../src/commands/set.ts";
 import { nameOf } from "../src/commands/snapshots.ts";
@@ -71,6 +72,18 @@ describe("what is shown", () => {
     };
     expect(memoryOf(node)).toBe("3 + 1.5 of 16 GiB");
     expect(memoryOf({ ...node, memoryBytes: null })).toBe("");
+    const avoided = { kind: "memory", reason: "1 of 16 GiB of memory are free and 2 GiB are needed" } as const;
+    const told = avoidedLines([node, { ...node, avoided }, { ...node, avoided, online: false }]);
+    expect(told).toBe("pve1 takes no new sandbox: 1 of 16 GiB of memory are free and 2 GiB are needed\n");
+  });
+
+  it("says why a container cannot be adopted", () => {
+    const orphan: Orphan = {
+      ...{ vmid: 301, node: "pve1", sandboxId: "sbx_00000000000000000301", name: null, owner: null },
+      ...{ template: null, power: "stopped", obstacle: null },
+    };
+    const told = obstaclesOf([orphan, { ...orphan, vmid: 302, obstacle: "Its node pve1 does not answer." }]);
+    expect(told).toBe("302 cannot be adopted now. Its node pve1 does not answer.\n");
   });
 
   it("says how it stands with the warm pool, and why one failed", () => {

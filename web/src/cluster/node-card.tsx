@@ -44,7 +44,8 @@ export function NodeCard({ node, mine }: { node: Node; mine: readonly Sandbox[] 
 function stateOf({ online, maintenance, avoided }: Node): readonly [word: string, tone: string] {
   if (!online) return ["Down", "bad"];
   if (maintenance) return ["Maintenance", "warn"];
-  return avoided ? ["No room", "warn"] : ["Online", "good"];
+  if (avoided) return [avoided.kind === "template" ? "No template" : "No room", "warn"];
+  return ["Online", "good"];
 }
 
 function avoidedText({ kind, reason }: NonNullable<Node["avoided"]>): string {

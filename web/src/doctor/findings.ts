@@ -5,7 +5,7 @@ type State = DoctorCheck["state"];
 /** The checks of one part of what Berth needs. */
 export interface FindingGroup {
   readonly title: string;
-  /** Those that are not well, the worst first, with what mends them; one cure may mend several. */
+  /** Those that are not well, the worst first: together where one cure mends them, or there is none. */
   readonly problems: readonly Problem[];
   readonly well: readonly DoctorCheck[];
 }
@@ -63,8 +63,7 @@ function groupOf(title: string, checks: readonly DoctorCheck[]): FindingGroup {
   const problems = new Map<string, Problem>();
   const bad = checks.filter(({ state }) => state !== "ok");
   for (const check of bad.toSorted((a, b) => severity.indexOf(a.state) - severity.indexOf(b.state))) {
-    // What has no cure is a problem by itself.
-    const key = check.fix ?? check.id;
+    const key = check.fix ?? check.state;
     problems.set(key, { checks: [...(problems.get(key)?.checks ?? []), check], fix: check.fix });
   }
   return { title, problems: [...problems.values()], well: checks.filter(({ state }) => state === "ok") };

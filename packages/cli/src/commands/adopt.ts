@@ -46,8 +46,18 @@ async function list(session: Session): Promise<void> {
   const orphans = await (await session.client()).call(listOrphans, { query: {} }, { signal });
   output.result(orphans, () => {
     if (orphans.items.length === 0 && !output.quiet) return "Every container of Berth's belongs to a sandbox.\n";
-    return output.table(["VMID", "NAME", "OWNER", "NODE", "POWER"], orphans.items.map(rowOf));
+    const table = output.table(["VMID", "NAME", "OWNER", "NODE", "POWER"], orphans.items.map(rowOf));
+    return output.quiet ? table : table + obstaclesOf(orphans.items);
   });
+}
+
+/** Why some cannot be adopted now. */
+export function obstaclesOf(orphans: readonly Orphan[]): string {
+  return orphans
+    .flatMap(({ vmid, obstacle }) =>
+      obstacle === null ? [] : [`${vmid} cannot be adopted now. ${harmless(obstacle)}\n`],
+    )
+    .join("");
 }
 
 function rowOf({ vmid, name, owner, node, power }: Orphan): string[] {

@@ -38,7 +38,19 @@ async function list(session: Session): Promise<void> {
     String(node.sandboxes),
   ]);
   const columns = ["NODE", "STATE", "CPU", "MEMORY", "STORAGES", "TEMPLATE", "SANDBOXES"];
-  output.result({ items, nextCursor: null }, () => output.table(columns, rows));
+  output.result(
+    { items, nextCursor: null },
+    () => output.table(columns, rows) + (output.quiet ? "" : avoidedLines(items)),
+  );
+}
+
+/** Of each host that no sandbox of the usual size would be made on, why; what its state says already, not again. */
+export function avoidedLines(nodes: readonly Node[]): string {
+  return nodes
+    .flatMap(({ name, online, maintenance, avoided }) =>
+      avoided && online && !maintenance ? [`${name} takes no new sandbox: ${avoided.reason}\n`] : [],
+    )
+    .join("");
 }
 
 /** `online`, `offline` or `maintenance`. */
