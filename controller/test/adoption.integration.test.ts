@@ -41,7 +41,7 @@ describe("an orphan that is adopted", async () => {
       .values({ id: callerId, username: "ada", role: "admin" })
       .onConflict((conflict) => conflict.doNothing())
       .execute();
-    if ((await rows()).length === 0) await succeed(await world.create({ name }));
+    if ((await rows()).length === 0) await succeed(await world.create({ name, env: { EDITOR: "nano" } }));
     ({ username } = await db
       .selectFrom("users")
       .select("username")
@@ -88,6 +88,13 @@ describe("an orphan that is adopted", async () => {
     const again = inTransaction(database.db, (work) => adopt(work, { ...fleet, clock: world.clock }, orphan, callerId));
     await expect(again).rejects.toMatchObject({ code: "conflict" });
     expect(await rows()).toHaveLength(1);
+  });
+
+  it("has the environment that was set for it, and nothing of the fleet's own in it", async () => {
+    const { orphan } = await found();
+    expect(await adoptAs(callerId)).toMatchObject({ envNames: [] });
+    const [row] = await rows();
+    expect(row).toMatchObject({ id: orphan.sandboxId, env: { EDITOR: "nano" } });
   });
 
   it("has the VLAN that its container has", async () => {

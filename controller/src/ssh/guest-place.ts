@@ -50,8 +50,12 @@ function isRefused(error: unknown): boolean {
   return error instanceof Error && error.message.includes("authentication methods failed");
 }
 
-/** What a fixed command writes; rejects when that is too much or takes too long. */
-function answerTo({ client }: SshConnection, command: string): Promise<string> {
+/** What a fixed command writes; rejects, and ends the connection, when that is too much or takes too long. */
+export function answerTo(
+  { client }: SshConnection,
+  command: string,
+  limitBytes: number = answerLimitBytes,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(new Error("the sandbox does not answer")), answerTimeoutMs);
     const fail = (error: Error) => {
@@ -66,7 +70,7 @@ function answerTo({ client }: SshConnection, command: string): Promise<string> {
       let size = 0;
       channel.on("data", (chunk: Buffer) => {
         size += chunk.length;
-        if (size > answerLimitBytes) fail(new Error("the sandbox answers too much"));
+        if (size > limitBytes) fail(new Error("the sandbox answers too much"));
         else chunks.push(chunk);
       });
       channel.stderr.resume();

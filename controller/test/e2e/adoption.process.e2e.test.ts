@@ -46,7 +46,10 @@ describe("a fleet whose database was dropped", () => {
       systemClock,
       () => {},
     );
-    const [web, db] = await Promise.all([berth.readySandbox({ name: "web" }), berth.readySandbox({ name: "db" })]);
+    const [web, db] = await Promise.all([
+      berth.readySandbox({ name: "web", env: { EDITOR: "nano" } }),
+      berth.readySandbox({ name: "db" }),
+    ]);
     const { operation } = await berth.client.call(stopSandbox, { params: { id: db.id } });
     await berth.ended(operation.id);
     const before = await descriptionOf(web);
@@ -134,6 +137,8 @@ describe("a fleet whose database was dropped", () => {
       const identity = await identityOf(databases[1]?.url, id);
       if (state !== "ready") continue;
       expect(now.agent.connected).toBe(true);
+      // Of what its programs have in their environment the rest is the fleet's.
+      expect(now.envNames).toEqual(["EDITOR"]);
       expect(identity.agent_secret_hash).not.toBe(row.agent_secret_hash);
       expect(identity).toMatchObject({ machine_id: row.machine_id, host_key_fingerprint: row.host_key_fingerprint });
     }

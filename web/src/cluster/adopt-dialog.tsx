@@ -28,8 +28,11 @@ export function AdoptDialog({ orphans, onAdopt, onClose }: AdoptDialogProps) {
         gets a new secret over SSH.
       </p>
       <ul className="losses">
-        <li>Comes back: name, size, VLAN, everything on the disk, Claude’s conversations (with /resume).</li>
-        <li>Is lost: terminals’ tabs, environment variables, the project that the workspace was a clone of.</li>
+        <li>
+          Comes back: name, size, VLAN, environment variables, everything on the disk, Claude’s conversations (with
+          /resume).
+        </li>
+        <li>Is lost: terminals’ tabs, the project that the workspace was a clone of.</li>
       </ul>
       {call.failure && <FailureNote failure={call.failure} />}
       <div className="dialog-actions">

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import type { Environment } from "@berth/protocol";
 import { isProxmoxError } from "@berth/proxmox";
+import { keptEnvironment, mayKeepEnvironment } from "../../adoption/kept-environment.ts";
 import { formerSecrets } from "../../agents/secrets.ts";
 import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
@@ -30,7 +32,12 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
     const agent_secret_hash = hashSecret(secret);
     // Nor is it known which keys of people it has. Whoever changes one from here on finds that out afterwards.
     const access_delivered = bootstrapBegins();
-    await deps.sandboxes.change(row, { agent_secret_hash, former_agent_secret_hashes, access_delivered });
+    // The bootstrap writes over it, so it is read and kept first.
+    const env = mayKeepEnvironment(row) ? await readEnvironment(row, connection, say) : undefined;
+    await deps.sandboxes.change(row, {
+      ...{ agent_secret_hash, former_agent_secret_hashes, access_delivered },
+      ...(env ? { env: JSON.stringify(env) } : {}),
+    });
     const access = wantedAccess(deps.keys, row, await deps.authorizedKeys(row), deps.clock.now());
     const result = await runBootstrap(connection, {
       hostname: row.name,
@@ -62,6 +69,30 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
     );
   } finally {
     connection.close();
+  }
+}
+
+/** After so many attempts in a row an adopted sandbox does without the environment that it had. */
+const environmentAttempts = 3;
+
+/** The environment that an adopted sandbox had; undefined where it does not tell. */
+async function readEnvironment(
+  row: SandboxRow,
+  connection: SshConnection,
+  say: (text: string) => Promise<void>,
+): Promise<Environment | undefined> {
+  if (row.attempts >= environmentAttempts) {
+    await say("it does not tell the environment that it had: set that anew");
+    return undefined;
+  }
+  try {
+    const env = await keptEnvironment(connection, row.id);
+    const names = Object.keys(env ?? {});
+    if (names.length > 0) await say(`it has its environment again: ${names.join(", ")}`);
+    return env;
+  } catch (error) {
+    const message = `The environment that it had could not be read: ${messageOf(error)}.`;
+    throw new StepFailure({ code: "ssh_unreachable", message }, { retry: true, cause: error });
   }
 }
 

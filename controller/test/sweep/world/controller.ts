@@ -88,7 +88,7 @@ export async function startController(
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
     agentUrl: () => `wss://127.0.0.1:${port.of}`,
-    environment: () => ({}),
+    environment: ({ name, env }) => ({ BERTH_SANDBOX: name, ...env }),
     authorizedKeys: async () => [],
     workspaces: emptyWorkspaces,
     handOver: async () => {},

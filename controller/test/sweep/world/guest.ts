@@ -98,7 +98,16 @@ class RunningGuest implements BootedGuest {
     withoutDelay(connection);
     connection.on("authentication", (context) => this.#authenticate(context));
     connection.on("session", (accept) => {
-      accept().on("subsystem", (acceptChannel, reject, { name }) => {
+      const session = accept();
+      // The one command that the bootstrap of an adopted sandbox runs first.
+      session.on("exec", (acceptChannel, reject, { command }) => {
+        if (command !== `cat "$BERTH_ROOT/${guestPaths.agentConfig}"`) return reject();
+        const channel = acceptChannel();
+        channel.write(this.#guest.root.get(guestPaths.agentConfig) ?? "");
+        channel.exit(0);
+        channel.end();
+      });
+      session.on("subsystem", (acceptChannel, reject, { name }) => {
         if (name !== bootstrapSubsystem) reject();
         else if (this.#mishaps.cutsBootstraps) connection.end();
         else void this.#bootstrap(acceptChannel());
