@@ -148,7 +148,11 @@ describe("the command line", () => {
       },
     );
     expect(await berthCommand("set", "web", "--disk", "1")).toMatchObject({ code: 2 });
-    expect(await berthCommand("snapshot", "web", "create", "early", "--quiet")).toMatchObject({ code: 0 });
+    const sleepy = await berthCommand("set", "web", "--sleep-after", "2h");
+    expect(sleepy.stdout).toMatch(/^web: 3 cores, .*sleeps after 2 h/);
+    expect(await berthCommand("set", "web", "--sleep-after", "default", "--quiet")).toMatchObject({ code: 0 });
+    expect(await berthCommand("snapshot", "create", "web", "early", "--quiet")).toMatchObject({ code: 0 });
+    expect(await berthCommand("snapshot", "web", "create", "early")).toMatchObject({ code: 5 });
     expect((await berthCommand("snapshot", "web")).stdout).toMatch(/^early \* .*running/m);
     expect(await berthCommand("rollback", "web", "early")).toMatchObject({ code: 2 });
     expect(await berthCommand("rollback", "web", "early", "--yes")).toMatchObject({

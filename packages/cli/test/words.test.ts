@@ -9,7 +9,7 @@ import { wishOf } from "../src/commands/new.ts";
 import { avoidedLines, memoryOf, storageText } from "../src/commands/nodes.ts";
 import { told as toldPool } from "../src/commands/pool.ts";
 import { changeOf } from "../src/commands/set.ts";
-import { nameOf } from "../src/commands/snapshots.ts";
+import { nameOf, snapshotWish } from "../src/commands/snapshots.ts";
 import { wishOf as syncWishOf } from "../src/commands/sync.ts";
 import { candidates, type NameSource } from "../src/completion/candidates.ts";
 import { readEnvironment } from "../src/environment.ts";
@@ -202,6 +202,7 @@ describe("the command line", () => {
 
   it("reads what a new sandbox is to be", async () => {
     expect(await wish()).toEqual({});
+    expect(await wish("--sleep-after", "45")).toEqual({ sleepAfterMinutes: 45 });
     expect(await wish("--size", "large", "--vlan", "20")).toEqual({ size: "large", vlan: 20 });
     const args = [
       "web",
@@ -255,7 +256,24 @@ it("reads what is to be changed of a sandbox", async () => {
     protection: false,
     name: "api",
   });
+  expect(await change("--sleep-after", "2h")).toEqual({ sleepAfterMinutes: 120 });
+  expect(await change("--sleep-after", "never")).toEqual({ sleepAfterMinutes: "off" });
+  expect(await change("--sleep-after", "default")).toEqual({ sleepAfterMinutes: null });
+  for (const wrong of ["0", "30s", "soon", "1.5h"])
+    await expect(change("--sleep-after", wrong), wrong).rejects.toThrow(/--sleep-after needs/);
   expect(await change()).toEqual({});
+});
+
+it("takes the action on snapshots before the sandbox, too", () => {
+  const create = { id: "web", action: "create", name: "early" };
+  expect(snapshotWish(["web", "create", "early"])).toEqual(create);
+  expect(snapshotWish(["create", "web", "early"])).toEqual(create);
+  expect(snapshotWish(["ls", "web"])).toEqual({ id: "web", action: "ls", name: undefined });
+  expect(snapshotWish(["web"])).toEqual({ id: "web", action: "ls", name: undefined });
+  expect(snapshotWish(["create", "ls"]), "a sandbox of that name").toEqual({
+    ...{ id: "create", action: "ls", name: undefined },
+  });
+  expect(() => snapshotWish(["web", "make"])).toThrow(/knows create, ls and rm/);
 });
 
 it("makes up a name for a snapshot that Proxmox takes", () => {
@@ -297,6 +315,7 @@ describe("completion", () => {
     expect(await offered("new", "--c")).toEqual(["--cores"]);
     expect(await offered("snapshot", "we")).toEqual(["web"]);
     expect(await offered("snapshot", "web", "")).toEqual(["create", "ls", "rm"]);
+    expect(await offered("snapshot", "create", "w")).toEqual(["web", "worker"]);
     expect(await offered("rollback", "")).toEqual(["web", "worker"]);
     expect(await offered("fork", "web", "--s")).toEqual(["--snapshot"]);
     expect(await offered("--profile", "")).toEqual(["lab"]);

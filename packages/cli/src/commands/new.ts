@@ -13,6 +13,7 @@ import { followOperation } from "../operation.ts";
 import { countOption, flag, textOption, textsOption } from "../options.ts";
 import type { Session } from "../session.ts";
 import { collect, describe, does, groups, type Run } from "./register.ts";
+import { sleepAfterOf, sleepAfterOption } from "./sleep-after.ts";
 
 type Wish = RouteInput<typeof createSandbox>["body"];
 
@@ -37,6 +38,7 @@ export function newCommand(run: Run): Command {
     .option("--disk <GiB>", "size of its disk in GiB")
     .option("--node <name>", "the Proxmox host it is to be on")
     .option("--vlan <tag>", "the VLAN of its network card")
+    .addOption(sleepAfterOption())
     .option("--git <url>", "clone this repository into its workspace, on a branch of its own")
     .option("--branch <name>", "with --git: where that branch begins; the remote's default by default")
     .option("--folder <path>", "fill its workspace from this folder of the controller's host")
@@ -79,6 +81,8 @@ export function wishOf(command: Command): Wish {
   if (memory !== undefined) wish.memoryMiB = mebibytes(memory);
   if (diskGiB !== undefined) wish.diskGiB = diskGiB;
   if (node !== undefined) wish.node = node;
+  const sleepAfter = textOption(command, "sleepAfter");
+  if (sleepAfter !== undefined) wish.sleepAfterMinutes = sleepAfterOf(sleepAfter);
   const workspace = workspaceOf(command);
   if (workspace) wish.workspace = workspace;
   if (Object.keys(env).length > 0) wish.env = env;

@@ -5,6 +5,7 @@ import { followOperationById } from "../operation.ts";
 import { argument, countOption, flag, textOption } from "../options.ts";
 import { mebibytes } from "./new.ts";
 import { describe, does, groups, type Run, sandboxArgument } from "./register.ts";
+import { sleepAfterOf, sleepAfterOption, sleepAfterText } from "./sleep-after.ts";
 
 type Change = RouteInput<typeof updateSandbox>["body"];
 
@@ -13,9 +14,9 @@ const onOff = (flags: string, text: string) => new Option(`${flags} <on|off>`, t
 /** `berth set`: changes a sandbox while it lives. */
 export function setCommand(run: Run): Command {
   const command = describe("set", {
-    summary: "Change a sandbox: its name, its size, whether it starts with its node, whether it may be destroyed",
+    summary: "Change a sandbox: its name, its size, when it sleeps, start with its node, protection",
     more: "Cores and memory count at once, a disk only grows; what counts from the next restart on is said.",
-    examples: ["berth set web --cores 4 --memory 8G", "berth set web --disk 40", "berth set web --protection on"],
+    examples: ["berth set web --cores 4 --memory 8G", "berth set web --disk 40", "berth set web --sleep-after 2h"],
     group: groups.fleet,
   })
     .addArgument(sandboxArgument())
@@ -23,6 +24,7 @@ export function setCommand(run: Run): Command {
     .option("--cores <number>", "processor cores")
     .option("--memory <size>", "in MiB, or with G")
     .option("--disk <GiB>", "size of its disk in GiB, larger than before")
+    .addOption(sleepAfterOption())
     .addOption(onOff("--on-boot", "start it with its node"))
     .addOption(onOff("--protection", "refuse to destroy it"))
     .option("--no-wait", "do not wait until it is done");
@@ -48,18 +50,22 @@ export function changeOf(command: Command): Change {
   const cores = countOption(command, "cores");
   const memory = textOption(command, "memory");
   const diskGiB = countOption(command, "disk");
+  const sleepAfter = textOption(command, "sleepAfter");
   const [onBoot, protection] = ["onBoot", "protection"].map((option) => textOption(command, option));
   if (name !== undefined) change.name = name;
   if (cores !== undefined) change.cores = cores;
   if (memory !== undefined) change.memoryMiB = mebibytes(memory);
   if (diskGiB !== undefined) change.diskGiB = diskGiB;
+  if (sleepAfter !== undefined) change.sleepAfterMinutes = sleepAfterOf(sleepAfter);
   if (onBoot !== undefined) change.onBoot = onBoot === "on";
   if (protection !== undefined) change.protection = protection === "on";
   return change;
 }
 
-function told({ name, cores, memoryMiB, diskGiB, onBoot, protection, restartNeeded, drift }: Sandbox): string {
-  const kept = [onBoot ? "starts with its node" : "", protection ? "protected" : ""].filter(Boolean);
+function told(sandbox: Sandbox): string {
+  const { name, cores, memoryMiB, diskGiB, onBoot, protection, restartNeeded, drift } = sandbox;
+  const sleep = sleepAfterText(sandbox.sleepAfterMinutes);
+  const kept = [sleep, onBoot ? "starts with its node" : "", protection ? "protected" : ""].filter(Boolean);
   const lines = [[`${name}: ${cores} cores, ${memoryMiB} MiB, ${diskGiB} GiB`, ...kept].join(", ")];
   if (restartNeeded.length > 0) lines.push(`From the next restart on: ${restartNeeded.join(", ")}`);
   for (const { setting, wanted, found } of drift) lines.push(`${setting} is ${found} in Proxmox, not ${wanted}`);

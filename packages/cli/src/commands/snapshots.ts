@@ -24,6 +24,7 @@ import { describe, does, groups, type Run, sandboxArgument } from "./register.ts
 export function snapshotCommand(run: Run): Command {
   const command = describe("snapshot", {
     summary: "List, take and delete snapshots of a sandbox's disk",
+    more: "The action may also stand before the sandbox: berth snapshot create web.",
     examples: [
       "berth snapshot web",
       'berth snapshot web create before-upgrade --description "all tests green"',
@@ -32,17 +33,44 @@ export function snapshotCommand(run: Run): Command {
     group: groups.fleet,
   })
     .addArgument(sandboxArgument())
-    .addArgument(new Argument("[action]", "what to do; ls by default").choices(["create", "ls", "rm"]))
+    .addArgument(actionArgument())
     .argument("[snapshot]", "its name: a letter, then letters, digits, _ and -; made of the time by default")
     .option("--description <text>", "with create: what it is of")
     .option("--no-wait", "do not wait until it is done");
   return does(command, run, async (session, at) => {
-    const [id = "", action = "ls", name] = at.args;
+    const { id, action, name } = snapshotWish(at.args);
     if (action === "ls") await list(session, id);
     else if (action === "create") await tellOperation(session, at, await take(session, at, id, name));
     else await tellOperation(session, at, await remove(session, id, name));
     return undefined;
   });
+}
+
+const actions = ["create", "ls", "rm"] as const;
+type Action = (typeof actions)[number];
+
+/** Its choices are for completion and the help: what stands there may also be the sandbox. */
+function actionArgument(): Argument {
+  return new Argument("[action]", "what to do; ls by default").choices(actions).argParser((word) => word);
+}
+
+/**
+ * What is to be done with which sandbox's snapshots. Both orders are taken, `web create` and `create web`; a sandbox that
+ * is called as an action is comes first.
+ */
+export function snapshotWish([first = "", second, name]: readonly string[]): {
+  id: string;
+  action: Action;
+  name: string | undefined;
+} {
+  if (second === undefined) return { id: first, action: "ls", name };
+  if (isAction(second)) return { id: first, action: second, name };
+  if (isAction(first)) return { id: second, action: first, name };
+  throw wrongUsage(`berth snapshot knows create, ls and rm, not "${second}".`);
+}
+
+function isAction(word: string): word is Action {
+  return actions.some((action) => action === word);
 }
 
 async function list(session: Session, id: string): Promise<void> {

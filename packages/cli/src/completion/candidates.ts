@@ -31,8 +31,8 @@ export async function candidates(root: Command, words: readonly string[], names:
 
 interface Place {
   readonly command: Command;
-  /** How many operands stand before. */
-  readonly operands: number;
+  /** Those that stand before. */
+  readonly operands: readonly string[];
   /** The option whose value is due. */
   readonly pending: Option | undefined;
   /** Behind `--`: no more options. */
@@ -41,18 +41,18 @@ interface Place {
 
 function walk(root: Command, words: readonly string[]): Place {
   let command = root;
-  let operands = 0;
+  const operands: string[] = [];
   let pending: Option | undefined;
   let literal = false;
   for (const word of words) {
     if (pending) pending = undefined;
-    else if (literal) operands += 1;
+    else if (literal) operands.push(word);
     else if (word === "--") literal = true;
     else if (word.startsWith("-")) pending = valued(command, word);
     else {
-      const child = operands === 0 ? command.commands.find((one) => one.name() === word) : undefined;
+      const child = operands.length === 0 ? command.commands.find((one) => one.name() === word) : undefined;
       if (child) command = child;
-      else operands += 1;
+      else operands.push(word);
     }
   }
   return { command, operands, pending, literal };
@@ -83,11 +83,15 @@ function options(command: Command): Candidate[] {
   ];
 }
 
-async function operandsOf(command: Command, count: number, names: NameSource): Promise<Candidate[]> {
+async function operandsOf(command: Command, operands: readonly string[], names: NameSource): Promise<Candidate[]> {
+  const count = operands.length;
   const children = count === 0 ? command.commands.filter((child) => !child.name().startsWith("__")) : [];
   const found = children.map((child) => ({ value: child.name(), description: child.summary() || child.description() }));
   const [last] = command.registeredArguments.slice(-1);
-  const argument = command.registeredArguments[count] ?? (last?.variadic ? last : undefined);
+  const due = command.registeredArguments[count] ?? (last?.variadic ? last : undefined);
+  // A word of choice that was given before its turn: what it stands for is due.
+  const before = command.registeredArguments[count - 1];
+  const argument = before && due?.argChoices?.includes(operands[count - 1] ?? "") ? before : due;
   if (!argument) return found;
   if (argument.argChoices) return argument.argChoices.map((value) => ({ value, description: "" }));
   const kinds = await Promise.all(
