@@ -59,9 +59,12 @@ export async function releaseFork(
     throw at && isProxmoxError(error, "locked") ? await sourceLocked(deps, row, at, error.failure.lock, error) : error;
   }
   // What is cloned again begins from the start.
-  await sandboxes.change(row, {
-    source: JSON.stringify({ ...source, snapshot: null, temporary: false, prepared: false }),
-  });
+  await sandboxes.change(row, { source: JSON.stringify(untaken(source)) });
+}
+
+/** The source as it was before a snapshot was taken for the copy alone. */
+function untaken(source: ForkSource): ForkSource {
+  return { ...source, snapshot: null, temporary: false, prepared: false };
 }
 
 /**
@@ -102,6 +105,8 @@ async function takeTemporary(
   } catch (error) {
     if (isProxmoxError(error, "locked")) throw await sourceLocked(deps, row, at, error.failure.lock, error);
     if (!isProxmoxError(error, "other") || !/snapshot feature is not available/i.test(error.message)) throw error;
+    // Nothing was taken; once it is stopped, it is copied as it is.
+    await deps.sandboxes.change(row, { source: JSON.stringify(untaken(forkOf(row))) });
     throw new StepFailure(
       {
         code: "fork_needs_stop",

@@ -104,6 +104,11 @@ export function canLink(type: StorageType): boolean {
   return linkable.some((one) => one === type);
 }
 
+/** Whether snapshots can be taken of a container's disk on it. */
+export function hasSnapshots(type: StorageType): boolean {
+  return canLink(type);
+}
+
 function keyOf({ storage, shared }: StorageOptions, node: string): string {
   return shared ? storage : `${storage}@${node}`;
 }

@@ -1,9 +1,12 @@
 import type { Caller } from "../access/caller.ts";
+import { hasSnapshots } from "../cluster/cluster.ts";
 import type { Emulation } from "../emulation.ts";
 import { ApiError } from "../http/api-error.ts";
+import { requireStorageOn } from "../storage/storages.ts";
 import { wasKilled } from "../tasks/task.ts";
 import { type Container, isTemplate, requireUnlocked, type Snapshot } from "./container.ts";
 import { bootContainer } from "./power.ts";
+import { storageOf } from "./root-disk.ts";
 
 /** Values that a snapshot does not take, and a rollback leaves alone. */
 const ownValues = ["lock", "description", "template"] as const;
@@ -34,7 +37,8 @@ export async function startSnapshot(
       await release();
     },
     (container) => {
-      if (isTemplate(container)) throw new Error("snapshot feature is not available");
+      const { type } = requireStorageOn(emulation.cluster, storageOf(container.values), emulation.site.node);
+      if (isTemplate(container) || !hasSnapshots(type)) throw new Error("snapshot feature is not available");
       if (Object.hasOwn(container.snapshots, name)) throw new Error(`snapshot name '${name}' already used`);
       const values = { ...container.values };
       for (const key of ownValues) delete values[key];
