@@ -8,6 +8,7 @@ import { Value } from "typebox/value";
 import { WebSocketServer } from "ws";
 import { FakeCluster } from "./fake-cluster.ts";
 import { FakeFleet } from "./fake-fleet.ts";
+import { FakeSnapshots } from "./fake-snapshots.ts";
 import { FakeWorkspace } from "./fake-workspace.ts";
 
 const password = "correct horse battery";
@@ -38,6 +39,7 @@ type Handler = (call: Call) => Answer | Promise<Answer>;
 export class FakeController {
   readonly fleet = new FakeFleet();
   readonly cluster = new FakeCluster(this.fleet);
+  readonly snapshots = new FakeSnapshots(this.fleet);
   /** The workspace of every sandbox. */
   readonly workspace = new FakeWorkspace();
   /** Of every terminal; empty: there is none. */
@@ -262,7 +264,9 @@ export class FakeController {
     this.#mount(protocol.cancelOperation, ({ params }) => ({ status: 202, body: fleet.cancel(params.id ?? "") }));
     // The workspace serves these by itself.
     for (const route of this.workspace.routes) this.#mount(route, () => ({ status: route.status }));
-    for (const [route, handler] of this.cluster.routes) this.#mount(route, handler);
+    for (const part of [this.cluster, this.snapshots]) {
+      for (const [route, handler] of part.routes) this.#mount(route, handler);
+    }
     this.#mountSettings();
   }
 

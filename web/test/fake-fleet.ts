@@ -25,12 +25,17 @@ interface Told {
   readonly data: unknown;
 }
 
+/** Work that leaves a sandbox what it was, also where it fails. */
+const asides: ReadonlySet<OperationKind> = new Set(["change", "snapshot", "delete_snapshot", "rollback"]);
+
 /** Sandboxes in memory; operations advance when the test says so. */
 export class FakeFleet {
   readonly sandboxes = new Map<string, Sandbox>();
   readonly ptys = new Map<string, FakePty>();
   /** Sandboxes, by id, with work that is nowhere else. */
   readonly unsaved = new Set<string>();
+  /** What was asked of new sandboxes, the last one last. */
+  readonly wishes: unknown[] = [];
   /** As a Proxmox of one's own has it once it was built. */
   template: Template = {
     vmid: 150,
@@ -96,6 +101,7 @@ export class FakeFleet {
 
   create(body: unknown): { sandbox: Sandbox; operation: Operation } {
     const wanted = Value.Check(createSandbox.body, body) ? body : {};
+    this.wishes.push(body);
     const name = wanted.name ?? "unnamed";
     if ([...this.sandboxes.values()].some((other) => other.name === name)) {
       throw new BerthError("name_taken", `There is a sandbox named ${name} already.`);
@@ -105,11 +111,11 @@ export class FakeFleet {
     const fresh = { cores, memoryMiB, diskGiB, createdAt, node: null, vmid: null, address: null };
     const sandbox = this.add(name, "provisioning", fresh);
     const operation = this.#begin(sandbox, "create");
-    return { sandbox: this.#sandbox(sandbox.id), operation };
+    return { sandbox: this.sandbox(sandbox.id), operation };
   }
 
   destroy(id: string, discard = false): { operation: Operation } {
-    const sandbox = this.#sandbox(id);
+    const sandbox = this.sandbox(id);
     if (this.unsaved.has(sandbox.id) && !discard) {
       const hint = "Push it, or delete the sandbox with discard=true; a copy is kept for a while.";
       throw new BerthError("unsaved_work", `The sandbox "${sandbox.name}" has 2 unpushed commits.`, { hint });
@@ -120,7 +126,7 @@ export class FakeFleet {
   }
 
   power(id: string, verb: "start" | "stop" | "restart" | "sleep" | "wake"): { operation: Operation } {
-    const sandbox = this.#sandbox(id);
+    const sandbox = this.sandbox(id);
     const operation = this.#begin(sandbox, verb);
     this.change(sandbox, { state: verb === "stop" || verb === "sleep" ? "stopping" : "starting" });
     return { operation };
@@ -252,7 +258,7 @@ export class FakeFleet {
   }
 
   #finish(operation: Operation, error: Failure | null): void {
-    if (operation.sandboxId !== null) this.#changeAtEnd(this.#sandbox(operation.sandboxId), operation.kind, error);
+    if (operation.sandboxId !== null) this.#changeAtEnd(this.sandbox(operation.sandboxId), operation.kind, error);
     else if (!error) {
       const { latestVersion: version } = this.template;
       const at = { state: "ready", vmid: 151, node: "pve1", error: null, outdated: false } as const;
@@ -265,7 +271,8 @@ export class FakeFleet {
     if (kind === "destroy" && !error) {
       this.sandboxes.delete(sandbox.id);
       this.#tell({ event: "deleted", data: { kind: "sandbox", id: sandbox.id } });
-    } else if (error) this.change(sandbox, { state: "failed", error, operationId: null });
+    } else if (asides.has(kind)) this.change(sandbox, { operationId: null });
+    else if (error) this.change(sandbox, { state: "failed", error, operationId: null });
     else if (kind === "stop") this.#settle(sandbox, "stopped");
     else this.#settle(sandbox, "ready");
   }
@@ -283,7 +290,8 @@ export class FakeFleet {
     this.change(sandbox, { state, error: null, operationId: null, agent, ...place });
   }
 
-  #sandbox(id: string): Sandbox {
+  /** By id or name; throws `not_found`. */
+  sandbox(id: string): Sandbox {
     const found = this.sandboxes.get(id) ?? [...this.sandboxes.values()].find(({ name }) => name === id);
     if (!found) throw new BerthError("not_found", "There is no such sandbox.");
     return found;

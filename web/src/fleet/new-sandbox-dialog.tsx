@@ -24,6 +24,9 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [wish, setWish] = useState(plainWish);
   const [open, setOpen] = useState(false);
+  const [seen, setSeen] = useState(false);
+  // Once there, they are part of the form, folded away or not.
+  if (open && !seen) setSeen(true);
   const { template } = useTemplate();
   const unmakeable = whyUnmakeable(template);
   const chosenName = name || suggestion;
@@ -52,7 +55,7 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
         />
         <details className="fold" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
           <summary>Advanced: size, place, network, sleep</summary>
-          {open && <AdvancedFields wish={wish} onWish={(changed) => setWish({ ...wish, ...changed })} />}
+          {seen && <AdvancedFields wish={wish} onWish={(changed) => setWish({ ...wish, ...changed })} />}
         </details>
         {create.failure && <FailureNote failure={create.failure} />}
         {unmakeable && (

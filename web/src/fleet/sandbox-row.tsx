@@ -7,6 +7,7 @@ import { stepTitle } from "../operation/step-names.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { AgentUpdateFact } from "./agent-update.tsx";
+import { CareFact } from "./care-fact.tsx";
 import { useFleetState } from "./context.tsx";
 import { SandboxMenu, usePower } from "./sandbox-actions.tsx";
 import { sizeText } from "./sizes.ts";
@@ -49,8 +50,9 @@ function Facts({ sandbox, now }: { sandbox: Sandbox; now: number }) {
   const created = new Date(sandbox.createdAt);
   return (
     <>
-      {step && <span className="fact-step">{step.detail ?? stepTitle(step.name)}</span>}
+      {step && <span className="fact-step">{step.detail ?? stepTitle(step.name, operation?.kind)}</span>}
       <AgentUpdateFact sandbox={sandbox} />
+      <CareFact sandbox={sandbox} />
       {sandbox.state === "ready" && !sandbox.agent.connected && <span className="fact-warn">agent away</span>}
       <UseFact sandbox={sandbox} now={now} />
       <span className="fact-size">{sizeText(sandbox)}</span>

@@ -23,19 +23,22 @@ export function OperationPanel({ view, showsRunningLog = false }: OperationPanel
   return (
     <section className="operation" aria-labelledby="operation-title">
       <header className="operation-head">
-        <h2 id="operation-title">{title(operation)}</h2>
+        <h2 id="operation-title">{headline(operation)}</h2>
         <span className="operation-time mono">
           {durationText(span(operation.createdAt, operation.finishedAt, now))}
         </span>
       </header>
       <p className="visually-hidden" role="status">
-        {current ? `${operationTitle(operation.kind)}: ${stepTitle(current.name)}` : title(operation)}
+        {current
+          ? `${operationTitle(operation.kind)}: ${stepTitle(current.name, operation.kind)}`
+          : headline(operation)}
       </p>
       <ol className="steps">
         {operation.steps.map((step) => (
           <StepRow
             key={step.name}
             step={step}
+            title={step.detail ?? stepTitle(step.name, operation.kind)}
             lines={logs.get(step.name) ?? []}
             now={now}
             opens={step.state === "failed" || (showsRunningLog && step.state === "running")}
@@ -48,13 +51,15 @@ export function OperationPanel({ view, showsRunningLog = false }: OperationPanel
 
 interface StepRowProps {
   step: Step;
+  /** What it does, or says of itself. */
+  title: string;
   lines: readonly LogLine[];
   now: number;
   /** It shows its log without being asked: it is what one looks for. */
   opens: boolean;
 }
 
-function StepRow({ step, lines, now, opens }: StepRowProps) {
+function StepRow({ step, title, lines, now, opens }: StepRowProps) {
   const [toggled, setToggled] = useState<boolean | undefined>(undefined);
   const open = toggled ?? (opens && lines.length > 0);
   const timed = step.startedAt !== null && step.state !== "skipped";
@@ -71,7 +76,7 @@ function StepRow({ step, lines, now, opens }: StepRowProps) {
           <StepMark state={step.state} />
         </span>
         <span className="step-name mono">{step.name}</span>
-        <span className="step-title">{step.detail ?? stepTitle(step.name)}</span>
+        <span className="step-title">{title}</span>
         <span className="visually-hidden">, {step.state}</span>
         <span className="step-time mono">
           {timed && step.startedAt !== null ? durationText(span(step.startedAt, step.finishedAt, now)) : ""}
@@ -135,7 +140,7 @@ function OperationSkeleton() {
   );
 }
 
-function title(operation: Operation): string {
+function headline(operation: Operation): string {
   const doing = `${operationTitle(operation.kind)} ${operation.sandboxName ?? "a template"}`;
   switch (operation.state) {
     case "queued":

@@ -38,7 +38,9 @@ const stepWords: Record<StepName, string> = {
   adopt: "Clone new sandboxes from it",
 };
 
-export function stepTitle(name: string): string {
+/** `kind`: of the work whose step it is. */
+export function stepTitle(name: string, kind?: OperationKind): string {
+  if (kind === "fork" && name === "clone") return "Clone the sandbox that it is a copy of";
   return Object.entries(stepWords).find(([known]) => known === name)?.[1] ?? name;
 }
 

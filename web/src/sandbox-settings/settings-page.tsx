@@ -33,7 +33,7 @@ export function SandboxSettingsPage({ sandbox, work }: SandboxSettingsPageProps)
   );
 }
 
-/** What of it cannot be changed. */
+/** What of it is not changed here. */
 function Facts({ sandbox: { node, vmid, address, vlan, createdAt, forkedFrom } }: { sandbox: Sandbox }) {
   return (
     <section className="settings-part" aria-labelledby="facts-title">
@@ -44,7 +44,7 @@ function Facts({ sandbox: { node, vmid, address, vlan, createdAt, forkedFrom } }
         <dt>Address</dt>
         <dd className="mono">{address ?? "none now"}</dd>
         <dt>VLAN</dt>
-        <dd>{vlan === null ? "the fleet’s" : <span className="mono">{vlan}</span>}</dd>
+        <dd>{vlan === null ? "the fleet’s, or none" : <span className="mono">{vlan}</span>}, as it was made</dd>
         <dt>Made</dt>
         <dd>
           {new Date(createdAt).toLocaleString()}

@@ -51,14 +51,14 @@ export function FailedWork({ sandbox, failure, operation }: FailedWorkProps) {
           </Link>
         </>
       )}
-      {(neverMade || code === "container_missing") && (
-        <Button look={neverMade ? "primary" : "plain"} busy={again.pending} onClick={() => void again.run()}>
-          Delete and create anew
-        </Button>
-      )}
       {!neverMade && !blocked && possibleVerbs(sandbox).includes("start") && (
         <Button look="primary" busy={power.pending} onClick={() => void power.run("start")}>
           {isCopy ? "Try again" : "Start"}
+        </Button>
+      )}
+      {(neverMade || code === "container_missing") && (
+        <Button look={neverMade ? "primary" : "plain"} busy={again.pending} onClick={() => void again.run()}>
+          Delete and create anew
         </Button>
       )}
       <DeleteButton sandbox={sandbox} />

@@ -4,7 +4,7 @@ import { isOver } from "../operation/operation-feed.ts";
 /** Milliseconds between two looks at the deletion. */
 const lookAgainMs = 500;
 
-/** Deletes a sandbox that could not be made, and makes one of the same name and size. */
+/** Deletes a sandbox that could not be made, or is gone, and makes one of the same name and settings. */
 export async function recreate(
   api: Client,
   sandbox: Sandbox,
@@ -18,11 +18,8 @@ export async function recreate(
     deletion = await api.call(getOperation, { params: { id: operation.id } });
   }
   if (deletion.state !== "succeeded") throw new Error(deletion.error?.message ?? "The old one could not be deleted.");
-  const { name, cores, memoryMiB, diskGiB, workspace } = sandbox;
+  const { name, cores, memoryMiB, diskGiB, workspace, vlan, sleepAfterMinutes } = sandbox;
+  const body = { name, cores, memoryMiB, diskGiB, workspace, sleepAfterMinutes, ...(vlan === null ? {} : { vlan }) };
   // The key names the one that is replaced: pressed in two tabs, there is still one new sandbox.
-  return api.call(
-    createSandbox,
-    { body: { name, cores, memoryMiB, diskGiB, workspace } },
-    { idempotencyKey: `recreate-${sandbox.id}` },
-  );
+  return api.call(createSandbox, { body }, { idempotencyKey: `recreate-${sandbox.id}` });
 }

@@ -8,6 +8,7 @@ import { fleetPath, type SandboxView, viewPath } from "../app/route.ts";
 import { TopBar } from "../app/top-bar.tsx";
 import { AgentUpdateFact, AgentUpdateNote } from "../fleet/agent-update.tsx";
 import { Banners } from "../fleet/banners.tsx";
+import { CareFact } from "../fleet/care-fact.tsx";
 import { useFleetState } from "../fleet/context.tsx";
 import { type PowerVerb, SandboxMenu, usePower } from "../fleet/sandbox-actions.tsx";
 import { sizeText } from "../fleet/sizes.ts";
@@ -63,7 +64,7 @@ function Present({ sandbox, view }: { sandbox: Sandbox; view: SandboxView }) {
         </span>
         <span className="sandbox-about">{sizeText(sandbox)}</span>
         <span className="sandbox-update">
-          <AgentUpdateFact sandbox={sandbox} />
+          <AgentUpdateFact sandbox={sandbox} /> <CareFact sandbox={sandbox} />
         </span>
         <span className="top-end">
           {runs && view.view === "terminals" && state && <ConnectionPill state={state} sandbox={sandbox.state} />}
