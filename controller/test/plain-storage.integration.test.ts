@@ -30,6 +30,10 @@ describe("on storage that takes no snapshots", () => {
       },
     });
     expect(await world.sandbox()).toMatchObject({ state: "ready", disk_work: null, error: null });
+    const told = await world.clock.during(() =>
+      world.store.db.selectFrom("events").select("data").where("type", "=", "sandbox").orderBy("seq", "desc").execute(),
+    );
+    expect(told[0]?.data, "whoever listens").toMatchObject({ operationId: null });
   });
 
   it("a copy of what runs says that it has to be stopped, and is made once it is", { timeout: timeoutMs }, async () => {

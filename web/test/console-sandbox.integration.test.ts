@@ -69,6 +69,23 @@ describe("the snapshots of a sandbox", () => {
     await page.getByText("just now, while it ran").waitFor();
   });
 
+  it("forget a failure that was seen, also over a reload", async () => {
+    await fixture.signIn("/sandboxes/web/snapshots");
+    await page.getByRole("button", { name: "Take snapshot" }).click();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Taking a snapshot of web" }).waitFor();
+    controller.fleet.advance(workOn("web"), { code: "proxmox_other", message: "It did not work." });
+    await page.getByText("It did not work.").waitFor();
+    await page.reload();
+    await page.getByText("It did not work.").waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    await page.getByText("It did not work.").waitFor({ state: "detached" });
+    await page.reload();
+    await page.getByRole("heading", { name: "Snapshots" }).waitFor();
+    await page.getByText("just now, while it ran").waitFor();
+    expect(await page.getByText("It did not work.").count()).toBe(0);
+  });
+
   it("are there while the sandbox sleeps, and do not wake it; its terminals do", async () => {
     controller.fleet.add("idle", "asleep");
     await fixture.signIn("/sandboxes/idle/snapshots");

@@ -8,6 +8,11 @@ export function lastOperation(sandboxId: string): string | undefined {
   return sessionStorage.getItem(key(sandboxId)) ?? undefined;
 }
 
+/** Its failure was seen, and is not shown again. */
+export function forgetOperation(sandboxId: string): void {
+  sessionStorage.removeItem(key(sandboxId));
+}
+
 export function rememberOperation(sandboxId: string, operationId: string): void {
   sessionStorage.setItem(key(sandboxId), operationId);
 }
