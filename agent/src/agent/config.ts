@@ -27,7 +27,10 @@ export async function writeConfig(root: Root, config: AgentConfig): Promise<void
   await writeFileAtomic(guestPath(root, "agentConfig"), `${JSON.stringify(config)}\n`);
 }
 
-/** Looks every second whether another configuration than `found` is in force; its environment does not count. */
+/** How often the configuration is looked at: often while there is none, since somebody waits for it then. */
+const lookMs = { own: 1_000, other: 100 } as const;
+
+/** Looks again and again whether another configuration than `found` is in force; its environment does not count. */
 export function watchConfig(root: Root, found: FoundConfig, onChange: () => void): { stop(): void } {
   const path = guestPath(root, "agentConfig");
   const before = identity(found);
@@ -35,7 +38,8 @@ export function watchConfig(root: Root, found: FoundConfig, onChange: () => void
     if (identity(await findConfig(root)) !== before) onChange();
   };
   const listener = () => void look().catch(() => {});
-  watchFile(path, { interval: 1000, persistent: true }, listener);
+  const interval = found.kind === "own" ? lookMs.own : lookMs.other;
+  watchFile(path, { interval, persistent: true }, listener);
   // It may have changed between its reading and now.
   listener();
   return { stop: () => unwatchFile(path, listener) };

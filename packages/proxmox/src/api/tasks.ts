@@ -78,6 +78,8 @@ const readLines = answerOf(Type.Array(Type.Object({ n: NumberLike, t: Type.Strin
 /** Tasks; each is asked about on the node that its id names. Own tasks need no privilege. */
 export class TasksApi {
   readonly #connection: Connection;
+  /** Tasks whose end is waited for now. */
+  #waiting = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -105,8 +107,14 @@ export class TasksApi {
   }
 
   /** Waits for its end and hands on its log; see `waitForTask`. */
-  wait(upid: string, options: WaitOptions = {}): Promise<TaskResult> {
-    return waitForTask(this, upid, { clock: this.#connection.transport.clock, ...options });
+  async wait(upid: string, options: WaitOptions = {}): Promise<TaskResult> {
+    this.#waiting += 1;
+    try {
+      const { clock } = this.#connection.transport;
+      return await waitForTask(this, upid, { clock, atOnce: () => this.#waiting, ...options });
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 
   /** The tasks of a node, newest first. Those of others need Sys.Audit. */

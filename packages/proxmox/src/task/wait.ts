@@ -18,10 +18,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
   /**
-   * Longest wait between two looks. The first are shorter: many tasks end within a second. Those at a task that runs for
-   * long are up to ten times as far apart. Default 500.
+   * Longest wait between two looks at a task that runs for some seconds. The first are shorter: many tasks end within a
+   * second. Those at a task that runs for long are up to ten times as far apart. Default 500.
    */
   readonly pollMs?: number | undefined;
+  /** How many tasks are waited for at this moment: many at once are each looked at less often. Default 1. */
+  readonly atOnce?: (() => number) | undefined;
   /** How often the log is read while the task runs; the rest is read when it has ended. Default 400. */
   readonly logEveryMs?: number | undefined;
   /** How long the node may be silent before the waiting is given up. Default 120 000. */
@@ -40,6 +42,10 @@ export interface TaskResult {
 }
 
 const FIRST_POLL_MS = 15;
+/** Wait between two looks at a task that is young, while few are waited for. */
+const YOUNG_POLL_MS = 100;
+/** As many as are looked at so often. */
+const FEW = 4;
 const LOG_PAGE_LINES = 500;
 
 /**
@@ -71,9 +77,16 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
       if (!isHiccup(error) || clock.now() - heardAt >= graceMs) throw error;
     }
     await clock.sleep(waitMs, options.signal);
-    const longestMs = Math.min(10 * pollMs, Math.max(pollMs, (clock.now() - begunAt) / 60));
+    const longestMs = longestWaitMs(clock.now() - begunAt, options.atOnce?.() ?? 1, pollMs);
     waitMs = Math.min(longestMs, Math.ceil(waitMs * 1.5));
   }
+}
+
+/** A fortieth of its time is what a task that runs for seconds is noticed late by; a node that does much is asked little. */
+function longestWaitMs(runningMs: number, atOnce: number, pollMs: number): number {
+  const youngMs = Math.max(YOUNG_POLL_MS * Math.max(1, atOnce / FEW), runningMs / 40);
+  const oldMs = Math.min(10 * pollMs, Math.max(pollMs, runningMs / 60));
+  return Math.min(youngMs, oldMs);
 }
 
 /** Want of an answer, which says nothing about the task. */
