@@ -7,6 +7,7 @@ import type { Sandboxes } from "../sandboxes/repository.ts";
 import { freeName, nameTaken, type SandboxService } from "../sandboxes/service.ts";
 import type { ForkSource } from "../store/tables.ts";
 import { copyConversations } from "./copy-conversations.ts";
+import { type SnapshotLook, stillThere } from "./look.ts";
 import { requireMade } from "./service.ts";
 
 type ForkBody = RouteInput<typeof forkSandbox>["body"];
@@ -21,15 +22,16 @@ export interface ForkDependencies {
 }
 
 /**
- * Wants a copy of a sandbox: its disk as it is, or as it was at a snapshot (`takenAt`), with conversations of its own.
- * Throws `name_taken`, `conflict`, `limit_exceeded`, and `sandbox_not_ready` where there is nothing yet that could be copied.
+ * Wants a copy of a sandbox: its disk as it is, or as it was at a snapshot, which `look` has seen, with conversations of
+ * its own. Throws `name_taken`, `conflict`, `limit_exceeded`, `not_found` where there is no such snapshot, and
+ * `sandbox_not_ready` where there is nothing yet that could be copied.
  */
 export async function fork(
   work: UnitOfWork,
   { sandboxes, service, limits, events, now }: ForkDependencies,
   { id }: SandboxRow,
   body: ForkBody,
-  takenAt: Date | undefined,
+  look?: SnapshotLook,
 ): Promise<{ sandbox: Sandbox; operation: Operation }> {
   // Held, so that it is not destroyed before the copy's wish stands.
   const origin = await sandboxes.lock(work, id);
@@ -38,6 +40,7 @@ export async function fork(
   if (origin.disk_work?.kind === "rollback") {
     throw new BerthError("conflict", `"${origin.name}" is being rolled back.`, { hint: "Wait for its end." });
   }
+  const from = look && body.snapshot ? await stillThere(work, origin, look, body.snapshot) : undefined;
   const { owner_id: ownerId, cores, memory_mib: memoryMiB, disk_gib: diskGiB } = origin;
   await limits.require(work, { ownerId, size: { cores, memoryMiB, diskGiB }, running: body.start !== false });
   const name = await freeName(work, body.name);
@@ -55,7 +58,7 @@ export async function fork(
     .returningAll()
     .executeTakeFirst();
   if (!row) throw nameTaken(name);
-  await copyConversations(work, events, origin, row, takenAt);
+  await copyConversations(work, events, origin, row, from?.takenAt ? new Date(from.takenAt) : undefined);
   const operation = await service.begin(work, row, "fork");
   return { sandbox: await sandboxes.present(row, work.trx), operation };
 }

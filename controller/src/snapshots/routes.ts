@@ -1,19 +1,12 @@
-import {
-  BerthError,
-  createSnapshot,
-  deleteSnapshot,
-  forkSandbox,
-  listSnapshots,
-  rollbackSnapshot,
-  type Snapshot,
-} from "@berth/protocol";
+import { BerthError, createSnapshot, deleteSnapshot, forkSandbox, listSnapshots, rollbackSnapshot } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { Api } from "../http/api.ts";
-import { mount, mountLooked, mountTransactional } from "../http/mount.ts";
+import { mount, mountLooked } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import { type ForkDependencies, fork } from "./fork.ts";
 import { snapshotsOf } from "./list.ts";
+import { lookAtSnapshots, type SnapshotLook } from "./look.ts";
 import { type DiskWishDependencies, wantDiskWork } from "./service.ts";
 
 export interface SnapshotRouteDependencies extends DiskWishDependencies, ForkDependencies {
@@ -25,11 +18,11 @@ export interface SnapshotRouteDependencies extends DiskWishDependencies, ForkDep
 export function snapshotRoutes(api: Api, deps: SnapshotRouteDependencies): void {
   const { lookup, client } = deps;
 
-  /** Proxmox knows which snapshots there are; asked before there is anything to wait for. */
-  const named = async (row: SandboxRow, name: string): Promise<Snapshot> => {
-    const found = (await snapshotsOf(client, row)).find((snapshot) => snapshot.name === name);
-    if (!found) throw new BerthError("not_found", `The sandbox "${row.name}" has no snapshot ${name}.`);
-    return found;
+  /** Proxmox knows which snapshots there are. A repetition of a call is answered whatever it says now. */
+  const look = async (reference: string, userId: string): Promise<PromiseSettledResult<SnapshotLook>> => {
+    const seen = lookup.own(reference, userId).then((row) => lookAtSnapshots(api.db, client, row));
+    const [settled] = await Promise.allSettled([seen]);
+    return settled;
   };
 
   mount(api, listSnapshots, async ({ params, caller }) => {
@@ -50,23 +43,36 @@ export function snapshotRoutes(api: Api, deps: SnapshotRouteDependencies): void 
     },
   );
 
-  mountTransactional(api, rollbackSnapshot, async ({ params, caller }, work) => {
-    const row = await lookup.own(params.id, caller.user.id, work.trx);
-    const { name } = await named(row, params.name);
-    return { operation: await wantDiskWork(work, deps, row, { kind: "rollback", name }) };
-  });
+  const works = [
+    [rollbackSnapshot, "rollback"],
+    [deleteSnapshot, "delete_snapshot"],
+  ] as const;
+  for (const [route, kind] of works) {
+    mountLooked(
+      api,
+      route,
+      ({ params, caller }) => look(params.id, caller.user.id),
+      async ({ params, caller }, work, seen) => {
+        const row = await lookup.own(params.id, caller.user.id, work.trx);
+        return { operation: await wantDiskWork(work, deps, row, { kind, name: params.name }, seenBy(seen)) };
+      },
+    );
+  }
 
-  mountTransactional(api, deleteSnapshot, async ({ params, caller }, work) => {
-    const row = await lookup.own(params.id, caller.user.id, work.trx);
-    const { name } = await named(row, params.name);
-    return { operation: await wantDiskWork(work, deps, row, { kind: "delete_snapshot", name }) };
-  });
+  mountLooked(
+    api,
+    forkSandbox,
+    async ({ params, body, caller }) => (body.snapshot === undefined ? undefined : look(params.id, caller.user.id)),
+    async ({ params, body, caller }, work, seen) => {
+      const row = await lookup.own(params.id, caller.user.id, work.trx);
+      return fork(work, deps, row, body, seen && seenBy(seen));
+    },
+  );
+}
 
-  mountTransactional(api, forkSandbox, async ({ params, body, caller }, work) => {
-    const row = await lookup.own(params.id, caller.user.id, work.trx);
-    const from = body.snapshot === undefined ? undefined : await named(row, body.snapshot);
-    return fork(work, deps, row, body, from?.takenAt ? new Date(from.takenAt) : undefined);
-  });
+function seenBy<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
 }
 
 /** Whether a sandbox has a snapshot of this name; while Proxmox cannot be asked, the operation will find out. */

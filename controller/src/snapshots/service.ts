@@ -5,6 +5,7 @@ import { presentOperation } from "../operations/record.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
+import { type SnapshotLook, stillThere } from "./look.ts";
 
 export interface DiskWishDependencies {
   readonly sandboxes: Sandboxes;
@@ -23,15 +24,17 @@ export interface DiskWish {
 }
 
 /**
- * Wants something done with a sandbox's disk; the reconciler does it. Throws `conflict` while something else is done with
- * the sandbox, `sandbox_not_ready` for one that has not been made yet, `invalid_request` for a name that is reserved, and
- * `name_taken` for one that is taken.
+ * Wants something done with a sandbox's disk; the reconciler does it. `look` tells whether there is the snapshot that is
+ * gone back to or deleted: Proxmox is not asked while the transaction holds the row. Throws `conflict` while something
+ * else is done with the sandbox, `not_found` where there is no such snapshot, `sandbox_not_ready` for a sandbox that has
+ * not been made yet, `invalid_request` for a name that is reserved, and `name_taken` for one that is taken.
  */
 export async function wantDiskWork(
   work: UnitOfWork,
   { sandboxes, service, journal }: DiskWishDependencies,
   { id }: SandboxRow,
   wish: DiskWish,
+  look?: SnapshotLook,
 ): Promise<Operation> {
   const row = await sandboxes.lock(work, id);
   if (!row) throw new BerthError("not_found", `There is no sandbox ${id}.`);
@@ -48,10 +51,11 @@ export async function wantDiskWork(
       hint: "Wait for its end.",
     });
   }
+  // What has failed without its end having been seen goes on where it was, and may be done by now.
+  if (look && !isSame) await stillThere(work, row, look, wish.name);
   const operation = await service.begin(work, row, wish.kind);
   const { kind, name, description } = wish;
   const asked = { kind, name, operationId: operation.id, ...(description === undefined ? {} : { description }) };
-  // What has failed without its end having been seen goes on where it was.
   if (!isSame) await sandboxes.changeIn(work, row, { disk_work: JSON.stringify(asked) });
   await service.look(work, row);
   return operation;

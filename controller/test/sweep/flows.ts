@@ -66,7 +66,7 @@ export interface Flow {
   begin(world: FlowWorld): Promise<Operation>;
   /** Wishes again for what the flow wishes for, after it failed. */
   again(world: FlowWorld): Promise<Operation>;
-  /** The wish itself waits for Proxmox, so that it must not be held until the wish has been made. */
+  /** The wish itself asks Proxmox first: a call that is held, or a kill, may befall that, and there is no operation yet. */
   readonly asksAtOnce?: true;
   /** Whether what failed came to its end by itself, so that to wish again would be refused. */
   isDone?(facts: Facts): boolean;
@@ -87,7 +87,7 @@ export const flows: readonly Flow[] = [
   flow("wake", "asleep", "ready"),
   { ...flow("destroy", "ready", "absent"), name: "delete" },
   { name: "change", from: "ready", to: "ready", begin: (world) => world.change(), again: (world) => world.change() },
-  diskFlow("snapshot", "ready", "kept"),
+  { ...diskFlow("snapshot", "ready", "kept"), asksAtOnce: true },
   { ...diskFlow("rollback", "kept", "kept"), asksAtOnce: true },
   { ...diskFlow("delete_snapshot", "kept", "ready"), asksAtOnce: true },
   {

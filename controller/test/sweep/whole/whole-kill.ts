@@ -35,26 +35,55 @@ export async function wholePointsOf(world: WholeWorld, flow: Flow): Promise<Poin
 export async function playWholeKill(world: WholeWorld, { flow, point }: KillCase): Promise<boolean> {
   await bring(world, flow.from);
   const reached = await watchFor(world, point);
-  const operation = await flow.begin(world);
-  const end = await world.until("the kill or the end", async () => {
-    const now = await world.operation(operation.id);
-    if (await reached(now)) return "killed";
-    return now.finishedAt === null ? undefined : "ended";
-  });
+  const before = await world.lastOperation();
+  const end = flow.asksAtOnce
+    ? await endOfWish(world, flow, reached)
+    : await endOf(world, await flow.begin(world), reached);
   // What is held is let go only when nobody is there any more who made the call.
   if (end === "killed") await world.restart(() => world.proxmox.clearFaults());
   await world.proxmox.clearFaults();
+  const operation = await world.lastOperation();
+  // A wish that was killed before it was written down never was one.
+  if (!operation || operation.id === before?.id) return end === "killed";
   const { state, error } = await ended(world, operation);
   expect(state, JSON.stringify(error)).toBe("succeeded");
   await expectSettled(world, flow.to);
   return end === "killed";
 }
 
+type Reached = (now: Operation | undefined) => Promise<boolean>;
+
+/** Waits until the point is reached, or the operation has ended before. */
+function endOf(world: WholeWorld, { id }: Operation, reached: Reached): Promise<"killed" | "ended"> {
+  return world.until("the kill or the end", async () => {
+    const now = await world.operation(id);
+    if (await reached(now)) return "killed";
+    return now.finishedAt === null ? undefined : "ended";
+  });
+}
+
+/** The same where the wish itself may be what waits at the point. */
+async function endOfWish(world: WholeWorld, flow: Flow, reached: Reached): Promise<"killed" | "ended"> {
+  const wish: { operation?: Operation; refusal?: unknown } = {};
+  const begun = flow.begin(world).then(
+    (operation) => Object.assign(wish, { operation }),
+    (refusal: unknown) => Object.assign(wish, { refusal }),
+  );
+  const end = await world.until("the kill or the end", async () => {
+    const now = wish.operation && (await world.operation(wish.operation.id));
+    if (await reached(now)) return "killed";
+    if (wish.refusal !== undefined) throw wish.refusal;
+    return now && now.finishedAt !== null ? "ended" : undefined;
+  });
+  if (end === "ended") await begun;
+  return end;
+}
+
 /** Has Proxmox hold the call of a point; answers what tells whether the point is reached. */
-async function watchFor(world: WholeWorld, point: Point): Promise<(now: Operation) => Promise<boolean>> {
+async function watchFor(world: WholeWorld, point: Point): Promise<Reached> {
   const call = callAt(point);
   if (!call)
-    return async ({ steps }) => steps.some(({ name, state }) => `step ${name}` === point && state === "running");
+    return async (now) => (now?.steps ?? []).some(({ name, state }) => `step ${name}` === point && state === "running");
   const { method, path, number, when } = call;
   const rule = { method, path: patternOf(path), fault: { kind: "hold", when }, skip: number - 1, times: 1 } as const;
   const id = await world.proxmox.addFault(rule);

@@ -3,6 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Scope } from "@berth/base";
 import {
   adoptOrphan,
+  BerthError,
   createSnapshot,
   type DiskOperationKind,
   deleteSandbox,
@@ -115,7 +116,8 @@ export class WholeWorld implements FaultyWorld {
     const params = { id, name: keptSnapshot };
     if (kind === "snapshot")
       return (await client.call(createSnapshot, { params: { id }, body: { name: keptSnapshot } })).operation;
-    return (await client.call(kind === "rollback" ? rollbackSnapshot : deleteSnapshot, { params })).operation;
+    const route = kind === "rollback" ? rollbackSnapshot : deleteSnapshot;
+    return (await this.#answered(() => client.call(route, { params }))).operation;
   }
 
   async fork(): Promise<Operation> {
@@ -133,11 +135,20 @@ export class WholeWorld implements FaultyWorld {
 
   async adopt(): Promise<Operation> {
     const { client } = this.berth;
-    const found = await this.until(
-      "the orphan is found",
-      async () => (await client.call(listOrphans, { query: {} })).items[0],
+    const listed = async () => (await this.#answered(() => client.call(listOrphans, { query: {} }))).items[0];
+    const { vmid } = await this.until("the orphan is found", listed);
+    return (await this.#answered(() => client.call(adoptOrphan, { params: { vmid } }))).operation;
+  }
+
+  /** Whoever is told that Proxmox could not be asked, or sees nothing there, asks again. */
+  #answered<T>(ask: () => Promise<T>): Promise<T> {
+    const refusals: readonly unknown[] = ["proxmox_unavailable", "not_found", "conflict"];
+    return this.until("an answer", () =>
+      ask().catch((error: unknown) => {
+        if (error instanceof BerthError && refusals.includes(error.code)) return undefined;
+        throw error;
+      }),
     );
-    return (await client.call(adoptOrphan, { params: { vmid: found.vmid } })).operation;
   }
 
   async change(): Promise<Operation> {
@@ -196,6 +207,13 @@ export class WholeWorld implements FaultyWorld {
     return presentOperation(
       await db.selectFrom("operations").selectAll().where("id", "=", id).executeTakeFirstOrThrow(),
     );
+  }
+
+  /** The last operation that was wished for. */
+  async lastOperation(): Promise<Operation | undefined> {
+    const operations = this.#store.db.selectFrom("operations").selectAll().orderBy("created_at", "desc").limit(1);
+    const row = await operations.executeTakeFirst();
+    return row && presentOperation(row);
   }
 
   facts(): Promise<Facts> {

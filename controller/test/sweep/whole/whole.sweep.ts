@@ -20,12 +20,10 @@ const kept = new KeptWorlds<WholeWorld>({
   log: ({ berth }) => berth.process.stdout,
 });
 
-// A call is held until the wish was made, and the wish of these would wait for it.
-const played = flows.filter(({ asksAtOnce }) => !asksAtOnce);
-const found = await Promise.all(played.map((flow) => kept.run((world) => wholePointsOf(world, flow))));
+const found = await Promise.all(flows.map((flow) => kept.run((world) => wholePointsOf(world, flow))));
 const kills: KillCase[] = [];
 const faults: FaultCase[] = [];
-for (const [index, flow] of played.entries()) {
+for (const [index, flow] of flows.entries()) {
   const points = found[index] ?? [];
   kills.push(...killCases(flow, points));
   faults.push(...faultCases(flow, callsAmong(points)).filter(isQuick));

@@ -34,6 +34,8 @@ export interface SweepController {
   readonly fleet: SandboxModule;
   readonly sleep: SleepModule;
   readonly database: MortalDatabase;
+  /** Asks Proxmox as this controller does. */
+  readonly client: ProxmoxClient;
   readonly lifeline: Lifeline;
   readonly agentPort: number;
   /** What it has logged. */
@@ -126,7 +128,7 @@ export async function startController(
     // Its timers would keep the time from standing still; nothing of it gets through any more.
     void fleet.stop();
   };
-  return { fleet, sleep, database, lifeline, agentPort: port.of, log: text, kill };
+  return { fleet, sleep, database, client, lifeline, agentPort: port.of, log: text, kill };
 }
 
 /** The real client over the real transport; each call passes the lifeline before it is made and after its answer. */

@@ -21,6 +21,7 @@ import { type FleetKeys, loadFleetKeys } from "../../../src/fleet/keys.ts";
 import { presentOperation } from "../../../src/operations/record.ts";
 import { changeSandbox } from "../../../src/sandboxes/changes.ts";
 import { fork } from "../../../src/snapshots/fork.ts";
+import { lookAtSnapshots } from "../../../src/snapshots/look.ts";
 import { wantDiskWork } from "../../../src/snapshots/service.ts";
 import { connect, type Store } from "../../../src/store/connect.ts";
 import { migrate } from "../../../src/store/migrate.ts";
@@ -162,9 +163,18 @@ export class World implements FaultyWorld {
     return this.#wish(async (work) => this.controller.fleet.service.want(work, present(await this.copy()), kind));
   }
 
-  wantOfDisk(kind: DiskOperationKind): Promise<Operation> {
-    const { fleet } = this.controller;
-    return this.#wish(async (work) => wantDiskWork(work, fleet, await this.#present(), { kind, name: keptSnapshot }));
+  async wantOfDisk(kind: DiskOperationKind): Promise<Operation> {
+    const { fleet, database, client, lifeline } = this.controller;
+    const row = await this.#present();
+    // Whoever is told that Proxmox could not be asked asks again.
+    const ask = () => lookAtSnapshots(database.db, client, row).catch(() => lifeline.hold());
+    const look =
+      kind === "snapshot"
+        ? undefined
+        : await this.until("its snapshots are seen", async () => (await ask()) || undefined);
+    return this.#wish(async (work) =>
+      wantDiskWork(work, fleet, await this.#present(), { kind, name: keptSnapshot }, look),
+    );
   }
 
   fork(): Promise<Operation> {
@@ -172,7 +182,7 @@ export class World implements FaultyWorld {
     const now = () => this.clock.now();
     const events = { append: async () => {} };
     return this.#wish(
-      async (work) => (await fork(work, { ...fleet, events, now }, await this.#present(), {}, undefined)).operation,
+      async (work) => (await fork(work, { ...fleet, events, now }, await this.#present(), {})).operation,
     );
   }
 
