@@ -182,4 +182,22 @@ describe("agents of another version than the controller's", () => {
     updates.stop();
     expect((await arrive("b", old)).channels).toHaveLength(0);
   });
+
+  it("are due until they have come back, or it is known that they stay as they are", async () => {
+    const agent = await arrive("a", old);
+    await clock.advance(1);
+    expect([updates.isDue("a"), updates.isDue("b")]).toEqual([true, false]);
+    agent.answer();
+    await clock.advance(1);
+    expect(updates.isDue("a")).toBe(true);
+    await arrive("a", version);
+    expect(updates.isDue("a")).toBe(false);
+    await arrive("c", old, version);
+    expect(updates.isDue("c")).toBe(false);
+    const cut = await arrive("d", old);
+    await clock.advance(1);
+    cut.answer("invalid_request");
+    await clock.advance(1);
+    expect(updates.isDue("d")).toBe(false);
+  });
 });

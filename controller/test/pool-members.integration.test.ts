@@ -58,6 +58,8 @@ describe("a create while sandboxes wait in the warm pool", () => {
   }
   const create = (body: Parameters<SandboxService["create"]>[2] = {}) =>
     inTransaction(fleet.store.db, (work) => service.create(work, fleetOwnerId, body));
+  const rowOf = (id: string) =>
+    fleet.store.db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   const rows = () => fleet.store.db.selectFrom("sandboxes").selectAll().execute();
   /** Whether a create of this body gets the one member that there is. */
   const takes = async (body: Parameters<SandboxService["create"]>[2]) => {
@@ -96,16 +98,48 @@ describe("a create while sandboxes wait in the warm pool", () => {
     expect(await takes({ start: false })).toBe(false);
   });
 
-  it("takes none that is worked on, has lost its agent, or is a clone of another template", async () => {
-    await addMembers(1, { look_at: new Date() });
+  it("takes none that is worked on, has lost its agent, is updated, or is a clone of another template", async () => {
+    const [busy = "", updating = ""] = await addMembers(2);
+    await module.journal.begin(await rowOf(busy), "start", "start");
+    members.isUpdating = (id) => id === updating;
     await addMembers(1, { template_vmid: 151 });
     const [lost = ""] = await addMembers(1);
     links.lose(lost, 0);
     const { sandbox } = await create();
-    expect(await rows()).toHaveLength(4);
+    expect(await rows()).toHaveLength(5);
     expect(sandbox.vmid).toBeNull();
     links.restore(lost);
     expect((await create()).sandbox.id).toBe(lost);
+    members.isUpdating = () => false;
+    expect((await create()).sandbox.id).toBe(updating);
+  });
+
+  it("takes one that is just looked at, and of work that begins unasked at that moment one waits for the other", async () => {
+    const [id = ""] = await addMembers(1, { look_at: new Date() });
+    const row = await rowOf(id);
+    const begun: Promise<unknown>[] = [];
+    const { sandbox } = await inTransaction(fleet.store.db, async (work) => {
+      const made = await service.create(work, fleetOwnerId, {});
+      // The reconciler, which found before that its container had stopped.
+      begun.push(module.journal.begin(row, "start", "start"));
+      return made;
+    });
+    expect(sandbox.id).toBe(id);
+    expect(await Promise.all(begun)).toEqual([undefined]);
+    const operations = await fleet.store.db.selectFrom("operations").selectAll().execute();
+    expect(operations.map(({ kind, sandbox_id }) => [kind, sandbox_id])).toEqual([["create", id]]);
+  });
+
+  it("makes one where all are worked on at that moment, however many ask for one and something begins there", async () => {
+    const ids = await addMembers(3);
+    const rowsOfMembers = await Promise.all(ids.map(rowOf));
+    const begun = rowsOfMembers.map((row) => module.journal.begin(row, "start", "start"));
+    const made = await Promise.all([create(), create(), create(), create()]);
+    expect(new Set(made.map(({ sandbox }) => sandbox.id)).size).toBe(4);
+    const unasked = (await Promise.all(begun)).flatMap((operation) => operation?.sandbox_id ?? []);
+    const taken = made.map(({ sandbox }) => sandbox.id).filter((id) => ids.includes(id));
+    // Whatever was quicker: no member has both.
+    expect(taken.filter((id) => unasked.includes(id))).toEqual([]);
   });
 
   it("refuses a name that is taken, and a sandbox above the limit, and leaves the pool as it is", async () => {

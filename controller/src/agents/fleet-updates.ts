@@ -16,7 +16,7 @@ export interface FleetUpdatesDependencies {
   readonly log: FastifyBaseLogger;
 }
 
-/** Brings agents to this controller's version. */
+/** Brings agents to this controller's version; of the warm pool none is given out meanwhile. */
 export function fleetUpdates({
   registry,
   templates,
@@ -25,7 +25,7 @@ export function fleetUpdates({
   clock,
   log,
 }: FleetUpdatesDependencies): AgentUpdates {
-  return new AgentUpdates({
+  const updates = new AgentUpdates({
     link: (sandboxId) => registry.get(sandboxId),
     programs: () => templates.contents.programs(),
     mayUpdate: async (sandboxId) => {
@@ -45,4 +45,6 @@ export function fleetUpdates({
     clock,
     log,
   });
+  fleet.members.isUpdating = (sandboxId) => updates.isDue(sandboxId);
+  return updates;
 }

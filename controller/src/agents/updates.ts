@@ -91,6 +91,15 @@ export class AgentUpdates {
     }
   }
 
+  /**
+   * Whether an agent is about to be updated, or has not come back from that. Not one in which the version does not work, or
+   * whose update was cut before: nobody can wait for these.
+   */
+  isDue(sandboxId: string): boolean {
+    const known = this.#known.get(sandboxId);
+    return known !== undefined && !known.tooOld && known.leftUntil === undefined && known.attempts <= 1;
+  }
+
   /** Begins nothing more; what is on its way ends with the links. */
   stop(): void {
     this.#stopped = true;

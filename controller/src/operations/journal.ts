@@ -62,25 +62,27 @@ export class OperationJournal {
   }
 
   /**
-   * Begins an operation on a sandbox with its step of this name: one statement. There must be none under way on it, or
-   * this rejects.
+   * Begins an operation on a sandbox with its step of this name: one statement. It waits for whoever holds the sandbox's
+   * row, such as to write a wish; undefined: there is another operation under way then, or no sandbox.
    */
   async begin(
     sandbox: Pick<Selectable<SandboxesTable>, "id" | "name" | "owner_id">,
     kind: SandboxOperationKind,
     name: StepName,
-  ): Promise<OperationRow> {
+  ): Promise<OperationRow | undefined> {
     const now = this.#now();
     const queued = queuedOperation(sandbox, kind, now);
     const operation: OperationRow = { ...queued, state: "running", steps: stepBegun(queued.steps, name, null, now) };
     const { id, owner_id, sandbox_id, sandbox_name, state, steps } = operation;
-    await sql`
+    const { rows } = await sql`
       with changed as (
         insert into operations (id, owner_id, sandbox_id, sandbox_name, kind, state, steps, created_at)
-        values (${id}, ${owner_id}, ${sandbox_id}, ${sandbox_name}, ${kind}, ${state}, ${JSON.stringify(steps)}::jsonb, ${now})
+        select ${id}, ${owner_id}, id, ${sandbox_name}, ${kind}, ${state}, ${JSON.stringify(steps)}::jsonb, ${now}
+        from sandboxes where id = ${sandbox_id} for update
+        on conflict do nothing
         returning id, owner_id, sandbox_id)
       ${told(factsOf(queued, operation))}`.execute(this.#db);
-    return operation;
+    return rows.length > 0 ? operation : undefined;
   }
 
   /** Says that a step runs, what it does or waits for, and how much of it is done (0 to 1). Does nothing if that was said before. */

@@ -32,6 +32,8 @@ export class PoolMembers {
   readonly #deps: PoolMembersDependencies;
   /** What sandboxes are cloned from now; empty: not known yet, and none is given out. */
   templates: readonly TemplateName[] = [];
+  /** Whether a sandbox's agent is about to be brought to this controller's version, and so to start anew. */
+  isUpdating: (sandboxId: string) => boolean = () => false;
   /** A transaction that took one has committed. */
   onTaken: () => void = () => {};
 
@@ -67,7 +69,7 @@ export class PoolMembers {
 
   /** Whether a member that is ready can be taken. */
   isReady(row: SandboxRow): boolean {
-    return this.isOfTemplate(row) && row.look_at === null && this.#deps.isConnected(row.id);
+    return this.isOfTemplate(row) && this.#deps.isConnected(row.id) && !this.isUpdating(row.id);
   }
 
   async #pick({ trx }: UnitOfWork, { size, node, vlan }: Fitting): Promise<SandboxRow | undefined> {
@@ -80,9 +82,7 @@ export class PoolMembers {
         .selectAll()
         .where("owner_id", "=", poolOwnerId)
         .where("desired", "=", "running")
-        // Nobody works on it.
         .where("state", "=", "ready")
-        .where("look_at", "is", null)
         .where("template_vmid", "in", current)
         .where("disk_gib", "<=", size.diskGiB)
         .$if(size.memoryMiB < safeMemoryMiB, (all) => all.where("memory_mib", "<=", size.memoryMiB))
@@ -94,6 +94,7 @@ export class PoolMembers {
         .skipLocked()
         .executeTakeFirst();
       if (!row) return undefined;
+      // A look at it does no harm; and while its row is held no work on it begins.
       if (this.isReady(row) && !(await this.#deps.journal.current(row.id, trx))) return row;
       passed.push(row.id);
     }

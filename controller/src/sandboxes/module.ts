@@ -106,6 +106,7 @@ export interface SandboxModule {
   /** To be started by whoever wants it: sandboxes do without. */
   readonly orphanWatch: OrphanWatch;
   readonly warmPool: PoolKeeper;
+  readonly members: PoolMembers;
   /**
    * The agent of a sandbox has introduced itself: what waited for it goes on. Where it seems to dial from is a hint that
    * the container may have another address now. Never rejects.
@@ -214,6 +215,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     orphanWatch: new OrphanWatch({ db, orphans, told: toldOrphans, clock, log }),
     service,
     warmPool,
+    members,
     journal,
     lookup: new SandboxLookup(db),
     arrived: (sandboxId, agentVersion, address) =>

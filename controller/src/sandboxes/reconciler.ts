@@ -196,10 +196,16 @@ export class Reconciler {
     await this.#deps.sandboxes.change(row, { state, look_at: row.look_at ?? new Date(this.#deps.clock.now()) });
   }
 
-  /** Something changed without being asked for, such as a container that stopped: the way back is an operation too. */
-  #beginUnasked(row: SandboxRow, { step, name }: Extract<Plan, { kind: "step" }>): Promise<OperationRow> {
+  /**
+   * Something changed without being asked for, such as a container that stopped: the way back is an operation too. Throws
+   * `Superseded` if something was asked for just now.
+   */
+  async #beginUnasked(row: SandboxRow, { step, name }: Extract<Plan, { kind: "step" }>): Promise<OperationRow> {
     const kind = step === "change" || isDiskWork(step) ? step : unasked[row.desired];
-    return this.#deps.journal.begin(row, isDiskWork(name) && row.disk_work !== null ? name : kind, name);
+    const wanted = isDiskWork(name) && row.disk_work !== null ? name : kind;
+    const operation = await this.#deps.journal.begin(row, wanted, name);
+    if (!operation) throw new Superseded();
+    return operation;
   }
 
   async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {

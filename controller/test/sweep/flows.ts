@@ -51,6 +51,8 @@ export interface FaultyWorld extends FlowWorld {
     add(rule: FaultRule): Promise<void>;
     clear(): Promise<void>;
   };
+  /** How many sandboxes were ever begun to be made. */
+  sandboxesBegun(): Promise<number>;
   /** Does what root does on the host. */
   pct(command: PctCommand): Promise<void>;
   sleep(ms: number): Promise<void>;

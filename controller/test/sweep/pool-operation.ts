@@ -20,3 +20,18 @@ export async function poolOperation(
   );
   return row && presentOperation(row);
 }
+
+/** How many sandboxes were ever begun to be made, those that are gone included. */
+export async function sandboxesBegun(
+  db: Kysely<Database>,
+  during: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
+): Promise<number> {
+  const { count } = await during(() =>
+    db
+      .selectFrom("operations")
+      .select((eb) => eb.fn.count<string>("sandbox_id").distinct().as("count"))
+      .where("kind", "in", ["create", "fork"])
+      .executeTakeFirstOrThrow(),
+  );
+  return Number(count);
+}

@@ -33,7 +33,7 @@ import { startBerth } from "../../e2e/berth.ts";
 import { ProxmoxControl } from "../../proxmox-control.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
 import { type FaultyWorld, isOwned, keptSnapshot } from "../flows.ts";
-import { poolOperation } from "../pool-operation.ts";
+import { poolOperation, sandboxesBegun } from "../pool-operation.ts";
 
 /** Longest that anything may take, in milliseconds. */
 const limitMs = 240_000;
@@ -182,6 +182,10 @@ export class WholeWorld implements FaultyWorld {
     await this.#resize(0);
     expect(operation.sandboxId).toBe(member?.id);
     return operation;
+  }
+
+  sandboxesBegun(): Promise<number> {
+    return sandboxesBegun(this.#store.db);
   }
 
   #resize(size: number): Promise<Pool> {

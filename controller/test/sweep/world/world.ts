@@ -29,7 +29,7 @@ import { inTransaction } from "../../../src/store/transaction.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
 import { type FaultyWorld, isOwned, keptSnapshot } from "../flows.ts";
 import { expectOneIdentity } from "../invariants.ts";
-import { poolOperation } from "../pool-operation.ts";
+import { poolOperation, sandboxesBegun } from "../pool-operation.ts";
 import { accessTo, type SweepController, startController } from "./controller.ts";
 import { bootGuest, type GuestMishaps, guestSsh } from "./guest.ts";
 import type { Point } from "./lifeline.ts";
@@ -240,6 +240,10 @@ export class World implements FaultyWorld {
     });
     expect(operation.sandboxId).toBe(member?.id);
     return operation;
+  }
+
+  sandboxesBegun(): Promise<number> {
+    return sandboxesBegun(this.store.db, (work) => this.clock.during(work));
   }
 
   #resize(size: number): Promise<void> {
