@@ -23,7 +23,7 @@ let sandboxId: string;
 /** What the sandbox was given, in order. */
 let delivered: WantedAccess[];
 /** The host name that came with each. */
-let named: (string | undefined)[];
+let named: string[];
 let onDelivery: () => Promise<void>;
 
 beforeEach(async () => {
@@ -261,6 +261,7 @@ describe("the keys of a sandbox", () => {
     await access.lookAtAll();
     await eventually(() => delivered.length === 2);
     expect(delivered[1]?.certificate).toContain("renamed");
+    expect(named).toEqual(["web", "renamed"]);
     await eventually(async () => (await known()) === delivered[1]?.hash);
     await clock.advance(31 * dayMs);
     await access.lookAtAll();

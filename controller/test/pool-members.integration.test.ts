@@ -1,5 +1,7 @@
 import { Scope } from "@berth/base";
 import { defaultSize } from "@berth/protocol";
+import { eventually } from "@berth/testkit";
+import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newMember, PoolMembers } from "../src/pool/members.ts";
 import { poolOwnerId } from "../src/pool/owner.ts";
@@ -58,6 +60,11 @@ describe("a create while sandboxes wait in the warm pool", () => {
   }
   const create = (body: Parameters<SandboxService["create"]>[2] = {}) =>
     inTransaction(fleet.store.db, (work) => service.create(work, fleetOwnerId, body));
+  const waitingForLocks = async () => {
+    const { rows: waits } = await sql<{ count: number }>`
+      select count(*)::int as count from pg_locks where not granted`.execute(fleet.store.db);
+    return waits[0]?.count ?? 0;
+  };
   const rowOf = (id: string) =>
     fleet.store.db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   const rows = () => fleet.store.db.selectFrom("sandboxes").selectAll().execute();
@@ -112,6 +119,23 @@ describe("a create while sandboxes wait in the warm pool", () => {
     expect((await create()).sandbox.id).toBe(lost);
     members.isUpdating = () => false;
     expect((await create()).sandbox.id).toBe(updating);
+  });
+
+  it("takes one whose row is just written, rather than have another made", async () => {
+    const [id = ""] = await addMembers(1);
+    const written = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const writing = inTransaction(fleet.store.db, async (work) => {
+      await module.sandboxes.lock(work, id);
+      held.resolve();
+      await written.promise;
+    });
+    await held.promise;
+    const made = create();
+    await eventually(async () => (await waitingForLocks()) > 0);
+    written.resolve();
+    await writing;
+    expect((await made).sandbox.id).toBe(id);
   });
 
   it("takes one that is just looked at, and of work that begins unasked at that moment one waits for the other", async () => {

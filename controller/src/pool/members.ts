@@ -72,9 +72,18 @@ export class PoolMembers {
     return this.isOfTemplate(row) && this.#deps.isConnected(row.id) && !this.isUpdating(row.id);
   }
 
-  async #pick({ trx }: UnitOfWork, { size, node, vlan }: Fitting): Promise<SandboxRow | undefined> {
+  /** One that nobody has, and else one whose row is held for a moment, such as to write down that it was looked at. */
+  async #pick(work: UnitOfWork, fitting: Fitting): Promise<SandboxRow | undefined> {
+    if (this.templates.length === 0 || fitting.vlan !== undefined) return undefined;
+    return (await this.#pickAmong(work, fitting, "free")) ?? (await this.#pickAmong(work, fitting, "all"));
+  }
+
+  async #pickAmong(
+    { trx }: UnitOfWork,
+    { size, node }: Fitting,
+    rows: "free" | "all",
+  ): Promise<SandboxRow | undefined> {
     const current = this.templates.map((template) => template.template_vmid);
-    if (current.length === 0 || vlan !== undefined) return undefined;
     const passed: string[] = [];
     for (;;) {
       const row = await trx
@@ -91,7 +100,7 @@ export class PoolMembers {
         .orderBy("created_at")
         .limit(1)
         .forUpdate()
-        .skipLocked()
+        .$if(rows === "free", (all) => all.skipLocked())
         .executeTakeFirst();
       if (!row) return undefined;
       // A look at it does no harm; and while its row is held no work on it begins.

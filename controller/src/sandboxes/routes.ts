@@ -75,7 +75,8 @@ export function sandboxRoutes(api: Api, deps: SandboxRouteDependencies): void {
     const changed = await changeSandbox(work, { sandboxes, service, journal, limits }, row, body);
     const { name, env } = body;
     if (name !== undefined) work.afterCommit(() => onRenamed(row.id));
-    if (env !== undefined) work.afterCommit(() => onEnvironmentChanged(row.id));
+    // Its name is among it.
+    if (env !== undefined || name !== undefined) work.afterCommit(() => onEnvironmentChanged(row.id));
     return changed;
   });
 

@@ -11,8 +11,8 @@ import { deliverAccess } from "./deliver-access.ts";
 
 /** A connection to a sandbox's SSH server. */
 export interface AccessConnection {
-  /** Puts it into the sandbox; `name`: and gives the sandbox this host name. */
-  deliver(wanted: WantedAccess, name?: string): Promise<void>;
+  /** Puts it into the sandbox, and gives the sandbox this host name. */
+  deliver(wanted: WantedAccess, name: string): Promise<void>;
   close(): void;
 }
 
@@ -51,7 +51,8 @@ interface Work {
 }
 
 /**
- * Sees to it that each sandbox knows the keys of its user as they are now, and has a host certificate that is good. What
+ * Sees to it that each sandbox knows the keys of its user and its own name as they are now, and has a host certificate that
+ * is good. What
  * it is to have follows from the database alone, and what it is known to have stands in its row: so nothing is
  * forgotten, whatever is killed, and whoever removes a key may rely on it. A sandbox that is off gets it when its agent
  * says hello.
@@ -113,7 +114,7 @@ export class AccessKeeper {
       // One that was cut has left its mark.
       if (isBootstrapping(row.access_delivered)) await this.#forget(sandboxId);
       for (let tries = 1; tries <= limits.handOverTries; tries += 1) {
-        if (await this.#deliver(connection, sandboxId, row.name)) return;
+        if (await this.#deliver(connection, sandboxId)) return;
       }
     } finally {
       connection.close();
@@ -186,14 +187,14 @@ export class AccessKeeper {
   }
 
   /** Answers whether it is known to have what was delivered. */
-  async #deliver(connection: AccessConnection, sandboxId: string, name?: string): Promise<boolean> {
+  async #deliver(connection: AccessConnection, sandboxId: string): Promise<boolean> {
     const row = await this.#row(sandboxId);
     if (!row) return false;
     const mark = newDelivery();
     // While it is under way nobody knows what the sandbox has, and a bootstrap may begin.
     if (isBootstrapping(row.access_delivered) || !(await this.#exchange(row, mark))) return false;
     const wanted = await this.#wanted(row);
-    await connection.deliver(wanted, name);
+    await connection.deliver(wanted, row.name);
     const known = await this.#exchange({ ...row, access_delivered: mark }, wanted.hash);
     if (known) this.#deps.log.info({ sandboxId }, "the sandbox has its user's SSH keys");
     return known;

@@ -25,7 +25,7 @@ while IFS= read -r line; do
     *) break ;;
   esac
 done
-[ "$line" = end ] && [ -n "$keys" ] && [ -n "$certificate" ] || exit 65
+[ "$line" = end ] && [ -n "$keys" ] && [ -n "$certificate" ] && [ -n "$name" ] || exit 65
 exec 9<"$folder" && flock -w 20 9 || exit 75
 umask 022
 put() {
@@ -40,14 +40,15 @@ if [ -f "$untold" ] || [ "$(cat "$signed" 2>/dev/null)$newline" != "$certificate
   put "$signed" "$certificate"
 fi
 sync "$folder"
-if [ -n "$name" ]; then
-  put "$root/etc/hostname" "$name$newline"
+if [ "$(cat "$root/etc/hostname" 2>/dev/null)" != "$name" ]; then
   # In a folder the name is the machine's own.
   if [ -z "$root" ]; then
     hostname "$name" || exit 71
     # Without its name there \`sudo\` would wait for a name server.
     put /etc/hosts "$(grep -v '^127[.]0[.]1[.]1[[:space:]]' /etc/hosts)\${newline}127.0.1.1	$name$newline"
   fi
+  # Last, since it says that all of it is done.
+  put "$root/etc/hostname" "$name$newline"
 fi
 # Keys are read at each login; a certificate only by a new start, in which the server refuses connections for a moment.
 [ -f "$untold" ] || { echo delivered; exit 0; }
@@ -59,11 +60,10 @@ rm -f "$untold" || exit 73
 echo delivered
 `;
 
-/** Gives a sandbox what its SSH server is to know, and, where one is given, its host name. Rejects with what went wrong there, shortened. */
-export function deliverAccess(connection: SshConnection, wanted: WantedAccess, name?: string): Promise<void> {
+/** Gives a sandbox what its SSH server is to know, and its host name. Rejects with what went wrong there, shortened. */
+export function deliverAccess(connection: SshConnection, wanted: WantedAccess, name: string): Promise<void> {
   const keys = wanted.authorizedKeys.map((key) => `key ${key}`);
-  const named = name === undefined ? [] : [`name ${name}`];
-  const lines = [...keys, `certificate ${wanted.certificate}`, ...named, "end", ""];
+  const lines = [...keys, `certificate ${wanted.certificate}`, `name ${name}`, "end", ""];
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail("it did not end within 30 seconds"), timeoutMs);
     const fail = (reason: string) => {

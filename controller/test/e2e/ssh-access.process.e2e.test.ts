@@ -15,10 +15,14 @@ import { eventually } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 import { type SshUser, sshUser } from "./ssh-user.ts";
+import { proxmoxOf } from "./template-builds.ts";
 
-/** Whether an address of `/proc/net/tcp`, as `0100007F:1CEB`, ends with this port. */
-const isPort = (address: string | undefined, port: number) =>
-  Number.parseInt(address?.split(":")[1] ?? "", 16) === port;
+/** An address as `/proc/net/tcp` has it: `0100007F:1CEB`. */
+const listed = (address: string, port: number) =>
+  [address.split(".").reverse(), [String(port >> 8), String(port & 0xff)]]
+    .map((bytes) => bytes.map((byte) => Number(byte).toString(16).padStart(2, "0")).join(""))
+    .join(":")
+    .toUpperCase();
 
 describe("a sandbox's own SSH server", () => {
   let berth: Berth;
@@ -48,10 +52,24 @@ describe("a sandbox's own SSH server", () => {
   /** The server's listening socket, by its inode: another one after it has begun anew. */
   const listening = async () => {
     const { port } = await told();
+    const here = listed(sandbox.address ?? "", port);
     const lines = (await readFile("/proc/net/tcp", "utf8")).split("\n").map((line) => line.trim().split(/\s+/));
-    const inodes = lines.filter(([, local, , state]) => state === "0A" && isPort(local, port)).map((line) => line[9]);
+    const inodes = lines.filter(([, local, , state]) => state === "0A" && local === here).map((line) => line[9]);
     expect(inodes).toHaveLength(1);
     return inodes;
+  };
+  /** Within, in Proxmox, and in what terminals that begin now have. */
+  const expectNamed = async (name: string) => {
+    const root = await berth.rootOf(sandbox);
+    expect((await readFile(join(root, "etc/hostname"), "utf8")).trim()).toBe(name);
+    const client = await proxmoxOf(berth);
+    try {
+      const at = { node: sandbox.node ?? "", vmid: sandbox.vmid ?? 0 };
+      await eventually(async () => (await client.containers.config(at)).hostname === name);
+    } finally {
+      await client[Symbol.asyncDispose]();
+    }
+    await eventually(async () => (await readFile(join(root, guestPaths.agentConfig), "utf8")).includes(`"${name}"`));
   };
   const keysInside = () => readFile(keysFile, "utf8");
   const knows = async (user: SshUser) => (await keysInside()).includes(user.publicKey.split(" ")[1] ?? "");
@@ -73,6 +91,7 @@ describe("a sandbox's own SSH server", () => {
     await berth.client.call(updateSandbox, { params: { id: sandbox.id }, body: { name: "renamed" } });
     await eventually(async () => (await directly(owner, "renamed")).code === 0);
     expect((await directly(owner, "direct")).code).toBe(255);
+    await expectNamed("renamed");
     await berth.client.call(updateSandbox, { params: { id: sandbox.id }, body: { name: "direct" } });
     await eventually(async () => (await directly(owner, "direct")).code === 0);
   });

@@ -12,7 +12,7 @@ export interface DescribeDependencies {
 
 /**
  * Has a container's description tell the sandbox's present name and owner, if it told others when it was looked at, or
- * none. The digest is of that look: what somebody has written meanwhile is not written over. Throws a ProxmoxError.
+ * none, and its host name be that name, which Proxmox writes into it at each start. The digest is of that look: what somebody has written meanwhile is not written over. Throws a ProxmoxError.
  */
 export async function describe(
   { client, keys }: DescribeDependencies,
@@ -24,5 +24,5 @@ export async function describe(
   if (isDeepStrictEqual(told, found.told)) return;
   const at = place(row);
   const description = describeOwner(keys, row.id, at.vmid, told);
-  await client.containers.configure(at, { digest: found.digest, description });
+  await client.containers.configure(at, { digest: found.digest, description, hostname: row.name });
 }
