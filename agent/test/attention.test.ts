@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judgeProcesses, keyOf } from "../src/agent/activity/judge.ts";
+import { begunSince, judgeProcesses, keyOf } from "../src/agent/activity/judge.ts";
 import type { ProcessFacts } from "../src/agent/activity/processes.ts";
 import type { HookSign, HookWord } from "../src/agent/attention/hooks.ts";
 import { attentionOf, terminalAttention } from "../src/agent/attention/judge.ts";
@@ -121,5 +121,20 @@ describe("what keeps a sandbox awake", () => {
   it("is a container in it", () => {
     const shim = process({ name: "containerd-shim", ...detached, unit: "/system.slice/containerd.service" });
     expect(judge([shim])).toEqual([{ kind: "container" }]);
+  });
+
+  it("is, once it has agreed to sleep, whatever is begun in it: by people, by cron, or by a service of theirs", () => {
+    const fresh = (more: Partial<ProcessFacts>) =>
+      begunSince([shell, process(more)], new Set([keyOf(shell)]), new Set([20])).map(({ detail }) => detail);
+    expect(begunSince([shell], new Set([keyOf(shell)]), new Set())).toEqual([]);
+    const nothingYet = { name: "make", ticks: 0 };
+    expect(fresh(nothingYet)).toEqual(["make"]);
+    expect(fresh({ ...nothingYet, ...detached, unit: "/system.slice/cron.service" })).toEqual(["make"]);
+    expect(fresh({ ...nothingYet, ...detached, unit: "/system.slice/ssh.service" })).toEqual(["make"]);
+    expect(fresh({ ...nothingYet, ...detached, unit: "/system.slice/postgresql.service" })).toEqual(["make"]);
+    // The same id, of another process.
+    expect(begunSince([{ ...shell, started: "101" }], new Set([keyOf(shell)]), new Set())).toHaveLength(1);
+    expect(fresh({ ...nothingYet, ...detached, unit: "/system.slice/systemd-tmpfiles-clean.service" })).toEqual([]);
+    expect(fresh({ ...nothingYet, parent: 20 }), "of a Claude, or the agent").toEqual([]);
   });
 });

@@ -152,7 +152,7 @@ async function runAgent({ root, config, machineId, manager, signal, end }: Agent
         use.noteInput();
         return position;
       },
-      activity: () => use.fresh(),
+      activity: ({ again }) => use.fresh(again),
     },
     hello: async () => ({
       agentVersion: agentVersion(),

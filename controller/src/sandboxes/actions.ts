@@ -24,10 +24,13 @@ const shutdownSeconds = 30;
 /** What each action of a plan does. */
 export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "follow-task">, Perform> {
   const { client, tasks, claims, sandboxes } = deps;
-  const shutdown: Perform = async (row, operation) => {
+  const shutdown = async (row: SandboxRow, operation: OperationRow, lastly = async () => {}) => {
     const at = place(row);
     const order = { timeoutSeconds: shutdownSeconds, forceStop: true };
-    const begin = () => beginOn(client, at, "vzshutdown", () => client.containers.shutdown(at, order));
+    const begin = async () => {
+      await lastly();
+      return beginOn(client, at, "vzshutdown", () => client.containers.shutdown(at, order));
+    };
     await tasks.run(row, operation, "stop", begin, ["not_running"]);
     await noteStopped(deps, row);
   };
@@ -54,8 +57,8 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     "hand-over": (row, operation) => handOver(deps, row, operation),
     fill: (row, operation) => fillWorkspace(deps, row, operation),
     keep: (row, operation) => keepWork(deps, row, operation),
-    shutdown,
-    "fall-asleep": (row, operation) => fallAsleep(deps, row, operation, () => shutdown(row, operation)),
+    shutdown: (row, operation) => shutdown(row, operation),
+    "fall-asleep": (row, operation) => fallAsleep(deps, row, operation, (lastly) => shutdown(row, operation, lastly)),
     "stay-awake": (row, operation) => stayAwake(deps, row, operation, notNow),
     kill: async (row, operation) => {
       const at = place(row);

@@ -88,7 +88,7 @@ export interface SandboxModuleDependencies {
 /** What is known of the use of sandboxes. */
 export interface SleepKnowledge {
   /** Asks a sandbox whether it may sleep now: why not, or undefined. */
-  ask(row: SandboxRow): Promise<Failure | undefined>;
+  ask(row: SandboxRow, again: boolean): Promise<Failure | undefined>;
   /** How it stands with a sandbox's sleep, as it was last found. */
   idle(sandboxId: string): Idle;
 }
@@ -149,7 +149,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     signal: stopping.signal,
     fillWorkspace: (row, progress) => deps.workspaces.fill(sandboxes, row, progress),
     keepWork: deps.workspaces.keep,
-    askSleep: (row) => deps.sleep.ask(row),
+    askSleep: (row, again) => deps.sleep.ask(row, again),
     dropLink: (sandboxId) => agents.drop(sandboxId),
     forget: async (row) => {
       await deps.workspaces.gone(row);

@@ -15,14 +15,19 @@ export interface ConsentDependencies {
 }
 
 /**
- * Asks a sandbox itself, for the last time, whether it may sleep: why not, or undefined. Whoever uses it by this
+ * Asks a sandbox itself whether it may sleep: why not, or undefined. `again`: it has agreed, and whatever was begun in it
+ * since then takes that back. Whoever uses it by this
  * controller has said so before he looked whether it is to sleep, and is told apart here, after that was written: so
  * either he wakes it, or he is seen.
  */
-export async function askConsent(deps: ConsentDependencies, row: SandboxRow): Promise<Failure | undefined> {
+export async function askConsent(
+  deps: ConsentDependencies,
+  row: SandboxRow,
+  again: boolean,
+): Promise<Failure | undefined> {
   const { registry, activities, clock } = deps;
   try {
-    const told = await registry.get(row.id)?.call("activity", {});
+    const told = await registry.get(row.id)?.call("activity", again ? { again } : {});
     if (!told) return notAnswered(row, "its agent is not connected");
     activities.tell(row.id, told);
   } catch (error) {

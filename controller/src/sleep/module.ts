@@ -26,7 +26,7 @@ export function knowUse(deps: Omit<ConsentDependencies, "activities">): KnownUse
   return {
     activities,
     told,
-    ask: (row) => askConsent({ ...deps, activities }, row),
+    ask: (row, again) => askConsent({ ...deps, activities }, row, again),
     idle: (sandboxId) => told.get(sandboxId) ?? notIdle,
   };
 }

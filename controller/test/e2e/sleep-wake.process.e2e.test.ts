@@ -2,29 +2,23 @@ import { setTimeout as pause } from "node:timers/promises";
 import {
   BerthError,
   createTerminal,
-  getSandbox,
-  getTerminal,
   listFiles,
   type Sandbox,
-  type SandboxState,
   stopSandbox,
   type Terminal,
-  terminalInput,
-  terminalScreen,
   wakeSandbox,
 } from "@berth/protocol";
-import { eventually, launchBrowser, type MessagesStub, startMessagesStub } from "@berth/testkit";
+import { eventually, launchBrowser } from "@berth/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Berth, startBerth } from "./berth.ts";
+import type { Berth } from "./berth.ts";
 import { ViewerSet } from "./sandbox-programs.ts";
+import { SleepingBerth } from "./sleeping-berth.ts";
 import { type SshUser, sshUser } from "./ssh-user.ts";
 
 const password = "correct horse battery staple";
-/** The fleet's time without use. */
-const sleepAfterMs = 2_000;
 
 describe("a sandbox that nobody uses", () => {
-  let stub: MessagesStub;
+  let sleeping: SleepingBerth;
   let berth: Berth;
   let user: SshUser;
   let web: Sandbox;
@@ -32,54 +26,33 @@ describe("a sandbox that nobody uses", () => {
   const viewers = new ViewerSet();
 
   beforeAll(async () => {
-    stub = await startMessagesStub();
-    const { ANTHROPIC_BASE_URL = "", ANTHROPIC_AUTH_TOKEN = "", ...env } = stub.environment;
-    const sleep = { BERTH_SLEEP_AFTER: `${sleepAfterMs / 1_000}s` };
-    berth = await startBerth({ env: { ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, ...sleep } });
+    sleeping = await SleepingBerth.start();
+    ({ berth } = sleeping);
     user = await sshUser(berth);
-    web = await berth.readySandbox({ name: "web", env });
+    web = await berth.readySandbox({ name: "web", env: sleeping.claudeEnvironment });
     claude = await berth.openTerminal(web.id, { kind: "claude", cols: 100, rows: 30 });
   });
   afterEach(() => viewers.closeAll());
   afterAll(async () => {
     await user?.dispose();
-    await berth?.dispose();
-    await stub?.dispose();
+    await sleeping?.dispose();
   });
-
-  const seen = (id: string) => berth.client.call(getSandbox, { params: { id } });
-  const inState = (id: string, state: SandboxState) =>
-    eventually(async () => ((await seen(id)).state === state ? true : undefined), {
-      timeoutMs: 30_000,
-      what: `${id} ${state}`,
-    });
-  const screen = (terminal: Terminal) => berth.client.call(terminalScreen, { params: { id: terminal.id } });
-  const attention = (terminal: Terminal, wanted: Terminal["attention"]) =>
-    eventually(
-      async () => {
-        const now = await berth.client.call(getTerminal, { params: { id: terminal.id } });
-        return now.attention === wanted ? true : undefined;
-      },
-      { timeoutMs: 20_000, what: `Claude ${wanted}` },
-    );
-  const tell = (terminal: Terminal, text: string) =>
-    berth.client.call(terminalInput, { params: { id: terminal.id }, query: {}, body: { text, submit: true } });
 
   it("sleeps, says so before, and is woken by calls that come at once, once", async () => {
     const viewer = await viewers.attach(berth, claude.id, { cols: 100, rows: 30 });
     await viewer.waitForText(/^\s*❯/m, 20_000);
-    await tell(claude, "say the first answer");
+    await sleeping.tell(claude, "say the first answer");
     await viewer.waitForText(/●\s+the first answer/, 20_000);
-    await eventually(async () => (await seen(web.id)).idle.uses.some(({ kind }) => kind === "viewer"));
+    await eventually(async () => (await sleeping.seen(web.id)).idle.uses.some(({ kind }) => kind === "viewer"));
     await viewer.close();
-    await eventually(async () => (await seen(web.id)).idle.sleepsAt ?? undefined, { timeoutMs: 10_000 });
-    await attention(claude, "idle");
-    expect(await seen(web.id)).toMatchObject({ attention: "idle", idle: { uses: [] } });
-    await inState(web.id, "asleep");
-    expect(await seen(web.id)).toMatchObject({ attention: null, agent: { connected: false }, error: null });
+    await eventually(async () => (await sleeping.seen(web.id)).idle.sleepsAt ?? undefined, { timeoutMs: 10_000 });
+    await sleeping.attention(claude, "idle");
+    expect(await sleeping.seen(web.id)).toMatchObject({ attention: "idle", idle: { uses: [] } });
+    await sleeping.inState(web.id, "asleep");
+    expect(await sleeping.seen(web.id)).toMatchObject({ attention: null, agent: { connected: false }, error: null });
 
     const files = () => berth.client.call(listFiles, { params: { id: web.id }, query: { path: "" } });
-    const [first, , second] = await Promise.all([screen(claude), files(), screen(claude)]);
+    const [first, , second] = await Promise.all([sleeping.screen(claude), files(), sleeping.screen(claude)]);
     expect(first.epoch).toBe(2);
     expect(second.epoch).toBe(2);
     const again = await viewers.attach(berth, claude.id, { cols: 100, rows: 30 });
@@ -88,43 +61,43 @@ describe("a sandbox that nobody uses", () => {
   });
 
   it("is woken by somebody who attaches", async () => {
-    await inState(web.id, "asleep");
+    await sleeping.inState(web.id, "asleep");
     const viewer = await viewers.attach(berth, claude.id, { cols: 100, rows: 30 });
     await viewer.waitForText("the first answer", 20_000);
-    expect(await seen(web.id)).toMatchObject({ state: "ready" });
+    expect(await sleeping.seen(web.id)).toMatchObject({ state: "ready" });
     await viewer.close();
   });
 
   it("is woken by SSH, which stays as long as it is open", async () => {
-    await inState(web.id, "asleep");
+    await sleeping.inState(web.id, "asleep");
     const begun = user.ssh("web", ["-o", "LogLevel=INFO", "--", "sleep 5; echo done"]);
-    await inState(web.id, "ready");
+    await sleeping.inState(web.id, "ready");
     const { code, stdout, stderr } = await begun;
     expect({ code, stdout: stdout.toString() }).toEqual({ code: 0, stdout: "done\n" });
     expect(stderr).toContain("berth: web is asleep: waking it");
   });
 
   it("is woken by who opens it in the console, and not again when it is put to sleep there", async () => {
-    await inState(web.id, "asleep");
+    await sleeping.inState(web.id, "asleep");
     const browser = await launchBrowser({ baseUrl: berth.url });
     try {
       const { page } = await browser.open("/sandboxes/web");
       await page.getByLabel("Password").fill(password);
       await page.getByRole("button", { name: "Sign in" }).click();
-      await inState(web.id, "ready");
+      await sleeping.inState(web.id, "ready");
       await page.getByText("Connected", { exact: true }).waitFor();
       // While it starts, nobody knows what it does.
       await eventually(async () => {
-        const { attention: now, idle } = await seen(web.id);
+        const { attention: now, idle } = await sleeping.seen(web.id);
         return (now === "idle" && idle.uses.every(({ kind }) => kind === "viewer")) || undefined;
       });
       await page.getByRole("button", { name: "Actions for web" }).click();
       await page.getByRole("menuitem", { name: "Sleep" }).click();
       await page.getByRole("heading", { name: "This sandbox is asleep" }).waitFor();
       await pause(1_000);
-      expect(await seen(web.id)).toMatchObject({ state: "asleep" });
+      expect(await sleeping.seen(web.id)).toMatchObject({ state: "asleep" });
       await page.getByRole("button", { name: "Wake web" }).click();
-      await inState(web.id, "ready");
+      await sleeping.inState(web.id, "ready");
     } finally {
       await browser.dispose();
     }
@@ -134,7 +107,7 @@ describe("a sandbox that nobody uses", () => {
     const { operation } = await berth.client.call(stopSandbox, { params: { id: web.id } });
     await berth.ended(operation.id);
     for (const use of [
-      () => screen(claude),
+      () => sleeping.screen(claude),
       () => berth.client.call(wakeSandbox, { params: { id: web.id } }),
       () => berth.client.call(createTerminal, { params: { id: web.id }, body: { kind: "shell" } }),
     ]) {
@@ -145,6 +118,6 @@ describe("a sandbox that nobody uses", () => {
       expect(error instanceof BerthError && error.code).toBe("sandbox_not_ready");
     }
     expect((await user.ssh("web", ["true"])).stderr).toContain("is stopped: start it first");
-    expect(await seen(web.id)).toMatchObject({ state: "stopped" });
+    expect(await sleeping.seen(web.id)).toMatchObject({ state: "stopped" });
   });
 });

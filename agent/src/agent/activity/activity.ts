@@ -4,7 +4,7 @@ import type { AgentActivity, TerminalStatus, Use } from "@berth/protocol";
 import { errorText, type Log } from "../../log.ts";
 import type { Root } from "../../root.ts";
 import type { KnownClaudes } from "../attention/claude-watch.ts";
-import { judgeProcesses, keyOf } from "./judge.ts";
+import { begunSince, judgeProcesses, keyOf } from "./judge.ts";
 import { type ProcessFacts, readProcesses } from "./processes.ts";
 
 export interface ActivityOptions {
@@ -43,6 +43,9 @@ export class Activity {
   readonly #offsets = new Map<string, string>();
   #outputAt = Number.NEGATIVE_INFINITY;
   #processUses: Use[] = [];
+  #processes: readonly ProcessFacts[] = [];
+  /** The processes, by `keyOf`, that there were when it was last asked. */
+  #seenWhenAsked: ReadonlySet<string> | undefined;
   #measured: { readonly at: number; readonly ticks: ReadonlyMap<string, number> } | undefined;
   #usage: (Usage & { readonly at: number }) | undefined;
   #lastUsedAt: number;
@@ -63,10 +66,22 @@ export class Activity {
     return { uses, idleMs: Math.max(0, Math.round(now - this.#lastUsedAt)) };
   }
 
-  /** Looks at everything anew; once at a time. */
-  async fresh(): Promise<AgentActivity> {
+  /**
+   * Looks at everything anew; once at a time. `again`: what was begun since the last such look is in use as well, of which
+   * nobody can say yet what it will do.
+   */
+  async fresh(again = false): Promise<AgentActivity> {
+    const seen = this.#seenWhenAsked;
     await this.#look();
-    return this.current();
+    this.#seenWhenAsked = new Set(this.#processes.map(keyOf));
+    const begun = again && seen ? begunSince(this.#processes, seen, this.#ignored()) : [];
+    const known = this.current();
+    const uses = distinct([...begun, ...known.uses]).slice(0, limits.uses);
+    // Told by the answer, so that what of it is over is told of next.
+    this.#told = JSON.stringify(uses);
+    if (begun.length === 0) return known;
+    this.#lastUsedAt = this.#options.clock.now();
+    return { uses, idleMs: 0 };
   }
 
   /** Something that it knows of may have changed: tells it on, if it has. */
@@ -147,19 +162,30 @@ export class Activity {
   }
 
   async #judge(): Promise<void> {
-    const { root, clock, claudes, ownProcesses } = this.#options;
+    const { root, clock, ownProcesses } = this.#options;
     const processes = await readProcesses(root);
+    this.#processes = processes;
     const now = clock.now();
     const found = judgeProcesses(processes, {
       before: this.#measured?.ticks,
       elapsedMs: Math.max(1, now - (this.#measured?.at ?? now)),
-      claudes: new Set(claudes().sessions.map(({ pid }) => pid)),
+      claudes: this.#claudes(),
       own: await ownProcesses(),
     });
     this.#processUses = distinct(found);
     if (this.#measured === undefined || now - this.#measured.at >= measureMs) {
       this.#measured = { at: now, ticks: ticksOf(processes) };
     }
+  }
+
+  /** Claudes that say themselves what they do. */
+  #claudes(): Set<number> {
+    return new Set(this.#options.claudes().sessions.map(({ pid }) => pid));
+  }
+
+  /** Whose children say nothing: Claudes, and the agent, which looks at git, for one. */
+  #ignored(): Set<number> {
+    return this.#claudes().add(process.pid);
   }
 
   /** Whether nothing can have changed since the last look: what is in use is looked at again in any case. */

@@ -28,6 +28,8 @@ const begunUnits = /berth-pty-host\.service|\/user\.slice|session-[^/]*\.scope|\
 const baseUnits =
   /\/(?:init\.scope|berth-[^/]*|systemd-[^/]*|dbus[^/]*|cron|getty[^/]*|[^/]*-getty[^/]*|docker|containerd|rsyslog|networking|apt-[^/]*|dpkg-[^/]*|logrotate|man-db|fstrim|e2scrub[^/]*|unattended-[^/]*|user@[^/]*)(?:\.service|\.scope|\.socket)?(?:\/|$)/;
 
+const cron = /\/cron\.service/;
+
 /** What tells a process from all others, also those of the same id before and after it. */
 export function keyOf({ pid, started }: ProcessFacts): string {
   return `${pid} ${started}`;
@@ -53,6 +55,22 @@ export function judgeProcesses(processes: readonly ProcessFacts[], surroundings:
   if (others.some(({ name }) => name.startsWith("containerd-shim") || name === "conmon"))
     uses.push({ kind: "container" });
   return uses;
+}
+
+/**
+ * What was begun since an earlier look, whether or not it has taken a processor yet: by people, by `cron`, or by a service
+ * that is not of every container. What the `ignored` have started is not. Pure.
+ */
+export function begunSince(
+  processes: readonly ProcessFacts[],
+  seen: ReadonlySet<string>,
+  ignored: ReadonlySet<number>,
+): Use[] {
+  const theirs = descendants(processes, ignored);
+  return processes
+    .filter((process) => !seen.has(keyOf(process)) && !theirs.has(process.pid) && process.pid !== 1)
+    .filter(({ unit }) => begunUnits.test(unit) || cron.test(unit) || !baseUnits.test(unit))
+    .map(({ name }): Use => ({ kind: "job", detail: name }));
 }
 
 /** It is in the foreground of a terminal, and is not what waits there for a command. */

@@ -87,10 +87,10 @@ export class SandboxUse {
     return this.#activity.current();
   }
 
-  /** Looks at everything anew. */
-  async fresh(): Promise<AgentActivity> {
+  /** Looks at everything anew. `again`: what was begun since the last time counts, whatever it is. */
+  async fresh(again?: boolean): Promise<AgentActivity> {
     await this.#claudes.look();
-    return this.#activity.fresh();
+    return this.#activity.fresh(again);
   }
 
   /** A Claude that begins to say what it does, or has ended, is judged by something else from then on. */

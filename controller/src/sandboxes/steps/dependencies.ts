@@ -51,8 +51,8 @@ export interface ActionDependencies {
   fillWorkspace(row: SandboxRow, progress: FillProgress): Promise<void>;
   /** Copies the work in a sandbox that is nowhere else; undefined: there is none. */
   keepWork(row: SandboxRow, signal: AbortSignal): Promise<KeptWork | undefined>;
-  /** Asks a sandbox whether it may sleep now: why not, or undefined. */
-  askSleep(row: SandboxRow): Promise<Failure | undefined>;
+  /** Asks a sandbox whether it may sleep now: why not, or undefined. `again`: whether it still agrees. */
+  askSleep(row: SandboxRow, again: boolean): Promise<Failure | undefined>;
   /** Whether the sandbox's agent is connected now. */
   isConnected(sandboxId: string): boolean;
   clock: Clock;

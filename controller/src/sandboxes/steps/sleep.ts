@@ -7,21 +7,41 @@ import type { ActionDependencies } from "./dependencies.ts";
 
 /**
  * Puts a sandbox to sleep if it agrees, and leaves it awake otherwise. What agrees is shut down in the same step, so that
- * no agreement outlives the controller that got it: one that comes after asks again.
+ * no agreement outlives the controller that got it: one that comes after asks again. `shutdown` is given what to do right
+ * before Proxmox is told to: the sandbox is asked once more, since a shutdown that has begun cannot be called off, from
+ * within neither: Proxmox signals the container's first process, which no inhibitor lock holds up.
  */
 export async function fallAsleep(
   deps: ActionDependencies,
   row: SandboxRow,
   operation: OperationRow,
-  shutdown: () => Promise<void>,
+  shutdown: (lastly: () => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const refusal = await deps.askSleep(row);
+  const refusal = await deps.askSleep(row, false);
   if (refusal) return stayAwake(deps, row, operation, refusal);
-  const now = await deps.sandboxes.find(row.id);
-  if (now?.desired !== "asleep") throw new Superseded();
   await deps.journal.step(operation, "stop");
   await deps.sandboxes.change(row, { state: "stopping" });
-  await shutdown();
+  try {
+    await shutdown(async () => {
+      const [withdrawal, now] = await Promise.all([deps.askSleep(row, true), deps.sandboxes.find(row.id)]);
+      if (now?.desired !== "asleep") throw new Superseded();
+      if (withdrawal) throw new Withdrawn(withdrawal);
+    });
+  } catch (error) {
+    if (!(error instanceof Withdrawn)) throw error;
+    await stayAwake(deps, row, operation, error.failure);
+  }
+}
+
+/** A sandbox that had agreed to sleep does not any more. */
+class Withdrawn extends Error {
+  override readonly name = "Withdrawn";
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
 }
 
 /** Gives the sleep up. Nobody has asked for one that follows from idleness, so that has not failed. */

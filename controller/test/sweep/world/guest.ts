@@ -1,7 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { Agent } from "node:https";
 import type { Clock } from "@berth/base";
-import { type AgentConfig, agentConfigSchema, bootstrapSubsystem, guestPaths, parseJson } from "@berth/protocol";
+import {
+  type AgentActivity,
+  type AgentConfig,
+  agentConfigSchema,
+  bootstrapSubsystem,
+  guestPaths,
+  parseJson,
+  type Use,
+} from "@berth/protocol";
 import {
   agentInterface,
   agentLinkPath,
@@ -28,6 +36,8 @@ const refusedMs = 45_000;
 export interface GuestMishaps {
   /** Agents do not find their controller. */
   away: boolean;
+  /** What uses it, when its agent is asked; `again`: once it has agreed to sleep. */
+  usedBy(again: boolean): Use[];
   /** A bootstrap's connection dies before it did anything. */
   cutsBootstraps: boolean;
 }
@@ -39,7 +49,7 @@ export interface GuestMishaps {
 export async function bootGuest(
   guest: MemoryGuest,
   clock: Clock,
-  mishaps: Readonly<GuestMishaps> = { away: false, cutsBootstraps: false },
+  mishaps: Readonly<GuestMishaps> = { away: false, usedBy: () => [], cutsBootstraps: false },
 ): Promise<BootedGuest> {
   const running = new RunningGuest(guest, clock, mishaps);
   await running.listen();
@@ -150,6 +160,11 @@ class RunningGuest implements BootedGuest {
     channel.end(`${JSON.stringify(result)}\n`);
   }
 
+  #activity(again: boolean): AgentActivity {
+    const uses = this.#mishaps.usedBy(again);
+    return { uses, idleMs: uses.length > 0 ? 0 : 3_600_000 };
+  }
+
   async #keepLink(): Promise<void> {
     while (!this.#over.signal.aborted) {
       const config = this.#mishaps.away ? undefined : this.#config();
@@ -191,7 +206,7 @@ class RunningGuest implements BootedGuest {
       const peer = new Peer({
         local: agentInterface,
         remote: controllerInterface,
-        handlers: noTerminals,
+        handlers: { ...noTerminals, activity: async ({ again }) => this.#activity(again === true) },
         send: (message) => link.sendControl(message),
       });
       socket.on("message", (data: Buffer) => link.receive(data));
@@ -228,5 +243,4 @@ const noTerminals = {
   input: none,
   resize: none,
   screen: none,
-  activity: async () => ({ uses: [], idleMs: 3_600_000 }),
 };

@@ -51,7 +51,7 @@ const pollMs = { first: 100, last: 10_000 } as const;
  */
 export class World implements FaultyWorld {
   readonly clock = new QuietClock();
-  readonly guestMishaps: GuestMishaps = { away: false, cutsBootstraps: false };
+  readonly guestMishaps: GuestMishaps = { away: false, usedBy: () => [], cutsBootstraps: false };
   readonly #cluster: ClusterOptions | undefined;
   readonly #scope = new Scope();
   #folder = "";

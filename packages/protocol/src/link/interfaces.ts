@@ -150,8 +150,11 @@ export const agentInterface = {
     input: { params: inputParams, result: inputResult },
     resize: { params: resizeParams, result: terminalStatusSchema },
     screen: { params: ofTerminal, result: screenSchema },
-    /** Looks anew at what uses the sandbox: asked before its container is stopped for want of use. */
-    activity: { params: Type.Object({}), result: agentActivitySchema },
+    /**
+     * Looks anew at what uses the sandbox: asked before its container is stopped for want of use. `again`: right before
+     * that, when all that was begun since the look before counts; agents of before do not know it.
+     */
+    activity: { params: Type.Object({ again: Type.Optional(Type.Boolean()) }), result: agentActivitySchema },
   },
   /** `activity`: what uses the sandbox has changed. */
   events: { terminal: terminalStatusSchema, activity: agentActivitySchema },
