@@ -123,6 +123,13 @@ describe("what keeps a sandbox awake", () => {
     expect(judge([shim])).toEqual([{ kind: "container" }]);
   });
 
+  it("is not what has reaped work that is over", () => {
+    const manager = { ...detached, unit: "/user.slice/user-1000.slice/user@1000.service/init.scope" };
+    const reaper = process({ name: "systemd", ...manager, ticks: 900 });
+    expect(judge([reaper], { before: [{ ...reaper, ticks: 1 }] })).toEqual([]);
+    expect(judge([{ ...reaper, name: "make" }], { before: [{ ...reaper, name: "make", ticks: 1 }] })).toHaveLength(1);
+  });
+
   it("is, once it has agreed to sleep, whatever is begun in it: by people, by cron, or by a service of theirs", () => {
     const fresh = (more: Partial<ProcessFacts>) =>
       begunSince([shell, process(more)], new Set([keyOf(shell)]), new Set([20])).map(({ detail }) => detail);

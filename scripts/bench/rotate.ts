@@ -22,19 +22,19 @@ const settleMs = 10_000;
 const minuteMs = 60_000;
 
 /**
- * Many sandboxes on some hosts, of which some stop and start again all the time. They are made by the controller itself,
+ * Many sandboxes on some hosts, of which some sleep and wake all the time. They are made by the controller itself,
  * from stand-ins of containers and agents: it is its own share that is measured.
  */
 export const rotate: Benchmark = {
   name: "rotate",
-  about: `${sandboxes} sandboxes on ${hosts} hosts, ${perMinute} of them a minute stopped and started: CPU and memory`,
+  about: `${sandboxes} sandboxes on ${hosts} hosts, ${perMinute} of them a minute put to sleep and woken: CPU and memory`,
   defaultRuns: 1,
   async run(context) {
     requireBuilt();
     const fleet = await makeLargeFleet(context.scope, 0);
     const controller = await startController(context, fleet);
     const names = await fill(context, fleet, controller);
-    for (const name of names.slice(0, resting)) await controller.post(`/sandboxes/${name}/stop`);
+    for (const name of names.slice(0, resting)) await controller.post(`/sandboxes/${name}/sleep`);
     await wait(settleMs);
     const minutes: { cpuPercent: number; bytes: number }[] = [];
     for (let run = 0; run < context.runs; run += 1) minutes.push(await turn(context, controller, names, run));
@@ -92,7 +92,7 @@ async function fill(
   }
 }
 
-/** One minute in which so many stop, and start again half a minute later: `resting` of them are stopped at any time. */
+/** One minute in which so many fall asleep, and wake half a minute later: `resting` of them sleep at any time. */
 async function turn(
   { note, signal }: BenchContext,
   controller: FleetController,
@@ -104,8 +104,8 @@ async function turn(
   for (let index = 0; index < perMinute; index += 1) {
     signal.throwIfAborted();
     const turn = run * perMinute + index;
-    await controller.post(`/sandboxes/${names[(turn + resting) % names.length]}/stop`);
-    await controller.post(`/sandboxes/${names[turn % names.length]}/start`);
+    await controller.post(`/sandboxes/${names[(turn + resting) % names.length]}/sleep`);
+    await controller.post(`/sandboxes/${names[turn % names.length]}/wake`);
     await wait(Math.max(0, before.atMs + (index + 1) * everyMs - performance.now()));
   }
   const cpuPercent = ((await cpuMs(controller.pid)) - before.cpuMs) / ((performance.now() - before.atMs) / 100);
@@ -119,7 +119,7 @@ function measurements(minutes: readonly { cpuPercent: number; bytes: number }[],
   const memory = minutes.map(({ bytes }) => bytes / 1e6);
   return [
     {
-      ...{ name: `CPU of the controller, ${perMinute} a minute stopped and started`, unit: "%", value: median(cpu) },
+      ...{ name: `CPU of the controller, ${perMinute} a minute asleep and awake`, unit: "%", value: median(cpu) },
       ...{ goal: { kind: "value", atMost: goals.cpuPercent }, details: { runs: cpu } },
     },
     {

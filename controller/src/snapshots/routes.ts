@@ -1,4 +1,11 @@
-import { BerthError, createSnapshot, deleteSnapshot, forkSandbox, listSnapshots, rollbackSnapshot } from "@berth/protocol";
+import {
+  BerthError,
+  createSnapshot,
+  deleteSnapshot,
+  forkSandbox,
+  listSnapshots,
+  rollbackSnapshot,
+} from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
 import type { Api } from "../http/api.ts";
 import { mount, mountLooked } from "../http/mount.ts";

@@ -12,7 +12,7 @@ import { eventually, launchBrowser } from "@berth/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Berth } from "./berth.ts";
 import { ViewerSet } from "./sandbox-programs.ts";
-import { SleepingBerth } from "./sleeping-berth.ts";
+import { SleepingBerth, sleepAfterMs } from "./sleeping-berth.ts";
 import { type SshUser, sshUser } from "./ssh-user.ts";
 
 const password = "correct horse battery staple";
@@ -70,7 +70,7 @@ describe("a sandbox that nobody uses", () => {
 
   it("is woken by SSH, which stays as long as it is open", async () => {
     await sleeping.inState(web.id, "asleep");
-    const begun = user.ssh("web", ["-o", "LogLevel=INFO", "--", "sleep 5; echo done"]);
+    const begun = user.ssh("web", ["-o", "LogLevel=INFO", "--", `sleep ${(sleepAfterMs * 2) / 1_000}; echo done`]);
     await sleeping.inState(web.id, "ready");
     const { code, stdout, stderr } = await begun;
     expect({ code, stdout: stdout.toString() }).toEqual({ code: 0, stdout: "done\n" });
@@ -78,12 +78,13 @@ describe("a sandbox that nobody uses", () => {
   });
 
   it("is woken by who opens it in the console, and not again when it is put to sleep there", async () => {
-    await sleeping.inState(web.id, "asleep");
     const browser = await launchBrowser({ baseUrl: berth.url });
     try {
-      const { page } = await browser.open("/sandboxes/web");
+      const { page } = await browser.open("/");
       await page.getByLabel("Password").fill(password);
       await page.getByRole("button", { name: "Sign in" }).click();
+      await sleeping.inState(web.id, "asleep");
+      await page.goto("/sandboxes/web");
       await sleeping.inState(web.id, "ready");
       await page.getByText("Connected", { exact: true }).waitFor();
       // While it starts, nobody knows what it does.
@@ -94,7 +95,7 @@ describe("a sandbox that nobody uses", () => {
       await page.getByRole("button", { name: "Actions for web" }).click();
       await page.getByRole("menuitem", { name: "Sleep" }).click();
       await page.getByRole("heading", { name: "This sandbox is asleep" }).waitFor();
-      await pause(1_000);
+      await pause(sleepAfterMs);
       expect(await sleeping.seen(web.id)).toMatchObject({ state: "asleep" });
       await page.getByRole("button", { name: "Wake web" }).click();
       await sleeping.inState(web.id, "ready");

@@ -79,6 +79,8 @@ function hasTerminal({ terminal, foreground, group, name }: ProcessFacts): boole
 }
 
 function isWorking(process: ProcessFacts, begunBy: ReadonlySet<number>, { before, elapsedMs }: Surroundings): boolean {
+  // A user's own `systemd` inherits what others leave behind, and counts the time of all that as its own when it ends.
+  if (process.name === "systemd") return false;
   const then = before?.get(keyOf(process));
   // What was not there before is judged by all that it did, since it has done so meanwhile.
   const ticks = process.ticks - (then ?? 0);
