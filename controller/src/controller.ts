@@ -57,6 +57,7 @@ import { templateRoutes } from "./templates/routes.ts";
 import { terminalFileRoutes } from "./terminals/file-routes.ts";
 import { TerminalKeeper } from "./terminals/keeper.ts";
 import { Terminals } from "./terminals/repository.ts";
+import { restoreTerminals } from "./terminals/restore.ts";
 import { terminalRoutes } from "./terminals/routes.ts";
 import { version } from "./version.ts";
 import { makeWorkspaceModule, type WorkspaceModule } from "./workspaces/module.ts";
@@ -167,6 +168,7 @@ function assemble(foundation: Foundation): Parts {
     workspaces: workspaceSources(projects.workspaces, () => workspaces),
     handOver: (row) => handOver({ ...foundation, registry, access: ssh.access }, row),
     rolledBack: (sandboxId) => terminals.rolledBack(sandboxId),
+    restoreTerminals: (row, records) => restoreTerminals(events, row, records),
     sleep: use,
   });
   const { lookup, sandboxes } = fleet;

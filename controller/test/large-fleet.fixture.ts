@@ -16,6 +16,7 @@ import { connect, type Store } from "../src/store/connect.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { TemplateFinder } from "../src/templates/finder.ts";
 import { Templates } from "../src/templates/repository.ts";
+import { restoreTerminals } from "../src/terminals/restore.ts";
 import { emptyWorkspaces } from "./empty-workspaces.ts";
 import { unknownUse } from "./never-asleep.ts";
 import { noLimits } from "./no-limits.ts";
@@ -151,6 +152,7 @@ async function moduleAt(
     handOver: async () => {},
     poolSize: 0,
     rolledBack: async () => {},
+    restoreTerminals: (row, records) => restoreTerminals(events, row, records),
     sleep: unknownUse,
   });
   await events.start();

@@ -1,29 +1,9 @@
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { SerialQueue } from "@berth/base";
 import { makePrivateDirectory, readTextIfExists, writeFileAtomic } from "@berth/base/node";
-import { conversationIdSchema, environmentSchema, parseJson } from "@berth/protocol";
-import { terminalKindSchema } from "@berth/protocol/link";
-import Type, { type Static } from "typebox";
+import { parseJson, type TerminalRecord, terminalRegistrySchema } from "@berth/protocol";
 import { Value } from "typebox/value";
-import type { Root } from "../root.ts";
-
-const recordSchema = Type.Object({
-  kind: terminalKindSchema,
-  argv: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
-  cwd: Type.Optional(Type.String()),
-  env: environmentSchema,
-  conversationId: Type.Optional(conversationIdSchema),
-  forkOf: Type.Optional(conversationIdSchema),
-});
-/** How a terminal was asked for: what it takes to start it anew. */
-export type TerminalRecord = Static<typeof recordSchema>;
-
-const fileSchema = Type.Object({
-  version: Type.Literal(1),
-  /** Whose terminals they are; earlier agents did not say. */
-  sandboxId: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-  terminals: Type.Record(Type.String(), recordSchema),
-});
+import { guestPath, type Root } from "../root.ts";
 
 /** What each terminal runs, on the sandbox's disk. It may hold secrets of the owner's, so the file is private. */
 export class TerminalRegistry {
@@ -35,13 +15,13 @@ export class TerminalRegistry {
 
   constructor(root: Root, sandboxId: string) {
     this.#sandboxId = sandboxId;
-    this.#path = join(root.path, "var/lib/berth/agent/terminals.json");
+    this.#path = guestPath(root, "terminalRegistry");
   }
 
   /** Reads the file; one that is missing or not valid counts as empty. */
   async load(): Promise<void> {
     const file = parseJson((await readTextIfExists(this.#path)) ?? "");
-    if (!Value.Check(fileSchema, file)) return;
+    if (!Value.Check(terminalRegistrySchema, file)) return;
     this.#terminals = new Map(Object.entries(file.terminals));
     this.#ofAnother = file.sandboxId !== undefined && file.sandboxId !== this.#sandboxId;
     // From now on it can be told, should this disk be copied.

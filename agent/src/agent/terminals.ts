@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { SerialQueue } from "@berth/base";
 import { isErrno } from "@berth/base/node";
-import type { AgentConfig, Environment, TerminalStatus } from "@berth/protocol";
+import type { AgentConfig, Environment, TerminalRecord, TerminalStatus } from "@berth/protocol";
 import { type agentInterface, CallFailure, type Handlers } from "@berth/protocol/link";
 import type { Static } from "typebox";
 import { errorText, type Log } from "../log.ts";
@@ -10,7 +10,7 @@ import { forgetHooks, writeHookSettings } from "./attention/hooks.ts";
 import { claudeCommand, prepareClaude } from "./claude.ts";
 import { loginShell, terminalEnvironment } from "./environment.ts";
 import type { PtyHostLink } from "./pty-host-link.ts";
-import type { TerminalRecord, TerminalRegistry } from "./registry.ts";
+import type { TerminalRegistry } from "./registry.ts";
 
 type EnsureParams = Static<(typeof agentInterface.methods.ensureTerminal)["params"]>;
 

@@ -82,6 +82,8 @@ export interface SandboxModuleDependencies {
   poolSize: number;
   /** A sandbox's disk was put back to what it was at an earlier time. */
   rolledBack(sandboxId: string): Promise<void>;
+  /** An adopted sandbox says which terminals it has. */
+  restoreTerminals: ActionDependencies["restoreTerminals"];
   sleep: SleepKnowledge;
 }
 

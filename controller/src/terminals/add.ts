@@ -18,7 +18,8 @@ export interface WantedTerminal {
 }
 
 const defaultSize = { cols: 120, rows: 32 };
-const maxPerSandbox = 100;
+/** How many terminals a sandbox may have, those that have ended included. */
+export const maxPerSandbox = 100;
 
 /**
  * Writes the row of a new terminal, and tells of it; the keeper then makes it. Throws `limit_exceeded`, and what a

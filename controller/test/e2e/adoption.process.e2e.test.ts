@@ -4,16 +4,21 @@ import {
   adoptOrphan,
   adoptOrphans,
   Client,
+  createTerminal,
   getDoctor,
   getOperation,
   getSandbox,
   listOrphans,
   listSandboxes,
+  listTerminals,
   login,
   me,
   type Operation,
   type Sandbox,
   stopSandbox,
+  type Terminal,
+  terminalInput,
+  terminalScreen,
   updateSandbox,
 } from "@berth/protocol";
 import type { ProxmoxClient } from "@berth/proxmox";
@@ -31,6 +36,7 @@ describe("a fleet whose database was dropped", () => {
   let node: string;
   let pool: string;
   let client: Client;
+  let shell: Terminal;
   const lost = new Map<string, { sandbox: Sandbox; row: IdentityRow }>();
   const strangers = [7001, 7002];
   let strangersBefore: unknown;
@@ -52,6 +58,11 @@ describe("a fleet whose database was dropped", () => {
     ]);
     const { operation } = await berth.client.call(stopSandbox, { params: { id: db.id } });
     await berth.ended(operation.id);
+    shell = await berth.client.call(createTerminal, { params: { id: web.id }, body: { kind: "shell" } });
+    await berth.client.call(terminalInput, {
+      params: { id: shell.id },
+      body: { text: "echo still-$((40 + 2))", submit: true },
+    });
     const before = await descriptionOf(web);
     await berth.client.call(updateSandbox, { params: { id: web.id }, body: { name: "shop" } });
     await eventually(async () => (await descriptionOf(web)) !== before, { what: "the new name" });
@@ -94,6 +105,7 @@ describe("a fleet whose database was dropped", () => {
         return { raw, digest, status: (await proxmox.containers.status({ node, vmid })).running };
       }),
     );
+  const screenOf = async ({ id }: Terminal) => (await client.call(terminalScreen, { params: { id } })).text;
   const ended = ({ id }: Operation) =>
     eventually(
       async () => {
@@ -137,6 +149,10 @@ describe("a fleet whose database was dropped", () => {
       const identity = await identityOf(databases[1]?.url, id);
       if (state !== "ready") continue;
       expect(now.agent.connected).toBe(true);
+      const [terminal, ...others] = (await client.call(listTerminals, { params: { id }, query: {} })).items;
+      expect(others).toEqual([]);
+      expect(terminal).toMatchObject({ id: shell.id, kind: "shell" });
+      await eventually(async () => (await screenOf(shell)).includes("still-42"), { what: "what was on its screen" });
       // Of what its programs have in their environment the rest is the fleet's.
       expect(now.envNames).toEqual(["EDITOR"]);
       expect(identity.agent_secret_hash).not.toBe(row.agent_secret_hash);

@@ -22,6 +22,8 @@ export const guestPaths = {
   authorizedKeys: "etc/ssh/berth_authorized_keys",
   /** What the PTY host keeps: a folder a terminal. */
   terminals: "var/lib/berth/terminals",
+  /** What each terminal runs, so that it can be started anew. Private: it may hold secrets of the owner's. */
+  terminalRegistry: "var/lib/berth/agent/terminals.json",
   /** What the PTY host was told of the fleet's wishes. */
   ptyHostSettings: "var/lib/berth/pty-host.json",
   /**

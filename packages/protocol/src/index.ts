@@ -13,3 +13,4 @@ export { randomKey } from "./random-key.ts";
 export * from "./recording.ts";
 export * from "./rest/index.ts";
 export * from "./screen-wait.ts";
+export * from "./terminal-registry.ts";

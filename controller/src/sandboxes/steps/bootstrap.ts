@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Environment } from "@berth/protocol";
 import { isProxmoxError } from "@berth/proxmox";
-import { keptEnvironment, mayKeepEnvironment } from "../../adoption/kept-environment.ts";
+import { isJustAdopted, type Kept, readKept } from "../../adoption/kept.ts";
 import { formerSecrets } from "../../agents/secrets.ts";
 import { BootstrapRefused, runBootstrap } from "../../bootstrap/bootstrap.ts";
 import { connectSsh, HostKeyMismatch, type SshConnection } from "../../bootstrap/connect.ts";
@@ -32,8 +31,11 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
     const agent_secret_hash = hashSecret(secret);
     // Nor is it known which keys of people it has. Whoever changes one from here on finds that out afterwards.
     const access_delivered = bootstrapBegins();
-    // The bootstrap writes over it, so it is read and kept first.
-    const env = mayKeepEnvironment(row) ? await readEnvironment(row, connection, say) : undefined;
+    // The bootstrap writes over some of it, so it is read and kept first.
+    const kept = isJustAdopted(row) ? await whatIsKept(row, connection, say) : undefined;
+    if (kept) await deps.restoreTerminals(row, kept.terminals);
+    // What somebody has set since it was adopted is newer.
+    const env = Object.keys(row.env).length === 0 ? kept?.env : undefined;
     await deps.sandboxes.change(row, {
       ...{ agent_secret_hash, former_agent_secret_hashes, access_delivered },
       ...(env ? { env: JSON.stringify(env) } : {}),
@@ -72,26 +74,26 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
   }
 }
 
-/** After so many attempts in a row an adopted sandbox does without the environment that it had. */
-const environmentAttempts = 3;
+/** After so many attempts in a row an adopted sandbox does without what it knew of itself. */
+const keptAttempts = 3;
 
-/** The environment that an adopted sandbox had; undefined where it does not tell. */
-async function readEnvironment(
+/** What an adopted sandbox knows of its environment and terminals; undefined where it does not tell. */
+async function whatIsKept(
   row: SandboxRow,
   connection: SshConnection,
   say: (text: string) => Promise<void>,
-): Promise<Environment | undefined> {
-  if (row.attempts >= environmentAttempts) {
-    await say("it does not tell the environment that it had: set that anew");
+): Promise<Kept | undefined> {
+  if (row.attempts >= keptAttempts) {
+    await say("it does not tell the environment and the terminals that it had: make them anew");
     return undefined;
   }
   try {
-    const env = await keptEnvironment(connection, row.id);
-    const names = Object.keys(env ?? {});
-    if (names.length > 0) await say(`it has its environment again: ${names.join(", ")}`);
-    return env;
+    const kept = await readKept(connection, row.id);
+    const names = Object.keys(kept.env ?? {}).join(", ") || "nothing";
+    await say(`it has its environment again (${names}), and its terminals (${kept.terminals.size})`);
+    return kept;
   } catch (error) {
-    const message = `The environment that it had could not be read: ${messageOf(error)}.`;
+    const message = `The environment and the terminals that it had could not be read: ${messageOf(error)}.`;
     throw new StepFailure({ code: "ssh_unreachable", message }, { retry: true, cause: error });
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
-import type { Environment, Failure, KeptWork } from "@berth/protocol";
+import type { Environment, Failure, KeptWork, TerminalRecord } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
 import type { Kysely } from "kysely";
 import type { Placer } from "../../cluster/placer.ts";
@@ -60,6 +60,8 @@ export interface ActionDependencies {
   dropLink(sandboxId: string): void;
   /** Its disk is what it was at an earlier time. */
   rolledBack(sandboxId: string): Promise<void>;
+  /** Writes down the terminals that an adopted sandbox has. May be repeated. */
+  restoreTerminals(row: SandboxRow, records: ReadonlyMap<string, TerminalRecord>): Promise<void>;
   /** Aborted when the controller stops. */
   signal: AbortSignal;
   /** Erases the rows of a sandbox that has left nothing behind. */

@@ -13,6 +13,7 @@ import { makeSandboxModule, type SandboxModule } from "../../../src/sandboxes/mo
 import { knowUse, makeSleepModule, type SleepModule } from "../../../src/sleep/module.ts";
 import { acquireLeadership } from "../../../src/store/leader.ts";
 import { makeTemplateModule } from "../../../src/templates/module.ts";
+import { restoreTerminals } from "../../../src/terminals/restore.ts";
 import { emptyWorkspaces } from "../../empty-workspaces.ts";
 import { noLimits } from "../../no-limits.ts";
 import { type MortalDatabase, openMortalDatabase } from "./database.ts";
@@ -96,6 +97,7 @@ export async function startController(
     handOver: async () => {},
     poolSize: 0,
     rolledBack: async () => {},
+    restoreTerminals: (row, records) => restoreTerminals(common.events, row, records),
     sleep: use,
   });
   const sleep = makeSleepModule({ ...common, registry, sleepAfterMs: undefined, use, fleet });

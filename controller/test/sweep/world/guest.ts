@@ -109,11 +109,12 @@ class RunningGuest implements BootedGuest {
     connection.on("authentication", (context) => this.#authenticate(context));
     connection.on("session", (accept) => {
       const session = accept();
-      // The one command that the bootstrap of an adopted sandbox runs first.
+      // What the bootstrap of an adopted sandbox asks first.
       session.on("exec", (acceptChannel, reject, { command }) => {
-        if (command !== `cat "$BERTH_ROOT/${guestPaths.agentConfig}"`) return reject();
+        const path = /^cat "\$BERTH_ROOT\/([^"]+)"$/.exec(command)?.[1];
+        if (path === undefined) return reject();
         const channel = acceptChannel();
-        channel.write(this.#guest.root.get(guestPaths.agentConfig) ?? "");
+        channel.write(this.#guest.root.get(path) ?? "");
         channel.exit(0);
         channel.end();
       });
