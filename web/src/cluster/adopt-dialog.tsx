@@ -29,10 +29,9 @@ export function AdoptDialog({ orphans, onAdopt, onClose }: AdoptDialogProps) {
       </p>
       <ul className="losses">
         <li>
-          Comes back: name, size, VLAN, environment variables, everything on the disk, Claude’s conversations (with
-          /resume).
+          Comes back: name, size, VLAN, environment variables, terminals with what runs in them, everything on the disk.
         </li>
-        <li>Is lost: terminals’ tabs, the project that the workspace was a clone of.</li>
+        <li>Is lost: the project that the workspace was a clone of, shares, when it is to sleep.</li>
       </ul>
       {call.failure && <FailureNote failure={call.failure} />}
       <div className="dialog-actions">
