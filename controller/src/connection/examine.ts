@@ -30,6 +30,8 @@ const limits = {
   maxBodyBytes: 4 * 1024 * 1024,
   getRetries: 0,
 } as const;
+const templateCure =
+  "It is built in the step after this one. One that you have made yourself may be outside of the pool: then the token needs VM.Audit and VM.Clone on it.";
 /** What one check says at most, in characters, and how many are told: the names in them are the far side's. */
 const maxText = 2_000;
 const maxChecks = 400;
@@ -82,7 +84,9 @@ function presented(
   choices: Pick<Examination, "pools" | "storages" | "bridges">,
   { tokenSecret }: ProxmoxAccess,
 ): Examination {
-  const told = checks.slice(0, maxChecks).map((check) => checkForSetUp(check, tokenSecret));
+  const told = withoutStrayNeeds(checks)
+    .slice(0, maxChecks)
+    .map((check) => checkForSetUp(check, tokenSecret));
   const grants = new Set(
     told
       .filter(({ id, state }) => state !== "ok" && (id === "pool" || id.startsWith("privilege:")))
@@ -97,11 +101,17 @@ function presented(
   };
 }
 
+/** What a template needs that is not there, or cannot be seen, is said with that. */
+function withoutStrayNeeds(checks: readonly DoctorCheck[]): readonly DoctorCheck[] {
+  if (checks.every(({ id, state }) => id !== "template" || state === "ok")) return checks;
+  return checks.filter(({ id, state }) => !(state === "warning" && /^privilege:\/vms\/\d+:/.test(id)));
+}
+
 /** A template is built after the set-up; and a server that repeats what it was sent tells nobody the secret. */
 function checkForSetUp(check: DoctorCheck, secret: string): DoctorCheck {
   const text = (words: string) => words.slice(0, maxText).replaceAll(secret, "…");
   const { id, title, state, detail, fix } = check;
   const told = { id: text(id), title: text(title), state, detail: text(detail), fix: fix === null ? null : text(fix) };
   if (id !== "template" || state !== "failed") return told;
-  return { ...told, state: "warning", fix: "It is built in the step after this one." };
+  return { ...told, state: "warning", fix: templateCure };
 }

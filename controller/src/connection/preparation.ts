@@ -10,12 +10,13 @@ export const usualNames = { tokenId: "berth@pve!berth", pool: "sandboxes" } as c
 export function preparationLines({ tokenId, pool }: { readonly tokenId: string; readonly pool: string }): string {
   const [user = "", token = ""] = tokenId.split("!");
   // Pool.Audit is for the console alone, which offers the pools that there are.
-  const role = `Berth --privs '${[...everyPrivilege, "Pool.Audit"].join(",")}'`;
+  const privileges = [...everyPrivilege, "Pool.Audit"].join(",");
   const paths = [`/pool/${pool}`, "/storage", "/sdn/zones/localnetwork", "/nodes"];
   return [
     `pveum pool add ${pool}`,
     ...(user.endsWith("@pve") ? [`pveum user add '${quoted(user)}'`] : []),
-    `pveum role add ${role} || pveum role modify ${role}`,
+    "pveum role add Berth",
+    `pveum role modify Berth --privs '${privileges}'`,
     ...paths.map((path) => `pveum acl modify ${path} --users '${quoted(user)}' --roles Berth`),
     `pveum user token add '${quoted(user)}' '${quoted(token)}' --privsep 0`,
   ].join("\n");

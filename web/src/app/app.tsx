@@ -4,6 +4,7 @@ import { ApiProvider } from "../api/context.tsx";
 import { useStore } from "../api/store.ts";
 import { ClusterPage } from "../cluster/cluster-page.tsx";
 import { OrphansNotice } from "../cluster/orphans-notice.tsx";
+import { ConnectionPage } from "../connection/connection-page.tsx";
 import { DoctorProvider } from "../doctor/context.tsx";
 import { Doctor } from "../doctor/doctor.ts";
 import { DoctorNotice } from "../doctor/doctor-notice.tsx";
@@ -93,6 +94,7 @@ function Place({ session }: { session: Session }) {
       {place.page === "cluster" && <ClusterPage session={session} />}
       {place.page === "doctor" && <DoctorPage />}
       {place.page === "template" && <TemplatePage />}
+      {place.page === "connection" && <ConnectionPage step={place.step} />}
       {place.page === "settings" && <SettingsPage session={session} />}
       {place.page === "unknown" && <UnknownPage />}
     </div>

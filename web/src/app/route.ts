@@ -1,3 +1,5 @@
+import { type ConnectionStep, connectionSteps } from "../connection/draft.ts";
+
 /** What a page's address names. */
 export type Place =
   | { readonly page: "fleet" }
@@ -5,6 +7,7 @@ export type Place =
   | { readonly page: "cluster" }
   | { readonly page: "doctor" }
   | { readonly page: "template" }
+  | { readonly page: "connection"; readonly step: ConnectionStep | undefined }
   | { readonly page: "settings" }
   | { readonly page: "unknown" };
 
@@ -24,6 +27,7 @@ export function placeOf(path: string): Place {
     const view = viewOf(rest);
     return view ? { page: "sandbox", name, view } : { page: "unknown" };
   }
+  if (first === "proxmox") return connectionPlace(name, rest);
   if (name !== undefined) return { page: "unknown" };
   switch (first) {
     case "cluster":
@@ -34,6 +38,12 @@ export function placeOf(path: string): Place {
     default:
       return { page: "unknown" };
   }
+}
+
+function connectionPlace(name: string | undefined, rest: readonly string[]): Place {
+  const step = connectionSteps.find((one) => one === name);
+  if (rest.length > 0 || step !== name) return { page: "unknown" };
+  return { page: "connection", step };
 }
 
 function viewOf([first, ...rest]: readonly string[]): SandboxView | undefined {
@@ -72,6 +82,11 @@ export const clusterPath = "/cluster";
 export const doctorPath = "/doctor";
 export const templatePath = "/template";
 export const settingsPath = "/settings";
+
+/** The address of the connection to Proxmox, or of a step of setting one up. */
+export function connectionPath(step?: ConnectionStep): string {
+  return step === undefined ? "/proxmox" : `/proxmox/${step}`;
+}
 
 /** The address of a sandbox, or of one of its terminals. */
 export function sandboxPath(name: string, terminalId?: string): string {

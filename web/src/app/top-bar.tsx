@@ -18,7 +18,10 @@ export function TopBar({ children }: { children?: ReactNode }) {
           <Link href={fleetPath} aria-current={page === "fleet" ? "page" : undefined}>
             Sandboxes
           </Link>
-          <Link href={clusterPath} aria-current={page === "cluster" || page === "doctor" ? "page" : undefined}>
+          <Link
+            href={clusterPath}
+            aria-current={page === "cluster" || page === "doctor" || page === "connection" ? "page" : undefined}
+          >
             Cluster
           </Link>
           <Link href={templatePath} aria-current={page === "template" ? "page" : undefined}>

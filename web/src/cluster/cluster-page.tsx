@@ -1,4 +1,6 @@
 import { useStore } from "../api/store.ts";
+import { Link } from "../app/link.tsx";
+import { connectionPath } from "../app/route.ts";
 import type { Session } from "../session/session.ts";
 import "./cluster.css";
 import { DoctorSummary } from "./doctor-summary.tsx";
@@ -14,6 +16,9 @@ export function ClusterPage({ session }: { session: Session }) {
     <main className="page cluster-page">
       <header className="page-head">
         <h1>Cluster</h1>
+        <Link href={connectionPath()} className="page-action">
+          Connection to Proxmox
+        </Link>
       </header>
       <DoctorSummary />
       <Orphans userId={state.phase === "signedIn" ? state.user.id : ""} />

@@ -13,21 +13,28 @@ const badges: Record<DoctorCheck["state"], readonly [word: string, tone: string]
   ok: ["Well", "good"],
 };
 
+export interface FindingSectionProps {
+  group: FindingGroup;
+  /** Lead to the pages that mend it, too. Those are about the Proxmox that is used. */
+  links?: boolean;
+}
+
 /** One part of what Berth needs: what is amiss, open, and what is well, folded. */
-export function FindingSection({ group: { title, problems, well } }: { group: FindingGroup }) {
+export function FindingSection({ group, links = true }: FindingSectionProps) {
+  const { title, problems, well } = group;
   const id = useId();
   return (
     <section className="findings" aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
       {problems.map((problem) => (
-        <ProblemCard key={problem.checks.map((check) => check.id).join()} problem={problem} />
+        <ProblemCard key={problem.checks.map((check) => check.id).join()} problem={problem} links={links} />
       ))}
       {well.length > 0 && <Well checks={well} />}
     </section>
   );
 }
 
-function ProblemCard({ problem: { checks, fix } }: { problem: Problem }) {
+function ProblemCard({ problem: { checks, fix }, links }: { problem: Problem; links: boolean }) {
   return (
     <div className="problem" data-state={checks[0]?.state}>
       <ul className="problem-checks">
@@ -41,7 +48,7 @@ function ProblemCard({ problem: { checks, fix } }: { problem: Problem }) {
         ))}
       </ul>
       {fix !== null && <Cure fix={fix} />}
-      <Elsewhere checks={checks} />
+      {links && <Elsewhere checks={checks} />}
     </div>
   );
 }

@@ -18,7 +18,7 @@ export interface Problem {
 /** The groups by what the ids of their checks begin with. */
 const groups: readonly (readonly [title: string, kinds: readonly string[]])[] = [
   ["Proxmox", ["proxmox", "certificate", "version", "cluster"]],
-  ["Rights of the API token", ["privilege"]],
+  ["Rights of the API token", ["privilege", "pool"]],
   ["Storage", ["storage", "archives"]],
   ["Network", ["bridge", "agents"]],
   ["Template", ["template"]],

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { useNow } from "../api/use-now.ts";
 import { Link } from "../app/link.tsx";
-import { templatePath } from "../app/route.ts";
+import { connectionPath, templatePath } from "../app/route.ts";
+import { useConnection } from "../connection/use-connection.ts";
 import { concernOf, useTemplate } from "../template/use-template.ts";
 import { Button } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -44,6 +45,7 @@ export function FleetPage() {
 
 function EmptyFleet({ onNew }: { onNew: () => void }) {
   const concern = concernOf(useTemplate().template);
+  const { connection } = useConnection();
   if (concern === "missing" || concern === "building") {
     return (
       <section className="empty">
@@ -67,9 +69,23 @@ function EmptyFleet({ onNew }: { onNew: () => void }) {
         A sandbox is a container of its own on your Proxmox, cloned from the template, with Claude Code ready in it.
         Making one takes a few seconds; then you are at Claude’s prompt.
       </p>
-      <Button look="primary" onClick={onNew}>
-        <Icon name="plus" /> New sandbox
-      </Button>
+      {connection?.source === "bundled" ? (
+        <>
+          <p>Connect your Proxmox first, or try it on this machine, with the small Proxmox that Berth brings along.</p>
+          <div className="empty-actions">
+            <Link href={connectionPath("address")} className="button button-primary">
+              Connect your Proxmox
+            </Link>
+            <Button onClick={onNew}>
+              <Icon name="plus" /> New sandbox here
+            </Button>
+          </div>
+        </>
+      ) : (
+        <Button look="primary" onClick={onNew}>
+          <Icon name="plus" /> New sandbox
+        </Button>
+      )}
     </section>
   );
 }

@@ -4,11 +4,12 @@ import type { Session } from "../session/session.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { KeptWork } from "./kept-work.tsx";
+import { ProxmoxPart } from "./proxmox-part.tsx";
 import "./settings.css";
 import { SshKeys } from "./ssh-keys.tsx";
 import { Tokens } from "./tokens.tsx";
 
-/** What belongs to the user: API tokens, SSH keys, work that was kept, the session. */
+/** What belongs to the user: API tokens, SSH keys, work that was kept, the session; and the way to the connection to Proxmox. */
 export function SettingsPage({ session }: { session: Session }) {
   const state = useStore(session.state);
   const signOut = useCall(() => session.signOut());
@@ -20,6 +21,7 @@ export function SettingsPage({ session }: { session: Session }) {
       <Tokens />
       <SshKeys />
       <KeptWork />
+      <ProxmoxPart />
       <section className="settings-part" aria-labelledby="session-title">
         <h2 id="session-title">Session</h2>
         <p>

@@ -16,22 +16,41 @@ import { useTemplate } from "./use-template.ts";
 
 /** The container that sandboxes are cloned from: what it is, whether it is old, and building it. */
 export function TemplatePage() {
-  const { template, failure } = useTemplate();
-  const [begun, setBegun] = useState<string | undefined>(undefined);
-  const shownBuild = template?.build ?? begun ?? template?.lastBuild ?? undefined;
-  const view = useOperation(shownBuild);
-  const { operation } = view;
-  const building = operation !== undefined && !isOver(operation);
-  const build = useBuild((made) => setBegun(made.id));
-  const [asking, setAsking] = useState(false);
-  // A build that ended well is told by the template itself.
-  const shown = view.missing || operation?.state === "succeeded" ? undefined : operation;
+  const care = useTemplateCare();
+  const { template } = care.known;
   return (
     <main className="page template-page">
       <header className="page-head">
         <h1>Template</h1>
-        {template && <TemplateBadge template={template} building={building} />}
+        {template && <TemplateBadge template={template} building={care.building} />}
       </header>
+      <TemplateCare care={care} />
+      {template && template.templates.length > 0 && <Built template={template} />}
+    </main>
+  );
+}
+
+/** The template, and the build of one that is under way or was the last. */
+export function useTemplateCare() {
+  const known = useTemplate();
+  const { template } = known;
+  const [begun, setBegun] = useState<string | undefined>(undefined);
+  const view = useOperation(template?.build ?? begun ?? template?.lastBuild ?? undefined);
+  const { operation } = view;
+  const build = useBuild((made) => setBegun(made.id));
+  return { known, view, build, building: operation !== undefined && !isOver(operation) };
+}
+
+/** What the template is, and its build: begun, watched, cancelled. */
+export function TemplateCare({ care }: { care: ReturnType<typeof useTemplateCare> }) {
+  const { known, view, build, building } = care;
+  const { template, failure } = known;
+  const { operation } = view;
+  const [asking, setAsking] = useState(false);
+  // A build that ended well is told by the template itself.
+  const shown = view.missing || operation?.state === "succeeded" ? undefined : operation;
+  return (
+    <>
       {failure && <FailureNote failure={failure} />}
       {!template && !failure && <div className="skeleton row-skeleton" aria-busy="true" />}
       {template && <Facts template={template} />}
@@ -47,9 +66,8 @@ export function TemplatePage() {
       {shown?.error && <FailureNote failure={shown.error} />}
       {shown && <OperationPanel view={view} showsRunningLog />}
       {building && operation && <CancelBuild operation={operation} />}
-      {template && template.templates.length > 0 && <Built template={template} />}
       {asking && <BuildDialog build={build} onClose={() => setAsking(false)} />}
-    </main>
+    </>
   );
 }
 

@@ -1,0 +1,90 @@
+import { type Connection, forgetConnection } from "@berth/protocol";
+import { Fragment, useState } from "react";
+import { useApi } from "../api/context.tsx";
+import { Link } from "../app/link.tsx";
+import { connectionPath } from "../app/route.ts";
+import { Button } from "../ui/button.tsx";
+import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
+import { untilMoved } from "./use-connection.ts";
+
+/** The Proxmox that is used, and the ways to another one. */
+export function PresentConnection({ connection, onMoved }: { connection: Connection; onMoved: () => void }) {
+  const [asking, setAsking] = useState(false);
+  const api = useApi();
+  const forget = async () => {
+    await api.call(forgetConnection, {});
+    await untilMoved(api, connection);
+    onMoved();
+  };
+  const { source, occupants } = connection;
+  return (
+    <>
+      <p className="connection-words">{words[source]}</p>
+      <Facts connection={connection} />
+      {source !== "environment" && (
+        <div className="connection-actions">
+          <Link href={connectionPath("address")} className="button button-primary">
+            {source === "bundled" ? "Connect your Proxmox" : "Set it up anew"}
+          </Link>
+          {source === "kept" && <Button onClick={() => setAsking(true)}>Use the bundled one again</Button>}
+        </div>
+      )}
+      {source !== "environment" && occupants > 0 && (
+        <p className="quiet">
+          {occupants === 1 ? "One container" : `${occupants} containers`} of Berth’s on it: while that is so, Berth does
+          not change to another Proxmox. A new address, token or certificate of this one can be set up.
+        </p>
+      )}
+      {asking && (
+        <ConfirmDialog
+          title="Use the bundled Proxmox again?"
+          action="Use the bundled one"
+          onConfirm={forget}
+          onClose={() => setAsking(false)}
+        >
+          What is saved of {connection.urls.join(", ")} is deleted here. Nothing is changed there.
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}
+
+const words: Record<Connection["source"], string> = {
+  bundled:
+    "Berth uses the small Proxmox that it brings along, on this machine. Connect your own, and sandboxes are containers there.",
+  kept: "Berth uses the Proxmox that was set up here.",
+  environment:
+    "Set by the environment: PROXMOX_URL and its neighbours say which Proxmox is used. Change them there, and start Berth again.",
+};
+
+function Facts({ connection }: { connection: Connection }) {
+  const { source, urls, tokenId, fingerprints, pool, storage, bridge, vlan, savedAt } = connection;
+  const rows: readonly (readonly [label: string, values: readonly string[]])[] = [
+    [urls.length === 1 ? "Address" : "Addresses", urls],
+    [
+      "Certificate",
+      source === "bundled" ? [] : fingerprints.length > 0 ? fingerprints : ["by an authority that vouches for it"],
+    ],
+    ["API token", source === "bundled" ? [] : [tokenId]],
+    ["Pool", pool === null ? [] : [pool]],
+    ["Storage", storage === null ? [] : [storage]],
+    ["Bridge", bridge === null ? [] : [vlan === null ? bridge : `${bridge}, VLAN ${vlan}`]],
+    ["Saved", savedAt === null ? [] : [new Date(savedAt).toLocaleString()]],
+  ];
+  return (
+    <dl className="facts">
+      {rows
+        .filter(([, values]) => values.length > 0)
+        .map(([label, values]) => (
+          <Fragment key={label}>
+            <dt>{label}</dt>
+            <dd className="mono connection-values">
+              {values.map((value) => (
+                <span key={value}>{value}</span>
+              ))}
+            </dd>
+          </Fragment>
+        ))}
+    </dl>
+  );
+}
