@@ -7,6 +7,7 @@ import { apiPrefix, BerthError, parseJson, type Route } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { WebSocketServer } from "ws";
 import { FakeCluster } from "./fake-cluster.ts";
+import { FakeConnection } from "./fake-connection.ts";
 import { FakeFleet } from "./fake-fleet.ts";
 import { FakeSnapshots } from "./fake-snapshots.ts";
 import { FakeWorkspace } from "./fake-workspace.ts";
@@ -40,6 +41,7 @@ export class FakeController {
   readonly fleet = new FakeFleet();
   readonly cluster = new FakeCluster(this.fleet);
   readonly snapshots = new FakeSnapshots(this.fleet);
+  readonly connection = new FakeConnection();
   /** The workspace of every sandbox. */
   readonly workspace = new FakeWorkspace();
   /** Of every terminal; empty: there is none. */
@@ -264,7 +266,7 @@ export class FakeController {
     this.#mount(protocol.cancelOperation, ({ params }) => ({ status: 202, body: fleet.cancel(params.id ?? "") }));
     // The workspace serves these by itself.
     for (const route of this.workspace.routes) this.#mount(route, () => ({ status: route.status }));
-    for (const part of [this.cluster, this.snapshots]) {
+    for (const part of [this.cluster, this.connection, this.snapshots]) {
       for (const [route, handler] of part.routes) this.#mount(route, handler);
     }
     this.#mountSettings();

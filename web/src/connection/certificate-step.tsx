@@ -5,6 +5,7 @@ import { CopyButton } from "../ui/copy-button.tsx";
 import "../doctor/doctor.css";
 import type { StepProps } from "./connection-page.tsx";
 import { areVouchedFor } from "./draft.ts";
+import { Fingerprint } from "./fingerprint.tsx";
 
 /** Of the certificate that pveproxy shows: its own where somebody has put one there, and the node's otherwise. */
 const compareCommand =
@@ -84,7 +85,7 @@ function CertificateCard({ certificate }: { certificate: Certificate }) {
     <section className="certificate" aria-label={`Certificate of ${address}`}>
       <p className="mono certificate-address">{address}</p>
       <p className="quiet">SHA-256 fingerprint</p>
-      <p className="fingerprint mono">{grouped(fingerprint)}</p>
+      <Fingerprint fingerprint={fingerprint} />
       <dl className="certificate-facts">
         <dt>For</dt>
         <dd>{lined(subject)}</dd>
@@ -98,11 +99,6 @@ function CertificateCard({ certificate }: { certificate: Certificate }) {
       </dl>
     </section>
   );
-}
-
-/** In groups of eight bytes: easier to compare, and whole when it is copied. */
-function grouped(fingerprint: string) {
-  return (fingerprint.match(/.{1,24}/g) ?? []).map((group) => <span key={group}>{group}</span>);
 }
 
 function lined(name: string): string {

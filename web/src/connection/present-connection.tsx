@@ -1,10 +1,11 @@
 import { type Connection, forgetConnection } from "@berth/protocol";
-import { Fragment, useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import { useApi } from "../api/context.tsx";
 import { Link } from "../app/link.tsx";
 import { connectionPath } from "../app/route.ts";
 import { Button } from "../ui/button.tsx";
 import { ConfirmDialog } from "../ui/confirm-dialog.tsx";
+import { Fingerprint } from "./fingerprint.tsx";
 import { untilMoved } from "./use-connection.ts";
 
 /** The Proxmox that is used, and the ways to another one. */
@@ -31,8 +32,9 @@ export function PresentConnection({ connection, onMoved }: { connection: Connect
       )}
       {source !== "environment" && occupants > 0 && (
         <p className="quiet">
-          {occupants === 1 ? "One container" : `${occupants} containers`} of Berth’s on it: while that is so, Berth does
-          not change to another Proxmox. A new address, token or certificate of this one can be set up.
+          {occupants === 1 ? "One container of Berth’s is" : `${occupants} containers of Berth’s are`} on it: while that
+          is so, Berth does not change to another Proxmox. A new address, token or certificate of this one can be set
+          up.
         </p>
       )}
       {asking && (
@@ -59,30 +61,26 @@ const words: Record<Connection["source"], string> = {
 
 function Facts({ connection }: { connection: Connection }) {
   const { source, urls, tokenId, fingerprints, pool, storage, bridge, vlan, savedAt } = connection;
-  const rows: readonly (readonly [label: string, values: readonly string[]])[] = [
-    [urls.length === 1 ? "Address" : "Addresses", urls],
-    [
-      "Certificate",
-      source === "bundled" ? [] : fingerprints.length > 0 ? fingerprints : ["by an authority that vouches for it"],
-    ],
-    ["API token", source === "bundled" ? [] : [tokenId]],
-    ["Pool", pool === null ? [] : [pool]],
-    ["Storage", storage === null ? [] : [storage]],
-    ["Bridge", bridge === null ? [] : [vlan === null ? bridge : `${bridge}, VLAN ${vlan}`]],
-    ["Saved", savedAt === null ? [] : [new Date(savedAt).toLocaleString()]],
+  const ours = source !== "bundled";
+  const pins = fingerprints.map((fingerprint) => <Fingerprint key={fingerprint} fingerprint={fingerprint} />);
+  const rows: readonly (readonly [label: string, value: ReactNode])[] = [
+    [urls.length === 1 ? "Address" : "Addresses", urls.map((url) => <span key={url}>{url}</span>)],
+    ["Certificate", ours && (pins.length > 0 ? pins : "by an authority that vouches for it")],
+    ["API token", ours && tokenId],
+    ["Pool", pool],
+    ["Storage", storage],
+    ["Bridge", bridge],
+    ["VLAN", vlan],
+    ["Saved", savedAt !== null && new Date(savedAt).toLocaleString()],
   ];
   return (
     <dl className="facts">
       {rows
-        .filter(([, values]) => values.length > 0)
-        .map(([label, values]) => (
+        .filter(([, value]) => value !== null && value !== false)
+        .map(([label, value]) => (
           <Fragment key={label}>
             <dt>{label}</dt>
-            <dd className="mono connection-values">
-              {values.map((value) => (
-                <span key={value}>{value}</span>
-              ))}
-            </dd>
+            <dd className="mono connection-values">{value}</dd>
           </Fragment>
         ))}
     </dl>

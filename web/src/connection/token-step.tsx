@@ -83,7 +83,7 @@ const pauseMs = 250;
 /** The lines for a shell of the Proxmox host; undefined: not known yet. */
 function usePreparation(names: { tokenId: string; pool: string } | undefined): string | undefined {
   const api = useApi();
-  const [lines, setLines] = useState<string | undefined>(undefined);
+  const [lines, setLines] = useState<{ of: string; text: string } | undefined>(undefined);
   const { tokenId, pool } = names ?? {};
   useEffect(() => {
     if (tokenId === undefined || pool === undefined) return;
@@ -91,12 +91,13 @@ function usePreparation(names: { tokenId: string; pool: string } | undefined): s
     const timer = setTimeout(async () => {
       const query = { tokenId, ...(pool === "" ? {} : { pool }) };
       const answer = await api.call(getPreparation, { query }).catch(() => undefined);
-      if (!over && answer) setLines(answer.lines);
+      if (!over && answer) setLines({ of: `${tokenId} ${pool}`, text: answer.lines });
     }, pauseMs);
     return () => {
       over = true;
       clearTimeout(timer);
     };
   }, [api, tokenId, pool]);
-  return lines;
+  // Those of other names would make something else.
+  return lines?.of === `${tokenId} ${pool}` ? lines.text : undefined;
 }
