@@ -175,8 +175,9 @@ describe("lines in memory of their own", () => {
       memory.during(() => former.push(memory.take(100_000)));
       memory.tidy();
     }
-    // What a tidying left behind is freed at once.
-    expect(former.filter((words) => words.length > 0).length).toBeLessThan(12);
+    // One piece is in use, and one is kept for the next tidying; what lay elsewhere is freed at once.
+    const pieces = new Set(former.filter((words) => words.length > 0).map(({ buffer }) => buffer));
+    expect(pieces.size).toBeLessThanOrEqual(2);
     memory.free();
     expect(former.filter((words) => words.length > 0 && words.buffer.byteLength > 1e6)).toEqual([]);
     model.dispose();
