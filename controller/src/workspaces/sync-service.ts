@@ -1,9 +1,9 @@
 import type { Clock } from "@berth/base";
 import { BerthError, type Operation, type SyncRequest } from "@berth/protocol";
-import type { TransferProgress } from "@berth/sync";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
+import { Course } from "../operations/course.ts";
 import type { OperationJournal } from "../operations/journal.ts";
 import { newOperation, type OperationRow, presentOperation } from "../operations/record.ts";
 import { Cancelled, RunningOperations } from "../operations/running.ts";
@@ -30,9 +30,6 @@ export interface SyncServiceDependencies {
   hold(sandboxId: string): () => void;
   readonly awaitReady: AwaitReady;
 }
-
-/** How often progress is told of, in milliseconds. */
-const tellEveryMs = 500;
 
 /** The syncs that people ask for: each is an operation, which a controller that was restarted goes on with. */
 export class SyncService {
@@ -119,23 +116,22 @@ export class SyncService {
     const row = operation.sandbox_id === null ? undefined : await sandboxes.find(operation.sandbox_id);
     if (!run || !row) return journal.fail(operation, undefined, failureOf(new Error("The sandbox is gone.")));
     const release = this.#deps.hold(row.id);
+    const course = new Course(this.#deps, operation);
     try {
       const resumed = operation.state === "running";
-      await journal.step(operation, "compare");
-      if (resumed) await journal.log(operation, "compare", "berth", "Berth was restarted: the sync begins again");
-      const hooks = this.#hooksFor(operation);
+      course.step("compare");
+      if (resumed) course.log("Berth was restarted: the sync begins again");
       // It may have been put to sleep since it was asked for, as may its address have changed.
       const awake = await this.#deps.awaitReady(row.id, { signal, addressed: true });
-      const report = await runner.run(awake, run.request, run.request.folder ?? "", signal, hooks);
+      const report = await runner.run(awake, run.request, run.request.folder ?? "", signal, hooksOf(course));
       const result = await rows.endRun(run, report);
-      await journal.log(
-        operation,
-        "transfer",
-        "berth",
+      course.log(
         `${result.created} new, ${result.updated} changed, ${result.deleted} deleted, ${result.stayed} left alone, ${result.conflicts} in conflict, ${result.skipped} skipped`,
       );
+      await course.written();
       await journal.succeed(operation);
     } catch (error) {
+      await course.written();
       if (signal.reason instanceof Cancelled) return journal.cancel(operation);
       if (signal.aborted) return;
       log.warn({ sandboxId: row.id, operationId: operation.id, err: error }, "a sync failed");
@@ -144,27 +140,18 @@ export class SyncService {
       release();
     }
   }
+}
 
-  /** Writes a run's course into its operation. */
-  #hooksFor(operation: OperationRow): RunHooks {
-    const { journal, clock } = this.#deps;
-    let told = 0;
-    let writing = Promise.resolve();
-    // One after the other, and before whoever ends the operation is done writing: a late one changes nothing.
-    const write = (what: () => Promise<void>) => {
-      writing = writing.then(what).catch(() => {});
-    };
-    return {
-      onPhase: (phase) => write(() => journal.step(operation, phase)),
-      onProgress: (progress: TransferProgress) => {
-        if (clock.now() - told < tellEveryMs) return;
-        told = clock.now();
-        const share = progress.percent === null ? null : Math.min(1, progress.percent / 100);
-        write(() => journal.step(operation, "transfer", progressText(progress), share));
-      },
-      onNote: (text) => write(() => journal.log(operation, "transfer", "berth", text)),
-    };
-  }
+/** Writes a run's course into its operation. */
+function hooksOf(course: Course): RunHooks {
+  return {
+    onPhase: (phase) => course.step(phase),
+    onProgress: (progress) => {
+      const share = progress.percent === null ? null : Math.min(1, progress.percent / 100);
+      course.step("transfer", progressText(progress), share);
+    },
+    onNote: (text) => course.log(text),
+  };
 }
 
 /** Throws `sandbox_not_ready`. Whoever uses it has woken it before. */
