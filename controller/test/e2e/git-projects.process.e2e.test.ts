@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -17,6 +18,7 @@ import {
   type KeptPart,
   listKeptWork,
   listProjects,
+  type Operation,
   pushResultSchema,
   routeUrl,
   type Sandbox,
@@ -24,7 +26,7 @@ import {
   worktreeResultSchema,
 } from "@berth/protocol";
 import { eventually, temporaryDirectory } from "@berth/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 import { commitFile, git, gitResult, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
 
@@ -111,6 +113,53 @@ describe("a sandbox of a git project", () => {
     await git(source, "push", "-q", origin, "HEAD:refs/heads/other");
     await expect(push({ remoteBranch: "other" })).rejects.toMatchObject({ code: "push_rejected" });
     await expect(push({ remoteBranch: "--force" })).rejects.toMatchObject({ code: "invalid_request" });
+  });
+
+  describe("in the middle of a push", () => {
+    /** What git reads first of a repository: a pipe, so that it waits there. */
+    const alternates = () => join(origin, "objects", "info", "alternates");
+    let held: FileHandle | undefined;
+
+    /** A push that waits for the remote; answers its operation. */
+    async function heldUp(): Promise<Operation> {
+      await here("date +%N > change.txt && git add -A && git commit -qm change");
+      await run("mkfifo", [alternates()]);
+      const { operation } = await berth.client.call(gitPush, { params: params(), body: {} });
+      // Nobody can write into a pipe that nobody reads.
+      held = await eventually(() => open(alternates(), constants.O_WRONLY | constants.O_NONBLOCK));
+      return operation;
+    }
+    async function letGo(): Promise<void> {
+      await rm(alternates(), { force: true });
+      await held?.close();
+      held = undefined;
+    }
+    afterEach(letGo);
+    const ended = ({ id }: Operation) =>
+      eventually(async () => {
+        const seen = await berth.client.call(getOperation, { params: { id } });
+        return seen.finishedAt === null ? undefined : seen;
+      });
+
+    it("can be given up, and pushes later", async () => {
+      const before = await git(origin, "rev-parse", "berth/gitty");
+      const operation = await heldUp();
+      await berth.client.call(cancelOperation, { params: { id: operation.id } });
+      expect(await ended(operation)).toMatchObject({ state: "cancelled" });
+      await letGo();
+      expect(await git(origin, "rev-parse", "berth/gitty")).toBe(before);
+      expect(await push()).toMatchObject({ state: "pushed" });
+      expect(await git(origin, "rev-parse", "berth/gitty")).toBe(await here("git rev-parse HEAD"));
+    });
+
+    it("goes on after the controller was killed", async () => {
+      const operation = await heldUp();
+      await berth.crash();
+      await berth.start();
+      await letGo();
+      expect(await ended(operation)).toMatchObject({ state: "succeeded" });
+      expect(await git(origin, "rev-parse", "berth/gitty")).toBe(await here("git rev-parse HEAD"));
+    });
   });
 
   it("cannot be made from what may not be used", async () => {
