@@ -66,11 +66,12 @@ export async function fork(
 /** What a copy takes over. It is neither protected nor started with its node, unless somebody says so of it. */
 function settingsOf(origin: SandboxRow) {
   const { owner_id, cores, memory_mib, disk_gib, template_vmid, template_id, ssh_port, ssh_user } = origin;
-  const { workspace, env, vlan, project_id, base_branch } = origin;
+  const { workspace, env, vlan, project_id, base_branch, git_push } = origin;
   return {
     ...{ owner_id, cores, memory_mib, disk_gib, template_vmid, template_id, ssh_port, ssh_user },
     ...{ node_wanted: null, vlan, workspace: JSON.stringify(workspace), env: JSON.stringify(env) },
-    // A clone of a project goes on in a branch of its own.
+    // A clone of a project goes on in a branch of its own, and may push that, unless its source may push nothing.
+    ...(git_push === "none" ? { git_push } : {}),
     ...{ project_id, base_branch, workspace_filled: project_id === null },
   };
 }
