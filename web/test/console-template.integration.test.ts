@@ -91,6 +91,22 @@ describe("the template", () => {
     await page.getByRole("heading", { name: "Template", exact: true }).waitFor();
   });
 
+  it("that is old and built here can be deleted, the present one not", async () => {
+    const built = { node: "pve", version: "1", builtAt: new Date(0).toISOString(), skipped: [] };
+    const templates = [
+      { ...built, id: "tpl_00000000000000000002", vmid: 161, current: true, sandboxes: 2 },
+      { ...built, id: "tpl_00000000000000000001", vmid: 160, current: false, sandboxes: 0 },
+    ];
+    controller.fleet.template = { ...controller.fleet.template, templates };
+    await signIn("/template");
+    await page.getByText("Built here").waitFor();
+    expect(await page.getByRole("button", { name: "Delete the template 161" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Delete the template 160" }).click();
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await expect.poll(() => page.getByRole("button", { name: "Delete the template 160" }).count(), soon).toBe(0);
+    expect(controller.fleet.template.templates.map(({ vmid }) => vmid)).toEqual([161]);
+  });
+
   /** The build that was asked for, once the controller has heard of it. */
   async function begun(): Promise<Operation> {
     await expect.poll(() => controller.fleet.template.build, soon).not.toBeNull();

@@ -263,6 +263,11 @@ export class FakeController {
     this.#mount(protocol.operationEvents, () => ({ status: 200 }));
     this.#mount(protocol.getTemplate, () => ({ status: 200, body: fleet.template }));
     this.#mount(protocol.buildTemplate, () => ({ status: 202, body: fleet.build() }));
+    this.#mount(protocol.deleteTemplate, ({ params }) => {
+      const templates = fleet.template.templates.filter(({ vmid }) => String(vmid) !== params.vmid);
+      fleet.template = { ...fleet.template, templates };
+      return { status: 204 };
+    });
     this.#mount(protocol.cancelOperation, ({ params }) => ({ status: 202, body: fleet.cancel(params.id ?? "") }));
     // The workspace serves these by itself.
     for (const route of this.workspace.routes) this.#mount(route, () => ({ status: route.status }));

@@ -1,8 +1,8 @@
-import { buildTemplate, getTemplate, type Template } from "@berth/protocol";
+import { buildTemplate, deleteTemplate, getTemplate, type Template } from "@berth/protocol";
 import type { Kysely } from "kysely";
 import { asked } from "../cluster/question.ts";
 import type { Api } from "../http/api.ts";
-import { mount, mountTransactional } from "../http/mount.ts";
+import { mount, mountLooked, mountTransactional } from "../http/mount.ts";
 import { templateHint } from "../sandboxes/steps/dependencies.ts";
 import type { Database } from "../store/tables.ts";
 import type { TemplateState } from "./finder.ts";
@@ -25,6 +25,17 @@ export function templateRoutes(api: Api, module: TemplateModule): void {
       templates,
     };
   });
+
+  mountLooked(
+    api,
+    deleteTemplate,
+    () => asked(() => finder.all()),
+    async ({ params: { vmid }, caller }, work, all) => {
+      await service.remove(work, caller.user.id, { vmid, current: new Set(all.map((one) => one.vmid)) });
+      work.afterCommit(() => finder.forget());
+      return undefined;
+    },
+  );
 
   mountTransactional(api, buildTemplate, async ({ body, caller }, work) => ({
     operation: await service.build(work, caller.user.id, body),

@@ -11,6 +11,7 @@ import { useOperation } from "../operation/use-operation.ts";
 import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { BuildDialog, useBuild } from "./build.tsx";
+import { Built } from "./built.tsx";
 import "./template.css";
 import { useTemplate } from "./use-template.ts";
 
@@ -25,7 +26,7 @@ export function TemplatePage() {
         {template && <TemplateBadge template={template} building={care.building} />}
       </header>
       <TemplateCare care={care} />
-      {template && template.templates.length > 0 && <Built template={template} />}
+      {template && template.templates.length > 0 && <Built template={template} onDeleted={care.known.reload} />}
     </main>
   );
 }
@@ -184,31 +185,6 @@ function CancelBuild({ operation }: { operation: Operation }) {
       <Button busy={cancel.pending || asked} onClick={() => void cancel.run()}>
         {asked ? "Taking it away again…" : "Cancel the build"}
       </Button>
-    </section>
-  );
-}
-
-/** Those that were built; old ones stay for the sandboxes that share their disk. */
-function Built({ template }: { template: Template }) {
-  return (
-    <section className="built" aria-labelledby="built-title">
-      <h2 id="built-title">Built here</h2>
-      <ul className="records">
-        {template.templates.map(({ id, vmid, node, version, builtAt, current, sandboxes }) => (
-          <li key={id} className="record">
-            <span className="record-name mono">{vmid}</span>
-            <span className="record-facts">
-              {node} · <span className="mono">{version}</span> · {new Date(builtAt).toLocaleDateString()} ·{" "}
-              {sandboxes === 1 ? "1 sandbox" : `${sandboxes} sandboxes`}
-            </span>
-            {current && (
-              <span className="state-badge" data-tone="good">
-                Current
-              </span>
-            )}
-          </li>
-        ))}
-      </ul>
     </section>
   );
 }

@@ -44,7 +44,7 @@ export const templateSchema = Type.Object({
   build: nullable(idSchema),
   /** The operation that built one last, however it ended; null: none is remembered. */
   lastBuild: nullable(idSchema),
-  /** Those that were built, the newest first. An old one stays for the sandboxes that share its disk. */
+  /** Those that were built, the newest first. An old one stays for the sandboxes that share its disk, until it is deleted. */
   templates: Type.Array(builtTemplateSchema),
 });
 export type Template = Static<typeof templateSchema>;
@@ -82,4 +82,15 @@ export const buildTemplate = route({
   idempotent: true,
   status: 202,
   result: Type.Object({ operation: operationSchema }),
+});
+
+export const deleteTemplate = route({
+  method: "DELETE",
+  path: "/template/:vmid",
+  summary: "Remove a template that Berth has built, that is cloned no more, and that no sandbox shares its disk with",
+  tag: "cluster",
+  access: "user",
+  params: strictObject({ vmid: Type.Integer({ minimum: 100, maximum: 999_999_999 }) }),
+  /** It is used no more; its container is removed right after. */
+  status: 204,
 });
