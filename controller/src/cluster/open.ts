@@ -1,6 +1,6 @@
 import type { Clock, Scope } from "@berth/base";
 import { isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
-import { type EmbeddedProxmox, embeddedProxmox } from "../embedded/emulator.ts";
+import { type EmbeddedProxmox, embeddedProxmox, stopEmbeddedProxmox } from "../embedded/emulator.ts";
 import type { Progress } from "../progress.ts";
 import type { ProxmoxAccess, Settings } from "../settings/settings.ts";
 import { StartError } from "../settings/start-error.ts";
@@ -41,6 +41,9 @@ export async function openCluster(
 ): Promise<Cluster> {
   const { proxmox, pool, storage } = settings;
   if (proxmox) {
+    if (await stopEmbeddedProxmox(settings.dataDir)) {
+      progress.step("the bundled Proxmox that an earlier run has left is stopped: another one is used");
+    }
     const client = scope.own(explain(() => connectProxmox(proxmox, clock, (line) => progress.step(line))));
     return {
       client,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BackendChoice, type BackendKind, ensureEmulator } from "@berth/pve-emulator";
+import { type BackendChoice, type BackendKind, ensureEmulator, stopLeftEmulator } from "@berth/pve-emulator";
 import type { ProxmoxAccess } from "../settings/settings.ts";
 import { type UrlFromContainers, urlFromContainers } from "./machine-services.ts";
 
@@ -38,7 +38,7 @@ export interface EmbeddedProxmoxOptions {
 /** Takes over the emulator that an earlier controller left running on this data directory, or starts one. */
 export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<EmbeddedProxmox> {
   const emulator = await ensureEmulator({
-    dataDir: join(options.dataDir, "proxmox"),
+    dataDir: folderIn(options.dataDir),
     backend: options.backend,
     isolated: options.isolated,
     onProgress: options.onProgress,
@@ -62,6 +62,18 @@ export async function embeddedProxmox(options: EmbeddedProxmoxOptions): Promise<
     ended: (signal) => emulator.ended(signal),
     stop: () => emulator.stop(),
   };
+}
+
+/**
+ * Stops the one that a controller left running which was killed, where another Proxmox is used by now. Answers whether
+ * there was one.
+ */
+export function stopEmbeddedProxmox(dataDir: string): Promise<boolean> {
+  return stopLeftEmulator(folderIn(dataDir));
+}
+
+function folderIn(dataDir: string): string {
+  return join(dataDir, "proxmox");
 }
 
 /** The emulator's program: the bundle where this is one, the source otherwise. */

@@ -10,12 +10,12 @@ import {
   saveConnection,
 } from "@berth/protocol";
 import { type RunningEmulator, startEmulator } from "@berth/pve-emulator";
-import { eventually, temporaryDirectory } from "@berth/testkit";
+import { eventually, processesWithEnvironment, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 
 /** When the controller is killed: so many milliseconds after the call, in the midst of what it does, or at its answer. */
-const killAfterMs = [60, 200, "answered", 350] as const;
+const killAfterMs = ["answered", 60, 200, 350] as const;
 
 describe("a connection that is saved", () => {
   const scope = new Scope();
@@ -38,6 +38,11 @@ describe("a connection that is saved", () => {
     const more = vlan === undefined ? {} : { vlan };
     return { urls: [url], tokenId, tokenSecret, fingerprints: [fingerprint], pool, storage, bridge, ...more };
   };
+  /** How many bundled ones run on the data directory. */
+  const bundledOnes = async () =>
+    (await processesWithEnvironment("BERTH_DATA_DIR", berth.dataDir)).filter(({ command }) =>
+      command.includes(`--data ${berth.dataDir}/proxmox`),
+    ).length;
   /** What is used once the controller is back. */
   const nextConnection = (isNew: (one: Connection) => boolean) =>
     eventually(
@@ -60,6 +65,7 @@ describe("a connection that is saved", () => {
     await berth.client.call(saveConnection, { body: proposal() });
     const used = await nextConnection(({ source }) => source === "kept");
     expect(used).toMatchObject({ urls: [proxmox.url], fingerprints: [proxmox.fingerprint], pool: proxmox.pool });
+    expect(await bundledOnes()).toBe(0);
     const sandbox = await berth.readySandbox({ name: "elsewhere" });
     expect(sandbox.state).toBe("ready");
     await expect(berth.client.call(forgetConnection, {})).rejects.toMatchObject({ code: "conflict" });
@@ -87,6 +93,8 @@ describe("a connection that is saved", () => {
       expect([before, vlan]).toContain(used.vlan);
       expect(used.source).toBe(used.vlan === null ? "bundled" : "kept");
       if (used.source === "kept") expect(used).toMatchObject({ urls: [proxmox.url], pool: proxmox.pool });
+      // Only the one that is used is left running.
+      expect(await bundledOnes()).toBe(used.source === "bundled" ? 1 : 0);
       const files = (await readdir(berth.dataDir)).filter((name) => name.startsWith("proxmox-connection"));
       expect(files).toEqual(used.source === "kept" ? ["proxmox-connection.json"] : []);
       before = used.vlan;

@@ -50,6 +50,16 @@ describe("a controller with wrong settings", () => {
     );
   });
 
+  it("names the kept connection to Proxmox that is damaged", async () => {
+    const berth = await prepareBerth();
+    await mkdir(berth.dataDir, { recursive: true, mode: 0o700 });
+    await writeFile(join(berth.dataDir, "proxmox-connection.json"), '{"version":1,"tokenSecret":"half');
+    const failed = await failedStart({ BERTH_DATA_DIR: berth.dataDir });
+    expectSentence(failed, /proxmox-connection\.json/, /damaged/, /backup/);
+    expect(failed.said).not.toContain("half");
+    await berth.dispose();
+  });
+
   it("says that the data directory cannot be used", async () => {
     const berth = await prepareBerth();
     await mkdir(join(berth.dataDir, ".."), { recursive: true });

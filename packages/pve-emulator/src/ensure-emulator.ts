@@ -66,6 +66,16 @@ export async function ensureEmulator(options: EnsureOptions): Promise<EnsuredEmu
   };
 }
 
+/**
+ * Stops the emulator of a data folder with its containers, if one runs that an earlier process has left. Answers whether
+ * one did. Throws an error of one sentence if it does not end.
+ */
+export async function stopLeftEmulator(dataDir: string): Promise<boolean> {
+  const running = await findEmulator(resolve(dataDir));
+  if (running) await stopEmulator(running);
+  return running !== undefined;
+}
+
 async function findEmulator(dataDir: string): Promise<Published | undefined> {
   const path = factsFile(dataDir);
   const text = await readFile(path, "utf8").catch(() => undefined);

@@ -16,7 +16,7 @@ export {
   startEmulator,
 } from "./emulator.ts";
 export { type EmulatorFacts, emulatorFactsSchema } from "./emulator-facts.ts";
-export { type EnsuredEmulator, type EnsureOptions, ensureEmulator } from "./ensure-emulator.ts";
+export { type EnsuredEmulator, type EnsureOptions, ensureEmulator, stopLeftEmulator } from "./ensure-emulator.ts";
 export type { RecordedCall } from "./faults/call-record.ts";
 export { type Fault, type FaultRule, faultRuleSchema } from "./faults/fault.ts";
 export type { FaultsControl } from "./faults/faults-endpoint.ts";
