@@ -2,9 +2,8 @@ import { gitUnsaved, type Sandbox, type UnsavedWork } from "@berth/protocol";
 import { useEffect, useState } from "react";
 import { useApi } from "../api/context.tsx";
 import { useCall } from "../api/use-call.ts";
-import { Button } from "../ui/button.tsx";
+import { ConfirmActions } from "../ui/confirm-dialog.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { FailureNote } from "../ui/failure-note.tsx";
 import { useTerminals } from "./context.tsx";
 
 export interface DeleteDialogProps {
@@ -36,21 +35,12 @@ export function DeleteDialog({ sandbox, onDelete, onClose }: DeleteDialogProps) 
         {work && <UnsavedLosses work={work} />}
         {running > 0 && <li>{running === 1 ? "one running terminal" : `${running} running terminals`}</li>}
       </ul>
-      {remove.failure && <FailureNote failure={remove.failure} />}
-      <div className="dialog-actions">
-        <Button onClick={onClose} autoFocus>
-          Keep it
-        </Button>
-        <Button
-          look="danger"
-          busy={remove.pending}
-          onClick={async () => {
-            if (await remove.run(unsaved)) onClose();
-          }}
-        >
-          {unsaved ? "Delete it anyway" : `Delete ${sandbox.name}`}
-        </Button>
-      </div>
+      <ConfirmActions
+        call={remove}
+        action={unsaved ? "Delete it anyway" : `Delete ${sandbox.name}`}
+        onConfirm={() => remove.run(unsaved)}
+        onClose={onClose}
+      />
     </Dialog>
   );
 }

@@ -10,7 +10,7 @@ import { useTemplate } from "../template/use-template.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
-import { Field } from "../ui/field.tsx";
+import { NameField } from "../ui/name-field.tsx";
 import { AdvancedFields } from "./advanced-fields.tsx";
 import { useFleet, useSandboxes } from "./context.tsx";
 import { suggestName } from "./name-suggestion.ts";
@@ -39,19 +39,13 @@ export function NewSandboxDialog({ onClose }: { onClose: () => void }) {
     <Dialog title="New sandbox" onClose={onClose}>
       {/* What is wrong within the fold has to be seen. */}
       <form className="form" onSubmit={submit} onInvalidCapture={() => setOpen(true)}>
-        <Field
-          label="Name"
-          className="mono-input"
+        <NameField
           value={name}
-          placeholder={suggestion}
-          autoComplete="off"
-          autoCapitalize="none"
-          spellCheck={false}
+          suggestion={suggestion}
           maxLength={63}
-          autoFocus
-          note="Lower-case letters, digits and hyphens. Left empty, it is the name shown."
+          rule="Lower-case letters, digits and hyphens."
           wrong={wrongSandboxName(chosenName, taken)}
-          onChange={(event) => setName(event.target.value.trim().toLowerCase())}
+          onName={(typed) => setName(typed.toLowerCase())}
         />
         <details className="fold" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
           <summary>Advanced: size, place, network, sleep</summary>

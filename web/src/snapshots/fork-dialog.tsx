@@ -9,7 +9,7 @@ import { useFollow } from "../fleet/sandbox-actions.tsx";
 import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
-import { Field } from "../ui/field.tsx";
+import { NameField } from "../ui/name-field.tsx";
 import { suggestForkName, wrongSandboxName } from "./names.ts";
 import { useSnapshots } from "./use-snapshots.ts";
 
@@ -41,19 +41,12 @@ export function ForkDialog({ sandbox, from, onClose }: ForkDialogProps) {
           A copy of its disk, size and Claude’s conversations, with an identity of its own. Both go on from there,
           apart.
         </p>
-        <Field
-          label="Name"
-          className="mono-input"
+        <NameField
           value={name}
-          placeholder={suggestion}
-          autoComplete="off"
-          autoCapitalize="none"
-          spellCheck={false}
+          suggestion={suggestion}
           maxLength={63}
-          autoFocus
-          note="Left empty, it is the name shown."
           wrong={wrong}
-          onChange={(event) => setName(event.target.value.trim().toLowerCase())}
+          onName={(typed) => setName(typed.toLowerCase())}
         />
         <SourceField sandbox={sandbox} snapshot={snapshot} onSnapshot={setSnapshot} />
         <label className="check">

@@ -7,6 +7,7 @@ import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { Field } from "../ui/field.tsx";
+import { NameField } from "../ui/name-field.tsx";
 import { suggestSnapshotName, wrongSnapshotName } from "./names.ts";
 
 export interface TakeDialogProps {
@@ -35,20 +36,7 @@ export function TakeDialog({ sandbox, taken, onClose }: TakeDialogProps) {
           {sandbox.state === "ready" ? "The sandbox runs on meanwhile. " : ""}A snapshot is of the disk alone: when you
           go back to it, programs begin anew, and Claude goes on with its conversations as they were.
         </p>
-        <Field
-          label="Name"
-          className="mono-input"
-          value={name}
-          placeholder={suggestion}
-          autoComplete="off"
-          autoCapitalize="none"
-          spellCheck={false}
-          maxLength={40}
-          autoFocus
-          note="Left empty, it is the name shown."
-          wrong={wrong}
-          onChange={(event) => setName(event.target.value.trim())}
-        />
+        <NameField value={name} suggestion={suggestion} maxLength={40} wrong={wrong} onName={setName} />
         <Field
           label="Description"
           value={description}

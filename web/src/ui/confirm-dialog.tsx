@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import { useCall } from "../api/use-call.ts";
+import { type Call, useCall } from "../api/use-call.ts";
 import { Button } from "./button.tsx";
 import { Dialog } from "./dialog.tsx";
 import { FailureNote } from "./failure-note.tsx";
@@ -21,21 +21,36 @@ export function ConfirmDialog({ title, children, action, onConfirm, onClose }: C
   return (
     <Dialog title={title} onClose={onClose}>
       <p>{children}</p>
+      <ConfirmActions call={call} action={action} onConfirm={() => call.run()} onClose={onClose} />
+    </Dialog>
+  );
+}
+
+export interface ConfirmActionsProps {
+  readonly call: Pick<Call<[]>, "failure" | "pending">;
+  /** What the button that does it says. */
+  readonly action: string;
+  /** Answers whether it was done: the dialog then closes. */
+  onConfirm(): Promise<boolean>;
+  onClose(): void;
+}
+
+/** The end of such a dialog: why it could not be done, and the choice, of which the harmless one has the focus. */
+export function ConfirmActions({ call, action, onConfirm, onClose }: ConfirmActionsProps) {
+  const confirm = async () => {
+    if (await onConfirm()) onClose();
+  };
+  return (
+    <>
       {call.failure && <FailureNote failure={call.failure} />}
       <div className="dialog-actions">
         <Button onClick={onClose} autoFocus>
           Keep it
         </Button>
-        <Button
-          look="danger"
-          busy={call.pending}
-          onClick={async () => {
-            if (await call.run()) onClose();
-          }}
-        >
+        <Button look="danger" busy={call.pending} onClick={confirm}>
           {action}
         </Button>
       </div>
-    </Dialog>
+    </>
   );
 }
