@@ -36,12 +36,14 @@ export async function playWholeKill(world: WholeWorld, { flow, point }: KillCase
   await bring(world, flow.from);
   const reached = await watchFor(world, point);
   const before = await world.lastOperation();
-  const end = flow.asksAtOnce
+  const { end, wished } = flow.asksAtOnce
     ? await endOfWish(world, flow, reached)
-    : await endOf(world, await flow.begin(world), reached);
+    : { end: await endOf(world, await flow.begin(world), reached), wished: undefined };
   // What is held is let go only when nobody is there any more who made the call.
   if (end === "killed") await world.restart(() => world.proxmox.clearFaults());
   await world.proxmox.clearFaults();
+  // Whoever wished may have asked the next controller, and is not to come in between later.
+  await wished;
   const operation = await world.lastOperation();
   // A wish that was killed before it was written down never was one.
   if (!operation || operation.id === before?.id) return end === "killed";
@@ -62,10 +64,14 @@ function endOf(world: WholeWorld, { id }: Operation, reached: Reached): Promise<
   });
 }
 
-/** The same where the wish itself may be what waits at the point. */
-async function endOfWish(world: WholeWorld, flow: Flow, reached: Reached): Promise<"killed" | "ended"> {
+/** The same where the wish itself may be what waits at the point. `wished` resolves when it has ended, however that is. */
+async function endOfWish(
+  world: WholeWorld,
+  flow: Flow,
+  reached: Reached,
+): Promise<{ end: "killed" | "ended"; wished: Promise<unknown> }> {
   const wish: { operation?: Operation; refusal?: unknown } = {};
-  const begun = flow.begin(world).then(
+  const wished = flow.begin(world).then(
     (operation) => Object.assign(wish, { operation }),
     (refusal: unknown) => Object.assign(wish, { refusal }),
   );
@@ -75,8 +81,7 @@ async function endOfWish(world: WholeWorld, flow: Flow, reached: Reached): Promi
     if (wish.refusal !== undefined) throw wish.refusal;
     return now && now.finishedAt !== null ? "ended" : undefined;
   });
-  if (end === "ended") await begun;
-  return end;
+  return { end, wished };
 }
 
 /** Has Proxmox hold the call of a point; answers what tells whether the point is reached. */
