@@ -3,15 +3,24 @@ import { type ContainerSnapshot, isProxmoxError, type ProxmoxClient } from "@ber
 import type { SandboxRow } from "../sandboxes/record.ts";
 import { readSnapshotDescription } from "./mark.ts";
 
-/** A sandbox's snapshots as Proxmox has them, the oldest first. Throws `proxmox_unavailable`. */
-export async function snapshotsOf(client: ProxmoxClient, row: SandboxRow): Promise<Snapshot[]> {
-  if (row.vmid === null || row.node === null || !row.configured) return [];
+/** What there is of snapshots. */
+export interface SnapshotList {
+  /** Those that are whole, the oldest first. */
+  readonly snapshots: readonly Snapshot[];
+  /** The names of those that are half made or half deleted: nothing can be done with them but to delete them. */
+  readonly halves: readonly string[];
+}
+
+/** A sandbox's snapshots as Proxmox has them. Throws `proxmox_unavailable`. */
+export async function findSnapshots(client: ProxmoxClient, row: SandboxRow): Promise<SnapshotList> {
+  if (row.vmid === null || row.node === null || !row.configured) return { snapshots: [], halves: [] };
   try {
     const found = await client.snapshots.list({ node: row.node, vmid: row.vmid });
-    return found
-      .filter(({ unfinished }) => unfinished === undefined)
-      .sort((a, b) => (a.takenAtSeconds ?? 0) - (b.takenAtSeconds ?? 0))
-      .map(presentSnapshot);
+    const whole = found.filter(({ unfinished }) => unfinished === undefined);
+    return {
+      snapshots: whole.sort((a, b) => (a.takenAtSeconds ?? 0) - (b.takenAtSeconds ?? 0)).map(presentSnapshot),
+      halves: found.filter((snapshot) => !whole.includes(snapshot)).map(({ name }) => name),
+    };
   } catch (error) {
     if (!isProxmoxError(error)) throw error;
     throw new BerthError("proxmox_unavailable", error.message, { hint: error.hint, cause: error });

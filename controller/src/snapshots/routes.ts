@@ -12,7 +12,7 @@ import { mount, mountLooked } from "../http/mount.ts";
 import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import { type ForkDependencies, fork } from "./fork.ts";
-import { snapshotsOf } from "./list.ts";
+import { findSnapshots } from "./list.ts";
 import { lookAtSnapshots, type SnapshotLook } from "./look.ts";
 import { type DiskWishDependencies, wantDiskWork } from "./service.ts";
 
@@ -34,7 +34,8 @@ export function snapshotRoutes(api: Api, deps: SnapshotRouteDependencies): void 
 
   mount(api, listSnapshots, async ({ params, caller }) => {
     const row = await lookup.own(params.id, caller.user.id);
-    return { items: await snapshotsOf(client, row), nextCursor: null };
+    const { snapshots } = await findSnapshots(client, row);
+    return { items: [...snapshots], nextCursor: null };
   });
 
   mountLooked(
@@ -85,7 +86,7 @@ function seenBy<T>(settled: PromiseSettledResult<T>): T {
 /** Whether a sandbox has a snapshot of this name; while Proxmox cannot be asked, the operation will find out. */
 async function isTaken(client: ProxmoxClient, row: SandboxRow, name: string): Promise<boolean> {
   try {
-    return (await snapshotsOf(client, row)).some((snapshot) => snapshot.name === name);
+    return (await findSnapshots(client, row)).snapshots.some((snapshot) => snapshot.name === name);
   } catch (error) {
     if (error instanceof BerthError && error.code === "proxmox_unavailable") return false;
     throw error;

@@ -5,7 +5,7 @@ import { presentOperation } from "../operations/record.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
 import type { SandboxService } from "../sandboxes/service.ts";
-import { type SnapshotLook, stillThere } from "./look.ts";
+import { type SnapshotLook, stillDeletable, stillThere } from "./look.ts";
 
 export interface DiskWishDependencies {
   readonly sandboxes: Sandboxes;
@@ -52,7 +52,8 @@ export async function wantDiskWork(
     });
   }
   // What has failed without its end having been seen goes on where it was, and may be done by now.
-  if (look && !isSame) await stillThere(work, row, look, wish.name);
+  const check = wish.kind === "delete_snapshot" ? stillDeletable : stillThere;
+  if (look && !isSame) await check(work, row, look, wish.name);
   const operation = await service.begin(work, row, wish.kind);
   const { kind, name, description } = wish;
   const asked = { kind, name, operationId: operation.id, ...(description === undefined ? {} : { description }) };
