@@ -23,14 +23,22 @@ const slowMs = 2 * minuteMs;
 /** A clone that is stopped may leave its locks behind, so only one that does not end by itself is. */
 const stopUnwantedMs = minuteMs;
 
-/** How long a task of each step may run, in minutes, before it is taken for one that never ends. */
-const limitMinutes: Partial<Record<StepName, number>> = {
-  ...{ clone: 60, configure: 15, start: 10, stop: 10, delete: 30 },
-  ...{ change: 15, snapshot: 15, delete_snapshot: 30, release: 30, rollback: 60 },
+interface TaskLimits {
+  readonly ofStep: Partial<Record<StepName, number>>;
+  readonly ofOthers: number;
+  /** Of a task that was asked to stop. */
+  readonly unwanted: number;
+}
+
+/** How long a task may run, in minutes, before it is taken for one that never ends. */
+export const taskLimits: TaskLimits = {
+  ofStep: {
+    ...{ clone: 60, configure: 15, start: 10, stop: 10, delete: 30 },
+    ...{ change: 15, snapshot: 15, delete_snapshot: 30, release: 30, rollback: 60 },
+  },
+  ofOthers: 120,
+  unwanted: 4,
 };
-const otherLimitMinutes = 120;
-/** The same for one that was asked to stop. */
-const unwantedLimitMinutes = 4;
 
 /**
  * Watches over the waiting for one task: says when it takes long, and ends the waiting, by its signal, when nobody wants
@@ -62,7 +70,7 @@ export class TaskWatch {
     const { client, clock, journal, operation, step, upid, unwanted } = this.#options;
     if (await journal.hasEnded(operation)) return this.#over.abort(new Superseded());
     const ms = clock.now() - this.#since;
-    const limit = unwanted ? unwantedLimitMinutes : (limitMinutes[step] ?? otherLimitMinutes);
+    const limit = unwanted ? taskLimits.unwanted : (taskLimits.ofStep[step] ?? taskLimits.ofOthers);
     if (ms > limit * minuteMs) return this.#over.abort(endless(upid, limit));
     if (unwanted && ms > stopUnwantedMs && !this.#stopped) {
       this.#stopped = true;

@@ -10,8 +10,8 @@ export interface Selection {
   readonly seed: string;
 }
 
-/** In process there are some 2,400 cases: a run plays this share of them, another one each day. */
-const defaultShare = 0.4;
+/** In process all of them are played. */
+const defaultShare = 1;
 
 /**
  * Reads the selection; the share is `SWEEP_FRACTION` in process, and `SWEEP_WHOLE` for the sweep of processes. What
