@@ -14,7 +14,7 @@ const roots = [
 ];
 const named = (suffix: string) => roots.map((root) => `${root}/test/**/*.${suffix}.ts`);
 
-const onProcesses = ["lifecycle", "claude-resume", "agent-update", "many", "*.process"].flatMap((name) =>
+const onProcesses = ["lifecycle", "many", "*.process"].flatMap((name) =>
   named("e2e.test").map((path) => path.replace("*.e2e", `${name}.e2e`)),
 );
 

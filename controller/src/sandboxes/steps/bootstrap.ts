@@ -26,7 +26,7 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
   try {
     const secret = randomBytes(32).toString("base64url");
     // Kept before the container has it: its agent may dial before this controller hears that the bootstrap is done. And
-    // it may never have it: until it has come with this one, what it had is as good.
+    // it may never have it: until the bootstrap is done, or it has come with this one, what it had is as good.
     const former_agent_secret_hashes = formerSecrets(row);
     const agent_secret_hash = hashSecret(secret);
     // Nor is it known which keys of people it has. Whoever changes one from here on finds that out afterwards.
@@ -57,6 +57,9 @@ export async function bootstrap(deps: ActionDependencies, row: SandboxRow, opera
     });
     await deps.sandboxes.change(row, {
       bootstrapped_at: new Date(deps.clock.now()),
+      // It has the new one. An agent that still has an old one in mind is about to begin anew, and would be gone again
+      // in a moment, with the terminals of whoever has just attached.
+      former_agent_secret_hashes: [],
       host_key_fingerprint: hostKey.fingerprint,
       machine_id: result.machineId,
       agent_version: result.agentVersion,
