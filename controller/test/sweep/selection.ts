@@ -10,18 +10,15 @@ export interface Selection {
   readonly seed: string;
 }
 
-/** In process all of them are played. */
-const defaultShare = 1;
-
 /**
- * Reads the selection; the share is `SWEEP_FRACTION` in process, and `SWEEP_WHOLE` for the sweep of processes. What
- * `SWEEP_ONLY` names is played whole unless a share is asked for.
+ * Reads the selection: all of them, unless a share is asked for, as `SWEEP_FRACTION` in process and as `SWEEP_WHOLE` for
+ * the sweep of processes.
  */
 export function selectionOf(environment: NodeJS.ProcessEnv, share: "SWEEP_FRACTION" | "SWEEP_WHOLE"): Selection {
   const { SWEEP_ONLY: only, SWEEP_SEED: seed } = environment;
   return {
     only: only ? new RegExp(only) : undefined,
-    fraction: Number(environment[share] ?? (only ? 1 : defaultShare)),
+    fraction: Number(environment[share] ?? 1),
     seed: seed ?? new Date().toISOString().slice(0, 10),
   };
 }
