@@ -26,6 +26,8 @@ MaxSessions 100
 # Each sign-in would wait for the name of the other side.
 UseDNS no
 X11Forwarding no
+# Who signs in may run anything, so a variable gives them nothing that they do not have.
+AcceptEnv *
 PrintMotd no
 PrintLastLog no
 ClientAliveInterval 30

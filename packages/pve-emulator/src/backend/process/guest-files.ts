@@ -123,7 +123,7 @@ async function sshdConfig(root: string, address: string): Promise<string> {
     "UseDNS no",
     "MaxStartups 100",
     "MaxSessions 100",
-    "AcceptEnv LANG LC_* TERM COLORTERM",
+    "AcceptEnv *",
     `SetEnv ${environment.join(" ")}`,
     `ForceCommand "${join(root, processPaths.session)}"`,
     `Subsystem ${bootstrapSubsystem} /bin/sh "${join(root, guestPaths.programs, "bootstrap.sh")}"`,
