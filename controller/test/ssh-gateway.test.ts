@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { sshString } from "@berth/base/node";
 import { describe, expect, test } from "vitest";
+import { terminalSize } from "../src/gateway/claude-session.ts";
 import { isSignedByHardware } from "../src/gateway/hardware-signature.ts";
 import { printable, readLogin } from "../src/gateway/login.ts";
 import { readNumber, readString } from "../src/gateway/wire.ts";
@@ -77,6 +78,12 @@ describe("a user name", () => {
     expect(printable("\u001b[2Jx\n\u00fc")).toBe("?[2Jx??");
     expect(printable("x".repeat(1000))).toHaveLength(64);
   });
+});
+
+test("a terminal's size that a client does not know is the usual one, and what it says is bounded", () => {
+  expect(terminalSize({ cols: 0, rows: 0 })).toEqual({ cols: 80, rows: 24 });
+  expect(terminalSize({ cols: 132, rows: 50 })).toEqual({ cols: 132, rows: 50 });
+  expect(terminalSize({ cols: 2 ** 31, rows: 2 ** 31 })).toEqual({ cols: 1000, rows: 500 });
 });
 
 describe("a message", () => {

@@ -23,6 +23,8 @@ export class ClaudeSession {
   readonly #program: AskedProgram;
   readonly #connection: AttachConnection;
   #ended = false;
+  #bytesIn = 0;
+  #bytesOut = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(program: AskedProgram, pty: PseudoTtyInfo, openViewer: OpenViewer) {
@@ -33,7 +35,9 @@ export class ClaudeSession {
       openSocket: (path, events) => openViewer(Value.Parse(attachQuerySchema, parseJson(path)), events),
       screen: {
         write: (bytes, digested) => {
-          if (channel.writable) channel.write(bytes, () => digested());
+          if (!channel.writable) return;
+          this.#bytesOut += bytes.byteLength;
+          channel.write(bytes, () => digested());
         },
         resized: () => {},
       },
@@ -41,11 +45,21 @@ export class ClaudeSession {
       onState: (state) => this.#follow(state),
       clock: systemClock,
     });
-    this.#connection.fit(sizeOf(pty));
-    program.onResize((size) => this.#connection.fit(sizeOf(size)));
-    channel.on("data", (bytes: Buffer) => this.#type(new Uint8Array(bytes)));
+    this.#connection.fit(terminalSize(pty));
+    program.onResize((size) => {
+      if (size.cols > 0 && size.rows > 0) this.#connection.fit(terminalSize(size));
+    });
+    channel.on("data", (bytes: Buffer) => {
+      this.#bytesIn += bytes.length;
+      this.#type(new Uint8Array(bytes));
+    });
     channel.once("close", () => this.close());
     this.#connection.open();
+  }
+
+  /** What was typed, and what was shown. */
+  get traffic(): { bytesIn: number; bytesOut: number } {
+    return { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut };
   }
 
   /** Lets go of the terminal; the session itself is the client's to end. */
@@ -94,7 +108,10 @@ export class ClaudeSession {
   }
 }
 
-/** Within the bounds of what a terminal may have: a client may say anything. */
-function sizeOf({ cols, rows }: { cols: number; rows: number }): { cols: number; rows: number } {
-  return { cols: Math.min(1000, Math.max(1, cols)), rows: Math.min(500, Math.max(1, rows)) };
+/**
+ * Within the bounds of what a terminal may have: a client may say anything. Where it says zero it does not know (`ssh -tt`
+ * without a terminal; RFC 4254, 6.2), and gets what terminals have by default.
+ */
+export function terminalSize({ cols, rows }: { cols: number; rows: number }): { cols: number; rows: number } {
+  return { cols: Math.min(1000, cols || 80), rows: Math.min(500, rows || 24) };
 }

@@ -1,4 +1,3 @@
-import { BerthError } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Connection } from "ssh2";
 import type { SandboxRow } from "../sandboxes/record.ts";
@@ -6,13 +5,14 @@ import type { AwaitReady } from "../sleep/waking.ts";
 import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { ClaudeTerminals } from "../terminals/claude.ts";
 import type { Authenticated } from "./authentication.ts";
-import { ClaudeSession } from "./claude-session.ts";
+import { ClaudeView, noConnectionCode } from "./claude-view.ts";
 import type { Hold } from "./hold.ts";
 import { Jump } from "./jump.ts";
-import { type AskedProgram, finish, serveSessions } from "./local-sessions.ts";
+import { finish, serveSessions } from "./local-sessions.ts";
 import { type Login, printable, readLogin } from "./login.ts";
 import type { People } from "./people.ts";
 import { reachSandbox } from "./reach.ts";
+import type { RecordedSession } from "./record.ts";
 import { Relay } from "./relay.ts";
 import type { SessionTraffic } from "./sessions.ts";
 import type { Transport } from "./transport.ts";
@@ -26,19 +26,20 @@ export interface ConnectionDependencies {
   /** Says that a sandbox is used, until the answer is called. */
   readonly hold: (sandboxId: string) => () => void;
   readonly agentForwarding: boolean;
+  /** Writes down a jump through this connection. */
+  readonly record: (jump: RecordedSession, sandbox: SandboxRow) => void;
   readonly log: FastifyBaseLogger;
 }
 
 /** Channels of one connection that may be open at a time. */
 const maxChannels = 1000;
-/** What `ssh` itself exits with when there is no connection: programs on top of it know it for that. */
-const noConnectionCode = 255;
 
 /**
  * The connection of one client that has signed in. With its first message it becomes a relay to a sandbox, a view of its
  * Claude, or what the gateway answers itself.
  */
-export class GatewayConnection {
+export class GatewayConnection implements RecordedSession {
+  readonly closed: Promise<void>;
   readonly who: Authenticated;
   readonly login: Login;
   readonly #deps: ConnectionDependencies;
@@ -47,8 +48,6 @@ export class GatewayConnection {
   readonly #sandbox: SandboxRow | undefined;
   readonly #hold: Hold;
   readonly #gone = new AbortController();
-  readonly #claudes = new Set<ClaudeSession>();
-  #claudeCount = 0;
   #carries: { readonly traffic: SessionTraffic } | undefined;
   #endReason = "the client left";
 
@@ -70,7 +69,8 @@ export class GatewayConnection {
     this.who = parts.who;
     this.login = readLogin(parts.who.username);
     this.#sandbox = parts.sandbox;
-    this.#client.once("close", () => this.#close());
+    this.closed = new Promise((resolve) => this.#client.once("close", () => resolve()));
+    this.#client.once("close", () => this.#gone.abort());
     this.#hold = parts.hold;
     void this.#hold.first.then(() => this.#begin(parts.refusal)).catch(() => this.#transport.socket.destroy());
   }
@@ -80,9 +80,7 @@ export class GatewayConnection {
   }
 
   get traffic(): SessionTraffic {
-    if (this.#carries) return this.#carries.traffic;
-    const channels = this.#claudeCount > 0 ? { claude: this.#claudeCount } : {};
-    return { bytesIn: 0, bytesOut: 0, channels };
+    return this.#carries?.traffic ?? { bytesIn: 0, bytesOut: 0, channels: {} };
   }
 
   get endReason(): string {
@@ -110,7 +108,7 @@ export class GatewayConnection {
   }
 
   #serveGateway(): void {
-    const jump = new Jump({ find: (host) => this.#jumpTarget(host) });
+    const jump = new Jump({ find: (host) => this.#jumpTarget(host), record: this.#deps.record });
     this.#carries = jump;
     serveSessions(this.#client, (program) => {
       this.#list().then(
@@ -126,7 +124,11 @@ export class GatewayConnection {
     if (!this.#sandbox) throw new Error(await this.#unknownSandbox());
     const row = await this.#used(this.#sandbox);
     if (this.login.kind === "sandbox" && this.login.claude) {
-      serveSessions(this.#client, (program) => void this.#showClaude(row, program));
+      const view = new ClaudeView(this.#deps.claude, row);
+      this.#carries = view;
+      this.#gone.signal.addEventListener("abort", () => view.close());
+      if (this.#gone.signal.aborted) view.close();
+      serveSessions(this.#client, (program) => void view.show(program));
       this.#hold.release();
       return;
     }
@@ -144,29 +146,6 @@ export class GatewayConnection {
     this.#gone.signal.addEventListener("abort", () => connection.client.end());
     connection.client.once("close", () => this.end(`the connection to the sandbox "${row.name}" has ended`));
     this.#hold.release((payload) => relay.fromClient(payload));
-  }
-
-  async #showClaude(row: SandboxRow, program: AskedProgram): Promise<void> {
-    const { claude } = this.#deps;
-    if (!program.pty || program.kind !== "shell") {
-      const err = "berth: Claude is shown in a terminal: ssh -t, without a command\n";
-      finish(program, { err, code: noConnectionCode });
-      return;
-    }
-    try {
-      this.#claudeCount += 1;
-      const { cols, rows } = program.pty;
-      const terminalId = await claude.running(row, { cols: clamp(cols, 1000), rows: clamp(rows, 500) });
-      if (this.#gone.signal.aborted) return;
-      const session = new ClaudeSession(program, program.pty, (viewer, events) =>
-        claude.open(row.id, terminalId, viewer, events),
-      );
-      this.#claudes.add(session);
-      program.channel.once("close", () => this.#claudes.delete(session));
-    } catch (error) {
-      const reason = error instanceof BerthError ? error.message : "Claude could not be shown";
-      finish(program, { err: `berth: ${reason}\n`, code: noConnectionCode });
-    }
   }
 
   /** Tells every program that is asked for why it cannot be. */
@@ -202,12 +181,6 @@ export class GatewayConnection {
     const width = Math.max(...rows.map(({ name }) => name.length));
     return rows.map(({ name, state }) => `${name.padEnd(width)}  ${state}\n`).join("");
   }
-
-  #close(): void {
-    this.#gone.abort();
-    for (const session of this.#claudes) session.close();
-    this.#claudes.clear();
-  }
 }
 
 /** Where the sandbox's own SSH server is, asked for by a name of the sandbox's (`ssh -J`). */
@@ -215,8 +188,4 @@ function ownServer(row: SandboxRow, host: string, port: number): { host: string;
   const sshPort = row.ssh_port ?? 22;
   if (row.address === null || ![row.name, row.id, row.address].includes(host)) return undefined;
   return port === 22 || port === sshPort ? { host: row.address, port: sshPort } : undefined;
-}
-
-function clamp(value: number, max: number): number {
-  return Math.min(max, Math.max(1, value));
 }

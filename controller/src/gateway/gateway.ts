@@ -19,7 +19,7 @@ import { Hold } from "./hold.ts";
 import { printable, readLogin } from "./login.ts";
 import type { GatewayMetrics } from "./metrics.ts";
 import { People } from "./people.ts";
-import { keepRecord } from "./record.ts";
+import { keepRecord, type RecordedSession } from "./record.ts";
 import type { SshSessions } from "./sessions.ts";
 import { Transport } from "./transport.ts";
 
@@ -189,11 +189,15 @@ export class Gateway {
       if (transport.socket.destroyed) return;
       // Who may have the key in common with others is here the owner of what was asked for.
       const owner = sandbox?.owner_id ?? who.userIds[0] ?? "";
+      const guest = { who, ownerId: owner, address, software };
+      const record = (jump: RecordedSession, to: SandboxRow) => this.#record(jump, guest, to);
       const connection = new GatewayConnection(
-        { people: this.#people, ssh, claude, awaitReady, hold: use, agentForwarding, log },
+        { people: this.#people, ssh, claude, awaitReady, hold: use, agentForwarding, record, log },
         { client, transport, who: { ...who, userIds: [owner] }, sandbox, refusal: this.#refusal(owner, sandbox), hold },
       );
-      this.#keep(client, connection, { ownerId: owner, address, software });
+      this.#connections.add(connection);
+      client.once("close", () => this.#connections.delete(connection));
+      this.#record(connection, guest, connection.sandbox);
       // Removed while it signed in.
       await this.keysChanged(owner);
       if (this.#closing) connection.end(farewell);
@@ -203,19 +207,17 @@ export class Gateway {
     }
   }
 
-  #keep(
-    client: Connection,
-    connection: GatewayConnection,
-    { ownerId, address, software }: { ownerId: string; address: string; software: string },
+  #record(
+    session: RecordedSession,
+    { who, ownerId, address, software }: Guest & { ownerId: string },
+    sandbox: { id: string; name: string } | undefined,
   ): void {
-    this.#connections.add(connection);
-    client.once("close", () => this.#connections.delete(connection));
     const { sessions, log, metrics } = this.#deps;
-    const record = keepRecord({ sessions, log, metrics }, client, connection, {
+    const record = keepRecord({ sessions, log, metrics }, session, {
       ownerId,
-      sandbox: connection.sandbox,
-      login: printable(connection.who.username),
-      keyFingerprint: connection.who.keyFingerprint,
+      sandbox,
+      login: printable(who.username),
+      keyFingerprint: who.keyFingerprint,
       remoteAddress: address,
       client: software,
     });

@@ -11,7 +11,11 @@ export interface GatewayMetrics {
 export function gatewayMetrics(registry: Registry): GatewayMetrics {
   const registers = [registry];
   return {
-    open: new Gauge({ name: "berth_ssh_sessions", help: "SSH sessions that are open at the gateway", registers }),
+    open: new Gauge({
+      name: "berth_ssh_sessions",
+      help: "SSH sessions that are open at the gateway, jumps through it included",
+      registers,
+    }),
     refused: new Counter({
       name: "berth_ssh_refused_total",
       help: "SSH clients that were not let in: for their key, or for a limit",

@@ -32,6 +32,8 @@ describe("SSH to a real container", () => {
   it("lands in it as its user, with sftp, rsync, forwarding and many programs at once", async () => {
     const { stdout } = await user.ssh("real", ["id -un; hostname; pwd"]);
     expect(stdout.toString()).toBe("berth\nreal\n/home/berth\n");
+    const variable = await user.ssh("real", ["-o", "SetEnv=ANY_WORD=pier", "--", "echo $ANY_WORD"]);
+    expect(variable.stdout.toString()).toBe("pier\n");
     const bytes = randomBytes(10_000_000);
     await writeFile(join(user.folder, "file"), bytes);
     const shell = `ssh -F ${user.configFile}`;

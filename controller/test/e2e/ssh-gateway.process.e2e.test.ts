@@ -6,17 +6,14 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import {
   deleteKey,
-  getTerminal,
   listSshSessions,
-  listTerminals,
   type Sandbox,
   type SshSession,
   sandboxSsh,
   startSandbox,
   stopSandbox,
-  terminalScreen,
 } from "@berth/protocol";
-import { eventually, freePorts, type MessagesStub, startMessagesStub } from "@berth/testkit";
+import { eventually, freePorts } from "@berth/testkit";
 import { spawn } from "node-pty";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
@@ -27,7 +24,6 @@ const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("h
 
 describe("the SSH gateway", () => {
   let berth: Berth;
-  let stub: MessagesStub;
   let sandbox: Sandbox;
   let user: SshUser;
   let root: string;
@@ -35,9 +31,7 @@ describe("the SSH gateway", () => {
   let home: string;
 
   beforeAll(async () => {
-    stub = await startMessagesStub();
-    const { ANTHROPIC_BASE_URL = "", ANTHROPIC_AUTH_TOKEN = "" } = stub.environment;
-    berth = await startBerth({ env: { ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN } });
+    berth = await startBerth();
     user = await sshUser(berth);
     sandbox = await berth.readySandbox({ name: "web" });
     root = await berth.rootOf(sandbox);
@@ -46,7 +40,6 @@ describe("the SSH gateway", () => {
   afterAll(async () => {
     await user?.dispose();
     await berth?.dispose();
-    await stub?.dispose();
   });
 
   /** What is written down of sessions, once the newest of them has ended. */
@@ -83,7 +76,7 @@ describe("the SSH gateway", () => {
 
   it("gives a shell a terminal of the client's size, follows its changes, and passes variables", async () => {
     const { PATH = "" } = process.env;
-    const args = [...user.options, "-o", "SetEnv=LC_WORD=harbour", "web@gateway"];
+    const args = [...user.options, "-o", "SetEnv=LC_WORD=harbour BERTH_TEST_WORD=pier", "web@gateway"];
     const pty = spawn("ssh", args, {
       cols: 91,
       rows: 31,
@@ -96,8 +89,8 @@ describe("the SSH gateway", () => {
     });
     const shows = (what: RegExp) => eventually(() => what.test(text), { timeoutMs: 20_000, what: String(what) });
     await shows(/[$#] $/);
-    pty.write("stty size; echo $TERM-$LC_WORD\r");
-    await shows(/31 91\s+xterm-256color-harbour/);
+    pty.write("stty size; echo $TERM-$LC_WORD-$BERTH_TEST_WORD\r");
+    await shows(/31 91\s+xterm-256color-harbour-pier/);
     pty.resize(120, 40);
     pty.write("sleep 0.2; stty size\r");
     await shows(/40 120/);
@@ -228,6 +221,16 @@ describe("the SSH gateway", () => {
     }
     const elsewhere = await user.run("ssh", [...user.options, "-J", "berth@gateway", "x@127.0.0.1", "true"]);
     expect(elsewhere.code).toBe(255);
+    const jumps = await eventually(async () => {
+      const { items } = await berth.client.call(listSshSessions, { query: { sandbox: "web" } });
+      const found = items.filter(({ login, endedAt }) => login === "berth" && endedAt !== null);
+      return found.length === 2 ? found : undefined;
+    });
+    for (const jump of jumps) {
+      expect(jump).toMatchObject({ sandboxId: sandbox.id, sandboxName: "web", channels: { jump: 1 } });
+      // A handshake and a program's output, as ciphertext.
+      expect(Math.min(jump.bytesIn, jump.bytesOut)).toBeGreaterThan(1000);
+    }
   });
 
   it("lists the sandboxes, and names them to who asks for another", async () => {
@@ -248,50 +251,6 @@ describe("the SSH gateway", () => {
       ssh -A -F ${user.configFile} -o IdentityAgent=SSH_AUTH_SOCK web@gateway 'echo "[$SSH_AUTH_SOCK]"'`,
     ]);
     expect(agent.stdout.toString()).toBe("[]\n");
-  });
-
-  describe("with +claude", () => {
-    const open = () => {
-      const { PATH = "" } = process.env;
-      const pty = spawn("ssh", [...user.options, "web+claude@gateway"], {
-        cols: 100,
-        rows: 30,
-        env: { PATH, HOME: user.folder, TERM: "xterm-256color" },
-      });
-      let text = "";
-      pty.onData((data) => {
-        text += data;
-      });
-      const shows = (what: string) => eventually(() => text.includes(what), { timeoutMs: 30_000, what });
-      return { pty, shows, ended: new Promise<void>((resolve) => pty.onExit(() => resolve())) };
-    };
-
-    it("shows the sandbox's Claude, and the same one to who comes again", async () => {
-      const first = open();
-      await first.shows("\u276f");
-      first.pty.write("harbours and ships");
-      const { items } = await berth.client.call(listTerminals, { params: { id: "web" } });
-      const claudes = items.filter(({ kind }) => kind === "claude");
-      expect(claudes).toMatchObject([{ cols: 100, rows: 30 }]);
-      const id = claudes[0]?.id ?? "";
-      const screen = async () => (await berth.client.call(terminalScreen, { params: { id } })).text;
-      await eventually(async () => (await screen()).includes("harbours and ships"));
-      first.pty.kill();
-      await first.ended;
-      const again = open();
-      await again.shows("harbours");
-      again.pty.resize(90, 25);
-      await eventually(async () => (await berth.client.call(getTerminal, { params: { id } })).cols === 90);
-      again.pty.kill();
-      await again.ended;
-      const session = await newestSession("web+claude");
-      expect(session.channels).toEqual({ claude: 1 });
-    });
-
-    it("wants a terminal", async () => {
-      const { code, stderr } = await user.ssh("web+claude", ["true"]);
-      expect({ code, stderr }).toMatchObject({ code: 255, stderr: expect.stringContaining("ssh -t") });
-    });
   });
 
   it("refuses a key that is not registered, and ends what a removed one has open", async () => {

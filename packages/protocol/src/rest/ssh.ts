@@ -64,7 +64,10 @@ export const sandboxSsh = route({
 
 export const sshSessionSchema = Type.Object({
   id: idSchema,
-  /** Null: the connection was to the gateway itself, or to no sandbox of its user's. */
+  /**
+   * Null: the connection was to the gateway itself, or to no sandbox of its user's. What jumps through the gateway (`ssh -J`)
+   * is a session of its own, to the sandbox that it reaches.
+   */
   sandboxId: nullable(idSchema),
   sandboxName: nullable(nameSchema),
   /** The user name that was signed in with. */
