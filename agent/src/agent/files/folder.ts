@@ -102,8 +102,8 @@ export class Folder {
 
   /** Creates a file for writing; rejects with EEXIST where anything has that name. */
   create(name: string): Promise<FileHandle> {
-    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-    return open(this.entry(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
+    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    return open(this.entry(name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
   }
 
   entries(): Promise<Dir> {

@@ -144,7 +144,7 @@ export const workspaceMethods = {
   move: { params: Type.Object({ from: path, to: path, overwrite: Type.Boolean() }), answer: nothing },
   /** A file or folder as an archive. Devices, sockets and pipes are left out. */
   pack: { params: Type.Object({ path, format: Type.Enum(["tar", "zip"]) }), answer: nothing },
-  /** Puts the entries of the input, a tar, into a folder, which is made if needed. */
+  /** Puts the entries of the input, a tar or a zip, into a folder, which is made if needed. */
   unpack: {
     params: Type.Object({ path, overwrite: Type.Boolean(), maxBytes: count }),
     answer: Type.Object({ files: count, folders: count, links: count, bytes: count }),

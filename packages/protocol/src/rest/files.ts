@@ -180,7 +180,7 @@ export const moveFile = route({
 export const uploadArchive = route({
   method: "POST",
   path: "/sandboxes/:id/files/archive",
-  summary: "Put the entries of a tar into a folder, which is made if needed",
+  summary: "Put the entries of a tar or zip into a folder, which is made if needed",
   tag: "files",
   access: "user",
   params: sandbox,

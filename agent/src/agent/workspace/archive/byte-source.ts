@@ -7,6 +7,13 @@ export class ByteSource {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
+  /** The next bytes, which stay the next ones: so many, or fewer at the end. */
+  async peek(bytes: number): Promise<Buffer> {
+    const next = await this.take(bytes);
+    this.#held = Buffer.concat([next, this.#held]);
+    return next;
+  }
+
   /** So many bytes, or fewer at the end. */
   async take(bytes: number): Promise<Buffer> {
     const parts: Buffer[] = [];

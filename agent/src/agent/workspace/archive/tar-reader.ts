@@ -1,17 +1,7 @@
 import { CallFailure } from "@berth/protocol/link";
 import type { ByteSource } from "./byte-source.ts";
+import type { ReadEntry } from "./read-entry.ts";
 import { blockBytes } from "./tar-header.ts";
-
-/** An entry as a tar tells of it: nothing of it is to be trusted. */
-export interface ReadEntry {
-  readonly path: Buffer;
-  readonly kind: "file" | "folder" | "link" | "hardlink" | "other";
-  readonly mode: number;
-  readonly size: number;
-  /** Seconds since 1970. */
-  readonly mtime: number;
-  readonly target: Buffer;
-}
 
 /** Names and numbers that precede an entry, and count for it alone. */
 interface Extras {

@@ -10,10 +10,15 @@ import { syncFileSystem } from "../sync.ts";
 import type { Place, WorkspaceTree } from "../tree.ts";
 import type { Writing } from "../write.ts";
 import { ByteSource } from "./byte-source.ts";
-import { nextEntry, paddingOf, type ReadEntry } from "./tar-reader.ts";
+import type { ReadEntry } from "./read-entry.ts";
+import { nextEntry, paddingOf } from "./tar-reader.ts";
+import { readZip } from "./zip-reader.ts";
 
 const portionBytes = 256 * 1024;
 const maxEntries = 1_000_000;
+/** What a zip begins with, and one without entries; no tar does. */
+const zipMarks = [Buffer.from("PK\x03\x04"), Buffer.from("PK\x05\x06")];
+const zipMarkBytes = 4;
 /** What file systems can tell, in seconds since 1970. */
 const latestMtime = 2 ** 33;
 
@@ -26,18 +31,45 @@ export async function unpack(job: Job, writing: Writing, params: WorkspaceParams
   const base = namesOfLinkPath(params.path);
   await (await tree.madeFolder(base)).close();
   const folder = await staging.open();
-  const unpacking = new Unpacking({ tree, base, staging: folder, overwrite: params.overwrite });
+  const unpacking = new Unpacking({
+    tree,
+    base,
+    staging: folder,
+    overwrite: params.overwrite,
+    maxBytes: params.maxBytes,
+  });
   try {
     const source = new ByteSource(job.input(params.maxBytes));
-    for (let entry = await nextEntry(source); entry; entry = await nextEntry(source))
-      await unpacking.take(entry, source);
-    // The zeros behind the end.
-    while ((await source.some(portionBytes)).length > 0) {}
+    const beginning = await source.peek(zipMarkBytes);
+    if (zipMarks.some((mark) => mark.equals(beginning))) await unpackZip(source, folder, unpacking);
+    else await unpackTar(source, unpacking);
     await tree.within(base, (place) => syncFileSystem(place));
     job.answer(unpacking.taken);
   } finally {
     await unpacking.close();
     await folder.close();
+  }
+}
+
+/** As it comes. */
+async function unpackTar(source: ByteSource, unpacking: Unpacking): Promise<void> {
+  for (let entry = await nextEntry(source); entry; entry = await nextEntry(source)) {
+    await unpacking.take(entry, source);
+    if (entry.kind === "file") await source.take(paddingOf(entry.size));
+  }
+  // The zeros behind the end.
+  while ((await source.some(portionBytes)).length > 0) {}
+}
+
+/** What is in a zip stands at its end: it lies on the disk until all of it has come. */
+async function unpackZip(source: ByteSource, staging: StagingFolder, unpacking: Unpacking): Promise<void> {
+  const archive = await staging.begin();
+  try {
+    for (let part = await source.some(portionBytes); part.length > 0; part = await source.some(portionBytes))
+      await archive.write(part);
+    for await (const { entry, contents } of readZip(archive.handle)) await unpacking.take(entry, contents);
+  } finally {
+    await archive.close();
   }
 }
 
@@ -47,6 +79,8 @@ interface UnpackingOptions {
   readonly base: readonly Buffer[];
   readonly staging: StagingFolder;
   readonly overwrite: boolean;
+  /** What files may have in all: that of a zip may be much more than it has itself. */
+  readonly maxBytes: number;
 }
 
 class Unpacking {
@@ -89,6 +123,9 @@ class Unpacking {
   }
 
   async #file(entry: ReadEntry, source: ByteSource, place: Place): Promise<void> {
+    const { maxBytes } = this.#options;
+    if (this.taken.bytes + entry.size > maxBytes)
+      throw new CallFailure("payload_too_large", `the archive's files have more than ${maxBytes} bytes`);
     const file = await this.#options.staging.begin();
     try {
       for (let missing = entry.size; missing > 0; ) {
@@ -97,7 +134,6 @@ class Unpacking {
         await file.write(part);
         missing -= part.length;
       }
-      await source.take(paddingOf(entry.size));
       await file.handle.chmod(entry.mode & 0o777);
       const mtime = Math.min(entry.mtime, latestMtime);
       await file.handle.utimes(mtime, mtime);
