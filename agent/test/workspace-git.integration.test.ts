@@ -55,6 +55,9 @@ describe("a repository of the workspace", () => {
     writeFileSync(at("a"), "a");
     commitAll("first");
     expect(await unsaved()).toEqual({ commits: 1, stashes: 0, files: 0 });
+    // What came from the host's worktree goes with the sandbox.
+    git("update-ref", "refs/remotes/host/berth/web", "HEAD");
+    expect(await unsaved()).toEqual({ commits: 1, stashes: 0, files: 0 });
     git("update-ref", "refs/remotes/origin/main", "HEAD");
     expect(await unsaved()).toEqual({ commits: 0, stashes: 0, files: 0 });
     git("branch", "side", git("commit-tree", "-p", "HEAD", "-m", "elsewhere", "HEAD^{tree}").trim());

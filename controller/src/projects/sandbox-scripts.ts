@@ -77,12 +77,15 @@ git symbolic-ref HEAD "refs/heads/$branch"
 git config berth.branchedOff "$branch"
 `;
 
+/** The host's worktree, whose commits are the remote `host` here, may go with the sandbox. */
+const elsewhere = "--exclude='host/*' --remotes";
+
 /** What nobody else has: four lines of counts, then the changed files, each ending with a NUL. */
 export const unsavedScript = `cd "$1" || exit 3
 if [ ! -e .git ]; then echo none; exit 0; fi
 export GIT_OPTIONAL_LOCKS=0
 head=$(git rev-parse -q --verify HEAD) || head=
-commits=$(git rev-list --count $head --branches --not --remotes) || exit 4
+commits=$(git rev-list --count $head --branches --not ${elsewhere}) || exit 4
 stashes=$(git rev-list -g --count refs/stash 2>/dev/null) || stashes=0
 files=$(git -c core.fsmonitor=false status --porcelain -z --no-renames --untracked-files=normal --ignore-submodules=none | tr -dc '\\000' | wc -c) || exit 4
 echo repository
@@ -97,11 +100,11 @@ export const bundleScript = `set -eu
 cd "$1"
 head=$(git rev-parse -q --verify HEAD) || head=
 stash=$(git rev-parse -q --verify refs/stash) || stash=
-[ "$(git rev-list --count $head $stash --branches --not --remotes)" != 0 ] || exit 0
+[ "$(git rev-list --count $head $stash --branches --not ${elsewhere})" != 0 ] || exit 0
 refs=
 [ -z "$head" ] || refs=HEAD
 [ -z "$stash" ] || refs="$refs refs/stash"
-git bundle create -q - $refs --branches --not --remotes
+git bundle create -q - $refs --branches --not ${elsewhere}
 `;
 
 /** The uncommitted changes of files that git knows, staged or not, against the last commit. */

@@ -1,6 +1,9 @@
 import type { Job } from "../workspace/job.ts";
 import { checkExit, type GitSurroundings, Repository } from "./repository.ts";
 
+/** The host's worktree, whose commits are the remote `host` here, may go with the sandbox. */
+const elsewhere = ["--exclude=host/*", "--remotes"] as const;
+
 /** `gitUnsaved`: counts what the workspace's own repository has and no remote. Nothing is written. */
 export async function gitUnsaved(job: Job, git: GitSurroundings): Promise<void> {
   await Repository.with(git, [], async (repository) => {
@@ -8,7 +11,7 @@ export async function gitUnsaved(job: Job, git: GitSurroundings): Promise<void> 
     const count = async (argv: readonly string[]) => Number(await repository.text({ argv, signal }));
     const head = await repository.commit("HEAD", signal);
     const heads = [...(head === undefined ? [] : [head]), "--branches"];
-    const commits = await count(["rev-list", "--count", ...heads, "--not", "--remotes"]);
+    const commits = await count(["rev-list", "--count", ...heads, "--not", ...elsewhere]);
     const stash = await repository.commit("refs/stash", signal);
     const stashes = stash === undefined ? 0 : await count(["rev-list", "-g", "--count", "refs/stash"]);
     job.answer({ commits, stashes, files: await changedFiles(repository, signal) });
