@@ -2,6 +2,7 @@ import {
   BerthError,
   deleteContinuousSync,
   getSync,
+  listSyncBackupFiles,
   listSyncBackups,
   listSyncChanges,
   putContinuousSync,
@@ -19,7 +20,7 @@ import type { SandboxLookup } from "../sandboxes/lookup.ts";
 import type { AwaitReady } from "../sleep/waking.ts";
 import { inTransaction } from "../store/transaction.ts";
 import type { WorkspaceModule } from "./module.ts";
-import { namedPath } from "./present.ts";
+import { namedPath, presentPath } from "./present.ts";
 
 export interface SyncRouteDependencies {
   readonly workspaces: WorkspaceModule;
@@ -124,6 +125,17 @@ function backupRoutes(api: Api, deps: SyncRouteDependencies): void {
       ];
     });
     return { items: sides.toSorted((one, other) => (one.id < other.id ? 1 : -1)) };
+  });
+
+  mount(api, listSyncBackupFiles, async (input) => {
+    const { params, query } = input;
+    const row = await awake(deps, input);
+    const folder = await service.folderFor(row, {});
+    const limit = query.limit ?? 1000;
+    const paths = await runner.withSides(row, folder, ({ host, sandbox }) =>
+      (query.side === "host" ? host : sandbox).backupPaths(params.backup, limit + 1),
+    );
+    return { items: paths.slice(0, limit).map(presentPath), truncated: paths.length > limit };
   });
 
   mount(api, restoreSyncBackup, async (input) => {

@@ -1,5 +1,5 @@
 import type { Clock } from "@berth/base";
-import { BerthError, type Operation, type SyncRequest } from "@berth/protocol";
+import { BerthError, type Operation, type SyncRequest, type SyncResult } from "@berth/protocol";
 import type { FastifyBaseLogger } from "fastify";
 import type { Kysely } from "kysely";
 import type { UnitOfWork } from "../http/context.ts";
@@ -125,11 +125,9 @@ export class SyncService {
       const awake = await this.#deps.awaitReady(row.id, { signal, addressed: true });
       const report = await runner.run(awake, run.request, run.request.folder ?? "", signal, hooksOf(course));
       const result = await rows.endRun(run, report);
-      course.log(
-        `${result.created} new, ${result.updated} changed, ${result.deleted} deleted, ${result.stayed} left alone, ${result.conflicts} in conflict, ${result.skipped} skipped`,
-      );
+      course.log(`${run.request.dryRun ? "nothing was done; it would be " : ""}${resultText(result)}`);
       await course.written();
-      await journal.succeed(operation);
+      await journal.succeed(operation, { ...result });
     } catch (error) {
       await course.written();
       if (signal.reason instanceof Cancelled) return journal.cancel(operation);
@@ -152,6 +150,10 @@ function hooksOf(course: Course): RunHooks {
     },
     onNote: (text) => course.log(text),
   };
+}
+
+function resultText({ created, updated, deleted, stayed, conflicts, skipped }: SyncResult): string {
+  return `${created} new, ${updated} changed, ${deleted} deleted, ${stayed} left alone, ${conflicts} in conflict, ${skipped} skipped`;
 }
 
 /** Throws `sandbox_not_ready`. Whoever uses it has woken it before. */

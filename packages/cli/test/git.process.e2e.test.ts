@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -93,12 +93,27 @@ describe("git's work from the command line", () => {
     expect(push, push.stderr).toMatchObject({ code: 0 });
     await here('test "$(cat notes.txt)" = mine && echo theirs, longer > notes.txt');
     await writeFile(join(folder, "notes.txt"), "mine, changed");
-    expect(await run("folder", "pull", "web")).toMatchObject({ code: 5 });
+    await here("echo n > new.txt");
+    const dry = await run("folder", "pull", "web", "--dry-run");
+    expect(dry.code, dry.stderr).toBe(5);
+    expect(dry.stdout).toMatch(/^! notes\.txt {2}\(changed on both sides\)$/m);
+    expect(dry.stdout).toMatch(/^\+ new\.txt$/m);
+    expect(dry.stderr).toMatch(/Would create \d+, update 0, delete 0\./);
+    const pull = await run("folder", "pull", "web");
+    expect(pull).toMatchObject({ code: 5, stdout: dry.stdout });
+    expect(pull.stderr).toMatch(/Created \d+, updated 0, deleted 0\./);
     expect((await run("folder", "changes", "web", "--conflicts")).stdout).toMatch(
       /^conflict +notes\.txt {2}\(changed on both sides\)\n$/,
     );
     expect(await run("folder", "take", "web", "sandbox", "--file", "notes.txt")).toMatchObject({ code: 0 });
     expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("theirs, longer\n");
+    const [backup = "", side] = (await run("folder", "backups", "web")).stdout.split("\n")[1]?.split(/ +/) ?? [];
+    expect(side).toBe("host");
+    expect((await run("folder", "backups", "web", backup)).stdout).toBe("notes.txt\n");
+    expect((await run("folder", "backups", "web", "20260101T120000Z-000")).code).toBe(3);
+    await rm(join(folder, "notes.txt"));
+    expect(await run("folder", "restore", "web", backup, "notes.txt")).toMatchObject({ code: 0 });
+    expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("mine, changed");
     expect(
       Value.Parse(syncStatusSchema, parseJson((await run("folder", "show", "web", "--json")).stdout)).conflicts,
     ).toBe(0);

@@ -46,7 +46,9 @@ export function failureOf(program: string, code: number | null, words: string): 
     code === 255 ||
     /Connection (refused|closed|reset|timed out)|unexpectedly closed|Broken pipe|timeout/i.test(words)
   ) {
-    return new SyncFailure("unreachable", `The connection was cut: ${told}.`, { hint: "The next sync goes on." });
+    return new SyncFailure("unreachable", `The connection was cut: ${reasonIn(words) ?? told}.`, {
+      hint: "The next sync goes on.",
+    });
   }
   if (code === 23 || code === 24) {
     return new SyncFailure("partial", `Some of it could not be transferred: ${said}`, {
@@ -54,4 +56,11 @@ export function failureOf(program: string, code: number | null, words: string): 
     });
   }
   return new SyncFailure("failed", `${told}.`);
+}
+
+/** What ssh itself says, or else rsync, without the place in rsync's source. */
+function reasonIn(words: string): string | undefined {
+  const lines = words.split(/[\r\n]+/).map((line) => line.trim());
+  const found = lines.find((line) => line.startsWith("ssh: ")) ?? lines.find((line) => /^rsync: /.test(line));
+  return found?.replace(/ \([^()]*bytes received so far\).*$/, "").slice(0, 300);
 }

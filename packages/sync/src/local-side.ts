@@ -155,7 +155,8 @@ export class LocalSide implements Side {
 
   async restore(backup: string, path: RawPath, aside: string): Promise<boolean> {
     const from = below(this.backupFolder(backup), path);
-    if (!lstatSync(from, { throwIfNoEntry: false })?.isFile() || !this.#isFolder(parentOf(path))) return false;
+    if (!lstatSync(from, { throwIfNoEntry: false })?.isFile() || !(await this.#makeFolder(parentOf(path))))
+      return false;
     await this.#removeLinks();
     await this.#makeTemporary();
     const draft = Buffer.from(join(this.#root, temporaryFolder, "restored"));
@@ -184,6 +185,19 @@ export class LocalSide implements Side {
   async #removeTemporary(): Promise<void> {
     await rm(join(this.#root, temporaryFolder), { recursive: true, force: true });
     await rmdir(join(this.#root, ownFolder)).catch(ignoreNotEmpty);
+  }
+
+  /** Makes a folder, and those on the way to it, where nothing is; answers whether all of them are folders now. */
+  async #makeFolder(path: RawPath): Promise<boolean> {
+    if (this.#isFolder(path)) return true;
+    if (!(await this.#makeFolder(parentOf(path)))) return false;
+    try {
+      await mkdir(below(this.#root, path));
+      return true;
+    } catch (error) {
+      if (isErrno(error, "EEXIST")) return false;
+      throw error;
+    }
   }
 
   /** Whether a path is a folder, and so is all on the way to it: no link is passed. */

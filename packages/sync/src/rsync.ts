@@ -74,9 +74,11 @@ export const writingOptions: readonly string[] = ["--sparse", `--partial-dir=${p
 /** Runs rsync. Rejects with a `SyncFailure`, but where only some of it could not be transferred. */
 export async function runRsync(places: RsyncPlaces, run: RsyncRun): Promise<RsyncEnd> {
   const { hostFolder, sandbox, direction } = places;
+  let files = 0;
   const reader = new ListingReader((line) => {
-    const progress = parseProgress(line);
+    const progress = parseProgress(line, files);
     if (!progress) return;
+    files = progress.files;
     if (run.bounds && progress.bytes > run.bounds.bytes) throw tooMuch();
     run.onProgress?.(progress);
   });

@@ -8,16 +8,22 @@ import {
   resolveSync,
   type SyncChange,
   type SyncDirection,
+  type SyncResult,
   type SyncStatus,
   startSync,
+  syncResultSchema,
 } from "@berth/protocol";
 import { Argument, type Command } from "commander";
+import { Value } from "typebox/value";
 import { exitCodes } from "../exit-codes.ts";
 import { wrongUsage } from "../failure.ts";
+import { followOperation } from "../operation.ts";
 import { argument, countOption, flag, textsOption } from "../options.ts";
 import { harmless } from "../output/style.ts";
 import type { Session } from "../session.ts";
+import { changeLines, resultWords } from "../sync/present.ts";
 import { tellOperation } from "./fleet.ts";
+import { backupArgument, doRestore, showBackups } from "./folder-backups.ts";
 import { collect, describe, does, groups, type Run, sandboxArgument } from "./register.ts";
 
 /** `berth folder`: a folder of the controller's own host and a workspace; `berth sync` is about folders of this machine. */
@@ -28,9 +34,10 @@ export function folderCommand(run: Run): Command {
 is a conflict, and push and pull end with exit code 5 until you decide it by "berth folder take".`,
     examples: [
       "berth folder push web /srv/app",
-      "berth folder pull web --dry-run && berth folder changes web",
+      "berth folder pull web --dry-run",
       "berth folder take web sandbox --file src/main.ts",
       "berth folder follow web pull",
+      "berth folder backups web; berth folder restore web 20260101T120000Z-000 src/main.ts",
     ],
     group: groups.files,
   });
@@ -54,6 +61,10 @@ is a conflict, and push and pull end with exit code 5 until you decide it by "be
     .option("--file <path>", "a file in conflict; may be repeated, all of them by default", collect, [])
     .option("--no-wait", "do not wait until it is done");
   does(take, run, doTake);
+  const backups = child("backups", "List what was replaced or deleted and is still kept, or what is in one backup");
+  does(backups.addArgument(backupArgument("[backup]")), run, showBackups);
+  const restore = child("restore", "Put a file of a backup back; what is there now goes to a backup of its own");
+  does(restore.addArgument(backupArgument("<backup>")).argument("<file>", "its path below the folder"), run, doRestore);
   const follow = child("follow", "Keep following the changes of one side, until it is told to stop")
     .addArgument(new Argument("<direction>", "where to").choices(["push", "pull"]))
     .argument("[folder]", "the folder there; the one of last time by default");
@@ -93,12 +104,30 @@ function rulesOf(command: Command, folder: string | undefined) {
 }
 
 async function doSync(session: Session, command: Command, direction: SyncDirection): Promise<number | undefined> {
-  const dryRun = flag(command, "dryRun") ? { dryRun: true } : {};
-  const body = { direction, ...dryRun, ...rulesOf(command, command.args[1]) };
-  const input = { params: { id: argument(command, 0) }, body };
-  const { operation } = await (await session.client()).call(startSync, input, callOf(session));
-  await tellOperation(session, command, operation);
-  return conflictsOf(session, command);
+  const { output } = session;
+  const dryRun = flag(command, "dryRun");
+  const body = { direction, ...(dryRun ? { dryRun } : {}), ...rulesOf(command, command.args[1]) };
+  const id = argument(command, 0);
+  const client = await session.client();
+  const { operation } = await client.call(startSync, { params: { id }, body }, callOf(session));
+  if (!flag(command, "wait")) {
+    await tellOperation(session, command, operation);
+    return undefined;
+  }
+  const ended = await followOperation(session, operation);
+  const changes = await changesOf(session, id, { operation: ended.id });
+  output.result({ operation: ended, changes }, () => (output.quiet ? "" : changeLines(changes)));
+  if (!Value.Check(syncResultSchema, ended.result)) return undefined;
+  tellResult(session, id, ended.result, dryRun);
+  if (!dryRun) return conflictsOf(session, command);
+  return ended.result.conflicts > 0 ? exitCodes.conflict : undefined;
+}
+
+function tellResult({ output }: Session, id: string, result: SyncResult, dryRun: boolean): void {
+  output.note(resultWords(result, dryRun));
+  if (dryRun && result.conflicts > 0) output.note(`${result.conflicts} would be in conflict.`);
+  if (result.backup !== null)
+    output.note(`What was replaced or deleted is in a backup: berth folder backups ${id} ${result.backup}`);
 }
 
 /** Ends with a code of its own while there is something to decide. */
@@ -133,16 +162,23 @@ function tellStatus({ output }: Session, status: SyncStatus): void {
   });
 }
 
-async function changesOf(session: Session, id: string, conflictsOnly: boolean): Promise<SyncChange[]> {
+async function changesOf(
+  session: Session,
+  id: string,
+  only: { action?: "conflict"; operation?: string },
+): Promise<SyncChange[]> {
   const client = await session.client();
-  const only = conflictsOnly ? ({ action: "conflict" } as const) : {};
   return everyPage((page) =>
     client.call(listSyncChanges, { params: { id }, query: { ...page, ...only } }, { signal: session.signal }),
   );
 }
 
 async function showChanges(session: Session, command: Command): Promise<undefined> {
-  const items = await changesOf(session, argument(command, 0), flag(command, "conflicts"));
+  const items = await changesOf(
+    session,
+    argument(command, 0),
+    flag(command, "conflicts") ? { action: "conflict" } : {},
+  );
   session.output.result({ items, nextCursor: null }, () =>
     items
       .map(
@@ -161,7 +197,7 @@ async function doTake(session: Session, command: Command): Promise<number | unde
   const [id, side] = [argument(command, 0), argument(command, 1)];
   if (side !== "host" && side !== "sandbox" && side !== "both") throw wrongUsage("It is host, sandbox or both.");
   const named = new Set(textsOption(command, "file"));
-  const conflicts = await changesOf(session, id, true);
+  const conflicts = await changesOf(session, id, { action: "conflict" });
   const chosen = conflicts.filter(({ path }) => named.size === 0 || named.has(path));
   const unknown = [...named].find((path) => !conflicts.some((conflict) => conflict.path === path));
   if (unknown !== undefined)

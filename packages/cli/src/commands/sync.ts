@@ -6,7 +6,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { wrongUsage } from "../failure.ts";
 import { argument, countOption, flag, textOption, textsOption } from "../options.ts";
 import type { Session } from "../session.ts";
-import { changeLines, presentChange, presentResult } from "../sync/present.ts";
+import { changeLines, presentChanges, presentResult, resultWords } from "../sync/present.ts";
 import { type FolderSync, openSync } from "../sync/run.ts";
 import { watchAndSync } from "../sync/watch.ts";
 import { WatchView } from "../sync/watch-view.ts";
@@ -55,7 +55,7 @@ async function doSync(session: Session, command: Command): Promise<number | unde
   session.scope.add(() => pair.close());
   if (flag(command, "watch")) return watch(session, sandbox, pair);
   const report = await pair.sync();
-  tell(session, report, wish);
+  tell(session, report, pair);
   return report.counts.conflict > 0 ? exitCodes.conflict : undefined;
 }
 
@@ -97,13 +97,12 @@ export function wishOf(command: Command): SyncWish {
   };
 }
 
-function tell({ output }: Session, report: SyncReport, { direction, dryRun }: SyncWish): void {
-  const changes = report.changes.map((change) => presentChange(change, direction));
+function tell({ output }: Session, report: SyncReport, { wish, backupFolder }: FolderSync): void {
+  const changes = presentChanges(report, wish.direction);
   const result = presentResult(report);
-  output.result({ result, changes }, () => (output.quiet ? "" : changeLines(report, direction).join("")));
-  const done = dryRun ? "would be" : "were";
-  const { created, updated, deleted, conflicts } = result;
-  output.note(`${created} ${done} created, ${updated} updated, ${deleted} deleted.`);
-  if (result.backup !== null) output.note(`What was replaced is in the backup ${result.backup}.`);
-  if (conflicts > 0) output.note(`${conflicts} in conflict: decide with --take here|sandbox|both --file PATH.`);
+  output.result({ result, changes }, () => (output.quiet ? "" : changeLines(changes)));
+  output.note(resultWords(result, wish.dryRun));
+  if (result.backup !== null) output.note(`What was replaced or deleted is in ${backupFolder(result.backup)}`);
+  if (result.conflicts > 0)
+    output.note(`${result.conflicts} in conflict: decide with --take here|sandbox|both --file PATH.`);
 }

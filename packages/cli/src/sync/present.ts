@@ -2,8 +2,13 @@ import type { SyncChange, SyncDirection, SyncResult } from "@berth/protocol";
 import { type EntryState, type RawPath, type ReportedChange, rawPathBytes, type SyncReport, textOf } from "@berth/sync";
 import { harmless } from "../output/style.ts";
 
+/** What a sync did to paths, in the API's shape. */
+export function presentChanges(report: SyncReport, direction: SyncDirection): SyncChange[] {
+  return report.changes.map((change) => presentChange(change, direction));
+}
+
 /** What a sync did to one path, in the API's shape; its `host` is this machine. */
-export function presentChange(change: ReportedChange, direction: SyncDirection): SyncChange {
+function presentChange(change: ReportedChange, direction: SyncDirection): SyncChange {
   const { source, destination, action, reason } = change;
   const [host, sandbox] = direction === "push" ? [source, destination] : [destination, source];
   return {
@@ -17,13 +22,22 @@ export function presentChange(change: ReportedChange, direction: SyncDirection):
 
 const signs: Partial<Record<string, string>> = { create: "+", update: "~", delete: "-", conflict: "!", skipped: "?" };
 
-/** What a sync did, a line a path, for people. */
-export function changeLines(report: SyncReport, direction: SyncDirection): string[] {
-  return report.changes.flatMap((change) => {
-    const { path, action, reason } = presentChange(change, direction);
+/** What a sync did or would do, a line a path, for people; without what it leaves alone. */
+export function changeLines(changes: readonly SyncChange[]): string {
+  const lines = changes.map(({ path, action, reason }) => {
     const sign = signs[action];
-    return sign === undefined ? [] : [`${sign} ${harmless(path)}${reason === undefined ? "" : `  (${reason})`}\n`];
+    return sign === undefined
+      ? ""
+      : `${sign} ${harmless(path)}${reason === undefined ? "" : `  (${harmless(reason)})`}\n`;
   });
+  return lines.join("");
+}
+
+/** How a sync ended, in a sentence. */
+export function resultWords({ created, updated, deleted, stayed }: SyncResult, dryRun: boolean): string {
+  const [create, update, remove] = dryRun ? ["Would create", "update", "delete"] : ["Created", "updated", "deleted"];
+  const left = stayed === 0 ? "" : ` ${stayed} left as they are at the destination.`;
+  return `${create} ${created}, ${update} ${updated}, ${remove} ${deleted}.${left}`;
 }
 
 /** A sync in numbers. */

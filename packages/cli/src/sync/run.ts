@@ -34,6 +34,8 @@ export interface FolderSync {
   readonly folder: string;
   /** Syncs them once. Rejects with `CommandFailed`. */
   sync(): Promise<SyncReport>;
+  /** Where a backup is, for people. */
+  backupFolder(backup: string): string;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,10 @@ export async function openSync(session: Session, sandbox: Sandbox, wish: SyncWis
     wish,
     folder,
     sync: () => runSync(session, wish, { folder, sandbox: { ssh: command, host, path }, state: state.folder }),
+    backupFolder: (backup) =>
+      wish.direction === "pull"
+        ? join(state.folder, "backups", backup)
+        : `${sandbox.name}:${join(path, ".berth/backups", backup)}`,
     close: async () => state.lock?.[Symbol.asyncDispose](),
   };
 }
@@ -152,15 +158,20 @@ function progressLine({ output }: Session): { show(progress: TransferProgress): 
   return {
     show: ({ bytes, percent, bytesPerSecond, secondsLeft, files }) => {
       if (!output.live || output.json) return;
-      const left = secondsLeft === null ? "" : `, ${secondsLeft} s left`;
+      const left = secondsLeft === null ? "" : `, ${durationWords(secondsLeft)} left`;
       const text = `${percent ?? 0} %, ${megabytes(bytes)} MB, ${files} files, ${megabytes(bytesPerSecond)} MB/s${left}`;
-      output.stderr.write(`\r\x1b[K${text.slice(0, (output.stderr.columns ?? 80) - 1)}`);
+      output.stderr.write(`\r\x1b[K${text.slice(0, (output.stderr.columns || 80) - 1)}`);
       drawn = true;
     },
     end: () => {
       if (drawn) output.stderr.write("\r\x1b[K");
     },
   };
+}
+
+function durationWords(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);

@@ -2,7 +2,7 @@ import type { Failure } from "@berth/protocol";
 import type { CommandFailed } from "../failure.ts";
 import type { Output } from "../output/output.ts";
 import { harmless } from "../output/style.ts";
-import { changeLines, presentChange, presentResult } from "./present.ts";
+import { changeLines, presentChanges, presentResult } from "./present.ts";
 import type { WatchState } from "./watch.ts";
 import type { SyncWish } from "./wish.ts";
 
@@ -39,7 +39,7 @@ export class WatchView {
         this.#output.write(`${JSON.stringify({ state: "paused", error: failureOf(state.error) })}\n`);
         break;
       case "watching": {
-        const changes = state.report.changes.map((change) => presentChange(change, this.#wish.direction));
+        const changes = presentChanges(state.report, this.#wish.direction);
         const result = presentResult(state.report);
         this.#output.write(`${JSON.stringify({ state: "watching", result, changes })}\n`);
       }
@@ -58,7 +58,7 @@ export class WatchView {
       case "watching": {
         const { counts } = state.report;
         this.#draw("");
-        if (!this.#output.quiet) this.#output.write(changeLines(state.report, this.#wish.direction).join(""));
+        if (!this.#output.quiet) this.#output.write(changeLines(presentChanges(state.report, this.#wish.direction)));
         this.#synced += counts.create + counts.update + counts.delete;
         const conflicts = counts.conflict === 0 ? "" : `, ${counts.conflict} in conflict (decide with --take)`;
         const at = new Date(state.at).toTimeString().slice(0, 8);
@@ -76,7 +76,7 @@ export class WatchView {
 
   #draw(text: string): void {
     const { live, json, stderr } = this.#output;
-    if (live && !json) stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns ?? 80) - 1)}`);
+    if (live && !json) stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`);
   }
 }
 

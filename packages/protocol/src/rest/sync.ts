@@ -216,14 +216,36 @@ export const listSyncBackups = route({
   result: Type.Object({ items: Type.Array(syncBackupSchema) }),
 });
 
+const backupReference = strictObject({
+  id: referenceSchema,
+  backup: Type.String({ pattern: "^[0-9]{8}T[0-9]{6}Z-[0-9]{3}$" }),
+});
+const side = Type.Enum(["host", "sandbox"]);
+
+export const listSyncBackupFiles = route({
+  method: "GET",
+  path: "/sandboxes/:id/sync/backups/:backup/files",
+  summary: "What is in a backup, by the paths where it was",
+  tag: "sync",
+  access: "user",
+  params: backupReference,
+  query: strictObject({ side, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, default: 1000 })) }),
+  status: 200,
+  result: Type.Object({
+    items: Type.Array(Type.Object({ path, pathBytes })),
+    /** There are more files than were asked for. */
+    truncated: Type.Boolean(),
+  }),
+});
+
 export const restoreSyncBackup = route({
   method: "POST",
   path: "/sandboxes/:id/sync/backups/:backup/restore",
   summary: "Put a file of a backup back to where it was; what is there now goes to a backup of its own",
   tag: "sync",
   access: "user",
-  params: strictObject({ id: referenceSchema, backup: Type.String({ pattern: "^[0-9]{8}T[0-9]{6}Z-[0-9]{3}$" }) }),
-  body: strictObject({ side: Type.Enum(["host", "sandbox"]), path, pathBytes }),
+  params: backupReference,
+  body: strictObject({ side, path, pathBytes }),
   status: 200,
   result: Type.Object({ path }),
 });
