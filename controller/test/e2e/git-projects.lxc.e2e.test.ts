@@ -1,20 +1,36 @@
 import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deleteSandbox, gitPush, gitUnsaved, listKeptWork, pushResultSchema, type Sandbox } from "@berth/protocol";
+import {
+  deleteSandbox,
+  fetchResultSchema,
+  gitFetch,
+  gitPush,
+  gitUnsaved,
+  guestPaths,
+  listKeptWork,
+  pushResultSchema,
+  type Sandbox,
+} from "@berth/protocol";
 import { temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 import { git, gitResult, inWorkspace, makeRemote, worktreeOf } from "./git-flow.ts";
+import { listingOf, makeOddTree, without } from "./odd-tree.ts";
 
 describe("a git project in a real container", () => {
   let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
   let berth: Berth;
   let origin: string;
+  let source: string;
   let sandbox: Sandbox;
 
   beforeAll(async () => {
     folder = await temporaryDirectory("berth-git-e2e-");
-    ({ origin } = await makeRemote(folder.path));
+    ({ origin, source } = await makeRemote(folder.path));
+    await makeOddTree(join(source, "odd"));
+    await git(source, "add", "-A");
+    await git(source, "commit", "-qm", "odd names, modes and links, and large files");
+    await git(source, "push", "-q", origin, "HEAD:main");
     berth = await startBerth({ env: { BERTH_WORKSPACE_ROOTS: folder.path } });
     const author = { name: "Ann O'Hara", email: "ann@example.org" };
     sandbox = await berth.readySandbox({ name: "gitty", workspace: { type: "git", url: origin, author } });
@@ -33,6 +49,34 @@ describe("a git project in a real container", () => {
     const pushed = await push();
     expect(await git(origin, "log", "-1", "--format=%an %s", "berth/gitty")).toBe("Ann O'Hara in the sandbox");
     expect(await git(worktreeOf(pushed), "status", "--porcelain")).toBe("");
+  });
+
+  it("travels from the remote to the sandbox and back with odd names, modes and links", async () => {
+    const workspace = join(await berth.rootOf(sandbox), guestPaths.workspace);
+    const listed = (root: string) => listingOf(join(root, "odd"), { asGit: true });
+    expect(await listed(workspace)).toEqual(await listed(source));
+
+    await here(
+      "chmod +x odd/modes/600 && git mv odd/lines \"$(printf 'odd/\\377\\n x')\" && ln -s ../lines odd/links/more",
+    );
+    await here("git add -A && git commit -qm 'odd names of its own'");
+    const pushed = await push();
+    const treeIn = (command: string) => here(`git rev-parse '${command}^{tree}'`);
+    expect(await git(origin, "rev-parse", "berth/gitty^{tree}")).toBe(await treeIn("HEAD"));
+    // On the host's worktree links are text, as no sandbox's may lead out of it.
+    const ofFiles = async (root: string) => without(["links"], await listed(root));
+    expect(await ofFiles(worktreeOf(pushed))).toEqual(await ofFiles(workspace));
+
+    await git(source, "pull", "-q", "--ff-only", origin, "berth/gitty");
+    expect(await listed(source)).toEqual(await listed(workspace));
+    await git(source, "mv", "odd/names/-rf", "odd/names/-rf\n");
+    await git(source, "commit", "-qm", "odd names of the host's");
+    await git(source, "push", "-q", origin, "HEAD:main");
+    const fetched = await berth.client.call(gitFetch, { params: { id: sandbox.id } });
+    await gitResult(berth, fetchResultSchema, fetched);
+    await here("git merge -q --ff-only origin/main");
+    expect(await listed(workspace)).toEqual(await listed(source));
+    expect(await treeIn("HEAD")).toBe(await git(source, "rev-parse", "HEAD^{tree}"));
   });
 
   it("lets a hostile repository run its programs in the sandbox alone", async () => {

@@ -39,8 +39,13 @@ export class SshUser {
     return ["-F", this.configFile];
   }
 
-  /** Runs a program to its end, at most a minute. */
-  async run(command: string, args: readonly string[], input?: Uint8Array | string): Promise<ProgramEnd> {
+  /** Runs a program to its end, at most a minute unless it is to have longer. */
+  async run(
+    command: string,
+    args: readonly string[],
+    input?: Uint8Array | string,
+    { timeoutMs = 60_000 }: { timeoutMs?: number } = {},
+  ): Promise<ProgramEnd> {
     const child = this.start(command, args);
     const stdout: Buffer[] = [];
     let stderr = "";
@@ -50,7 +55,7 @@ export class SshUser {
     });
     child.stdin.on("error", () => {});
     child.stdin.end(input);
-    const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
     clearTimeout(timer);
     return { code, stdout: Buffer.concat(stdout), stderr };

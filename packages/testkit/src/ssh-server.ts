@@ -53,6 +53,7 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
     "PrintMotd no",
     "PrintLastLog no",
     "MaxStartups 100",
+    "Subsystem sftp internal-sftp",
     ...(variables.length > 0 ? [`SetEnv ${variables.join(" ")}`] : []),
     "",
   ];
