@@ -3,9 +3,11 @@ import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -66,6 +68,9 @@ describe("a sync", () => {
     writeFileSync(join(pair.guest, "trap/secret"), "of the sandbox");
     symlinkSync("../../state/outside/secret", join(pair.guest, "climbs"));
     symlinkSync("/etc/passwd", join(pair.guest, "absolute"));
+    // By its letters it stays inside; by way of the other link it does not.
+    symlinkSync(".", join(pair.guest, "dot"));
+    symlinkSync("dot/../state/outside", join(pair.guest, "climbs by a link"));
     mkdirSync(join(pair.guest, ".berth"));
     symlinkSync(outside, join(pair.guest, ".berth/sync"));
     chmodSync(pair.guest, 0o777);
@@ -77,8 +82,66 @@ describe("a sync", () => {
     expect(readFileSync(join(outside, "secret"), "utf8")).toBe("of the host");
     expect(readdirSync(pair.host)).not.toContain("climbs");
     expect(readdirSync(pair.host)).not.toContain("absolute");
+    expect(readdirSync(pair.host)).not.toContain("climbs by a link");
     expect(readdirSync(join(pair.host, "sub"))).toEqual([]);
     expect(statSync(pair.host).mode).toBe(mode);
+  });
+
+  it("reaches nothing by a folder that is a link now and then", async () => {
+    const outside = join(pair.state, "outside");
+    mkdirSync(outside);
+    writeFileSync(join(outside, "f"), "outside");
+    const [folder, link] = [join(pair.host, "a"), join(pair.host, "b")];
+    mkdirSync(folder);
+    symlinkSync(outside, link);
+    mkdirSync(join(pair.guest, "a"));
+    const swap = (from: string, to: string) => {
+      try {
+        renameSync(from, to);
+      } catch {
+        // A run has put something in its place.
+      }
+    };
+    let swapping = true;
+    const swaps = (async () => {
+      while (swapping) {
+        swap(folder, join(pair.host, "c"));
+        swap(link, folder);
+        await new Promise(setImmediate);
+        swap(folder, link);
+        swap(join(pair.host, "c"), folder);
+        await new Promise(setImmediate);
+      }
+    })();
+    try {
+      for (let turn = 0; turn < 12; turn += 1) {
+        writeFileSync(join(pair.guest, "a/f"), `of the sandbox, ${turn}`);
+        writeFileSync(join(pair.guest, `a/new ${turn}`), "x");
+        await pair.pull({ deletes: turn % 2 === 1 }).catch(() => {});
+      }
+    } finally {
+      swapping = false;
+      await swaps;
+    }
+    expect(readFileSync(join(outside, "f"), "utf8")).toBe("outside");
+    expect(readdirSync(outside)).toEqual(["f"]);
+  });
+
+  it.each(["push", "pull"] as const)("leaves the other names of a file as they are (%s)", async (direction) => {
+    const [source, destination] = direction === "push" ? [pair.host, pair.guest] : [pair.guest, pair.host];
+    const outside = join(pair.state, "outside");
+    writeFileSync(outside, "before");
+    linkSync(outside, join(destination, "f"));
+    writeFileSync(join(source, "f"), "before");
+    await pair[direction]({ resolutions: new Map([["f", "source"]]) });
+    writeFileSync(join(source, "f"), "after, and longer");
+    await pair[direction]();
+    expect(readFileSync(join(destination, "f"), "utf8")).toBe("after, and longer");
+    expect(readFileSync(outside, "utf8")).toBe("before");
+    rmSync(join(source, "f"));
+    await pair[direction]({ deletes: true });
+    expect(readdirSync(destination)).not.toContain("f");
+    expect(readFileSync(outside, "utf8")).toBe("before");
   });
 
   it.each(["push", "pull"] as const)("tells how far it has come, and keeps to a limit (%s)", async (direction) => {
