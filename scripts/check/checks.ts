@@ -2,6 +2,7 @@ import { tooLongFiles } from "./file-length.ts";
 import { layerViolations } from "./layers.ts";
 import { moduleFacts } from "./module-facts.ts";
 import { type Findings, runCommand } from "./run-command.ts";
+import { shellUses } from "./shells.ts";
 import { sourceFiles } from "./sources.ts";
 
 /** One static check of the repository. */
@@ -24,6 +25,7 @@ export const checks: readonly Check[] = [
   { name: "format and lint", run: (root) => runCommand(root, "npx", ["biome", "ci", "--colors=off", "."]) },
   { name: "layers", run: layers },
   { name: "file length", run: async (root) => tooLongFiles(await sourceFiles(root, ...sources, "*.css")) },
+  { name: "shells", run: async (root) => shellUses(await sourceFiles(root, ...sources)) },
   { name: "shell scripts", run: shellScripts },
 ];
 
