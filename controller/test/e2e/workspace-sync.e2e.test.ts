@@ -3,11 +3,13 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { sshKeyPair } from "@berth/base/node";
 import {
   cancelOperation,
   deleteContinuousSync,
   getOperation,
   getSync,
+  guestPaths,
   listSyncBackups,
   listSyncChanges,
   putContinuousSync,
@@ -24,6 +26,7 @@ import { eventually, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Berth, startBerth } from "./berth.ts";
 import { SshUser } from "./real-sandbox.ts";
+import { agentProgram, signalBelow, sshConnection, sshListener } from "./signal-below.ts";
 
 const run = promisify(execFile);
 
@@ -83,12 +86,14 @@ describe("a workspace that was made from a folder of the host", () => {
     client().call(putContinuousSync, { params: params(), body: { direction } });
 
   /** Kills the programs of the sandbox, or those that the controller has started, whose command line is like this. */
-  const killThere = async (pattern: RegExp) =>
-    killBelow(
+  const signalThere = async (pattern: RegExp, signal: NodeJS.Signals = "SIGKILL") =>
+    signalBelow(
       (await berth.processesOf(sandbox)).map(({ pid }) => pid),
       pattern,
+      signal,
     );
-  const killHere = (pattern: RegExp) => killBelow([berth.process.pid], pattern);
+  const killThere = (pattern: RegExp) => signalThere(pattern);
+  const killHere = (pattern: RegExp) => signalBelow([berth.process.pid], pattern);
   /** How a sync is under way, once it sends. */
   const sending = (id: string) =>
     eventually(async () => {
@@ -192,6 +197,22 @@ describe("a workspace that was made from a folder of the host", () => {
     expect(await text(join(workspace, "two.txt"))).toBe("here");
     const missing = client().call(restoreSyncBackup, { ...restore, body: { side: "sandbox", path: "none" } });
     await expect(missing).rejects.toMatchObject({ code: "not_found" });
+    for (const side of ["host", "sandbox"] as const)
+      for (const name of pathsOutside) {
+        const led = client().call(restoreSyncBackup, { ...restore, body: { side, ...name } });
+        await expect(led, JSON.stringify(name)).rejects.toMatchObject({ code: "invalid_request" });
+      }
+    for (const name of pathsOutside) {
+      const led = client().call(resolveSync, { params: params(), body: { take: "host", paths: [name] } });
+      await expect(led, JSON.stringify(name)).rejects.toMatchObject({ code: "invalid_request" });
+    }
+    for (const backup of ["../..", "%2e%2e", "20260101T000000Z-000/../.."]) {
+      const led = client().call(restoreSyncBackup, {
+        params: { ...params(), backup },
+        body: { side: "host", path: "two.txt" },
+      });
+      await expect(led, backup).rejects.toMatchObject({ code: "invalid_request" });
+    }
     await inside("rm two.*");
     await rm(join(folder, "two.txt"));
   });
@@ -223,14 +244,14 @@ describe("a workspace that was made from a folder of the host", () => {
   });
 
   it("follows within two seconds after the agent and all connections were cut, and after a restart", async () => {
-    await killThere(agent);
-    await killThere(connection);
+    await killThere(agentProgram);
+    await killThere(sshConnection);
     await followsInTime("pull");
     await berth.crash();
     await berth.start();
     await followsInTime("pull");
     await follow("push");
-    await killThere(agent);
+    await killThere(agentProgram);
     await followsInTime("push");
     await client().call(deleteContinuousSync, { params: params() });
   });
@@ -252,6 +273,7 @@ describe("a workspace that was made from a folder of the host", () => {
     expect(progress).toBeGreaterThanOrEqual(0);
     expect(progress).toBeLessThan(1);
     await berth.crash();
+    expect(await readdir(workspace), "under its name before it is whole").not.toContain("large");
     await berth.start();
     await berth.ended(operation.id);
     expect(await readFile(join(workspace, "large"))).toEqual(await readFile(join(folder, "large")));
@@ -259,22 +281,70 @@ describe("a workspace that was made from a folder of the host", () => {
     await client().call(deleteContinuousSync, { params: params() });
   });
 
-  it.each([
-    ["rsync in the sandbox", () => killThere(/rsync --server/)],
-    ["rsync on the host", () => killHere(/(^|\/)rsync .*--rsh=/)],
-    ["the agent", () => killThere(agent)],
-    ["the connection", () => killThere(connection)],
-  ])("loses nothing when %s is killed in the middle, and goes on", async (_, kill) => {
-    const [before, now] = [await readFile(join(workspace, "large")), randomBytes(3 * 1024 * 1024)];
-    await writeFile(join(folder, "large"), now);
-    const operation = await begin({ direction: "push", bwlimitKiB: 1024 });
-    await sending(operation.id);
-    await kill();
-    const { state, error } = await over(operation.id);
-    const there = await readFile(join(workspace, "large"));
-    expect(there.equals(state === "succeeded" ? now : before), error?.code).toBe(true);
-    await synced({ direction: "push" });
-    expect((await readFile(join(workspace, "large"))).equals(now)).toBe(true);
+  describe.each(["push", "pull"] as const)("in the middle of a %s", (direction) => {
+    const source = () => join(direction === "push" ? folder : workspace, "large");
+    const destination = () => join(direction === "push" ? workspace : folder, "large");
+    /** Begins to send a large file that has changed. */
+    async function underWay() {
+      const [before, now] = [await readFile(destination()), randomBytes(3 * 1024 * 1024)];
+      await writeFile(source(), now);
+      const operation = await begin({ direction, bwlimitKiB: 1024 });
+      await sending(operation.id);
+      return { before, now, operation };
+    }
+
+    it.each([
+      ["rsync in the sandbox", () => killThere(/rsync --server/)],
+      ["rsync on the host", () => killHere(/(^|\/)rsync .*--rsh=/)],
+      ["the agent", () => killThere(agentProgram)],
+      ["the connection", () => killThere(sshConnection)],
+    ])("loses nothing when %s is killed, and goes on", async (_, kill) => {
+      const { before, now, operation } = await underWay();
+      await kill();
+      const { state, error } = await over(operation.id);
+      const there = await readFile(destination());
+      expect(there.equals(state === "succeeded" ? now : before), error?.code).toBe(true);
+      await synced({ direction });
+      expect((await readFile(destination())).equals(now)).toBe(true);
+    });
+
+    it("loses nothing when the controller is killed, and goes on by itself", async () => {
+      const { before, now, operation } = await underWay();
+      await berth.crash();
+      const there = await readFile(destination());
+      expect([before, now].some((whole) => whole.equals(there))).toBe(true);
+      await berth.start();
+      await berth.ended(operation.id);
+      expect((await readFile(destination())).equals(now)).toBe(true);
+      expect((await readFile(source())).equals(now)).toBe(true);
+    });
+  });
+
+  it("is not synced where another host key is shown than was pinned, and says so", async () => {
+    const root = await berth.rootOf(sandbox);
+    const file = join(root, guestPaths.sshHostKey);
+    const own = await readFile(file, "utf8");
+    /** sshd reads its keys anew. */
+    const renew = () => signalThere(sshListener, "SIGHUP");
+    await writeFile(file, sshKeyPair(randomBytes(32), "another").privateKey);
+    await writeFile(join(folder, "both"), "of who does not know whom it speaks to");
+    const before = await text(join(workspace, "both"));
+    try {
+      await renew();
+      const refused = await eventually(async () => {
+        const { state, error } = await over((await begin({ direction: "push" })).id);
+        return state === "failed" && error?.code === "sync_host_key_mismatch" ? error : undefined;
+      });
+      expect(refused).toMatchObject({ message: /Another SSH host key is shown/, hint: /look before you connect/ });
+      expect(await text(join(workspace, "both"))).toBe(before);
+      const direct = await ssh.attempt(sandbox, "true");
+      expect(direct).toMatchObject({ code: 255, stderr: /REMOTE HOST IDENTIFICATION HAS CHANGED/ });
+    } finally {
+      await writeFile(file, own);
+      await renew();
+    }
+    await eventually(async () => (await over((await begin({ direction: "push" })).id)).state === "succeeded");
+    expect(await text(join(workspace, "both"))).toBe("of who does not know whom it speaks to");
   });
 
   it.runIf(process.env.BERTH_TEST_BACKEND === "lxc")("writes no half a file to a disk that is full", async () => {
@@ -299,27 +369,9 @@ describe("a workspace that was made from a folder of the host", () => {
   });
 });
 
-const agent = /^(berth-agent|\S+ \S+\/launch\.mjs agent)$/;
-/** A session of the sandbox's sshd, but not the one that listens. */
-const connection = /^sshd(-session)?: (?!\/)/;
-
-/** Kills those of these processes, and of what they have started, whose command line fits, once there are such. */
-async function killBelow(roots: readonly number[], pattern: RegExp): Promise<void> {
-  const found = await eventually(
-    async () => {
-      const { stdout } = await run("ps", ["-ww", "-eo", "pid=,ppid=,args="]);
-      const rows = [...stdout.matchAll(/^ *(\d+) +(\d+) (.*)$/gm)].map(([, pid, parent, command = ""]) => ({
-        ...{ pid: Number(pid), parent: Number(parent), command },
-      }));
-      const below = new Set(roots);
-      for (let size = 0; size !== below.size; ) {
-        size = below.size;
-        for (const { pid, parent } of rows) if (below.has(parent)) below.add(pid);
-      }
-      const fitting = rows.filter(({ pid, command }) => below.has(pid) && pattern.test(command));
-      return fitting.length > 0 && fitting;
-    },
-    { what: `a process like ${pattern}` },
-  );
-  for (const { pid } of found) process.kill(pid, "SIGKILL");
-}
+const encoded = (path: string) => ({ path: "two.txt", pathBytes: Buffer.from(path).toString("base64url") });
+/** What leads out of a folder, as text and as bytes. */
+const pathsOutside = ["..", "a/../../both", "/etc/passwd", ""].flatMap((path) => [
+  ...(path === "" ? [] : [{ path }]),
+  encoded(path),
+]);
