@@ -68,6 +68,15 @@ describe("a repository of the workspace", () => {
     expect(await unsaved()).toEqual({ commits: 1, stashes: 1, files: 2 });
   });
 
+  it("does not answer for the repositories in folders, but for those where nobody works", async () => {
+    for (const name of ["node_modules/x", "a/b/c/d", ".berth/x"]) git("init", "-q", at(name));
+    expect(await refused("gitUnsaved", {})).toBe("not_found");
+    git("init", "-q", at("a/b/c"));
+    expect(await refused("gitUnsaved", {})).toBe("conflict");
+    git("init", "-q");
+    expect(await refused("gitUnsaved", {})).toBe("conflict");
+  });
+
   it("tells what has changed, as git does, with any names", async () => {
     git("init", "-q", "-b", "main");
     for (const name of ["a", "b", "sp ace"]) writeFileSync(at(name), `${name}\n`.repeat(20));

@@ -47,6 +47,23 @@ describe("the guard of unsaved work", () => {
     expect(await permit({ ...ready, project_id: null }, unsaved)).toMatchObject({ outcome: { code: "unsaved_work" } });
   });
 
+  it("says what is unsaved in the repositories of folders, too, of which it has been told", async () => {
+    const below = "+ 2 0 1 app\n+ 0 1 0 deep/other one\n";
+    const work = "2 unpushed commits, 1 uncommitted file (app/), 1 stash";
+    for (const answer of [`${below}none\n`, `${below}${clean}`]) {
+      const { outcome } = await permit(ready, answer);
+      expect(outcome).toMatchObject({ code: "unsaved_work", message: expect.stringContaining(work) });
+    }
+    expect(await permit(ready, "+ 1 x\nnone\n")).toMatchObject({ outcome: { code: "unsaved_work" } });
+  });
+
+  it("wakes one that sleeps to ask it, whoever's project it is", async () => {
+    const asleep = { ...ready, state: "asleep" } as const;
+    for (const seen of [asleep, { ...asleep, project_id: null }]) {
+      expect(await permit(seen, unsaved)).toMatchObject({ outcome: { code: "unsaved_work" }, asked: 1 });
+    }
+  });
+
   it("signs in to no sandbox whose agent is certain that there is nothing", async () => {
     expect(await permit(ready, silent, false, true)).toEqual({ outcome: { keep: false }, asked: 0 });
   });

@@ -47,8 +47,9 @@ export class DestroyGuard {
   async permit(row: SandboxRow, discard: boolean): Promise<{ keep: boolean }> {
     // What was never filled was nobody's to work in.
     const isProject = row.project_id !== null && row.workspace_filled;
-    if (row.state === "destroying" || !(isReachable(row) || isProject)) return { keep: false };
-    const work = await this.look(row.state === "asleep" ? await this.#awake(row) : row);
+    const isAsleep = row.state === "asleep";
+    if (row.state === "destroying" || !(isReachable(row) || isAsleep || isProject)) return { keep: false };
+    const work = await this.look(isAsleep ? await this.#awake(row) : row);
     if (!work.known) {
       if (isProject && !discard) throw unknown(row);
       return { keep: false };

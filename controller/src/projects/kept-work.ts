@@ -7,7 +7,7 @@ import { page } from "../http/page.ts";
 import type { SandboxRow } from "../sandboxes/record.ts";
 import type { Database, KeptWorkTable } from "../store/tables.ts";
 import type { SandboxRepository } from "./sandbox-repository.ts";
-import { bundleScript, patchScript, untrackedScript } from "./sandbox-scripts.ts";
+import { bundleScript, bundlesScript, patchScript, untrackedScript } from "./unsaved-scripts.ts";
 
 export type KeptWorkRow = Selectable<KeptWorkTable>;
 
@@ -22,6 +22,12 @@ export interface KeptWorksDependencies {
 /** What each part is made by, how long it may be, and what it is called. */
 const makings: Readonly<Record<KeptPart, { script: string; maxBytes: number; fileName: string; what: string }>> = {
   bundle: { script: bundleScript, maxBytes: 2 * 1024 ** 3, fileName: "commits.bundle", what: "the commits" },
+  bundles: {
+    script: bundlesScript,
+    maxBytes: 2 * 1024 ** 3,
+    fileName: "bundles.tar",
+    what: "the commits of repositories in its folders",
+  },
   patch: { script: patchScript, maxBytes: 512 * 1024 ** 2, fileName: "changes.patch", what: "the uncommitted changes" },
   untracked: { script: untrackedScript, maxBytes: 1024 ** 3, fileName: "untracked.tar", what: "the untracked files" },
 };

@@ -14,7 +14,12 @@ import { Button } from "../ui/button.tsx";
 import { FailureNote } from "../ui/failure-note.tsx";
 import { useList } from "./use-list.ts";
 
-const partWords: Record<KeptPart, string> = { bundle: "commits", patch: "changes", untracked: "new files" };
+const partWords: Record<KeptPart, string> = {
+  bundle: "commits",
+  bundles: "commits in folders",
+  patch: "changes",
+  untracked: "new files",
+};
 
 /** What was unsaved in sandboxes that were deleted: downloaded, or deleted before its time. */
 export function KeptWork() {

@@ -1,11 +1,17 @@
+import { CallFailure } from "@berth/protocol/link";
 import type { Job } from "../workspace/job.ts";
+import { hasRepositoryBelow } from "./repositories-below.ts";
 import { checkExit, type GitSurroundings, Repository } from "./repository.ts";
 
 /** The host's worktree, whose commits are the remote `host` here, may go with the sandbox. */
 const elsewhere = ["--exclude=host/*", "--remotes"] as const;
 
-/** `gitUnsaved`: counts what the workspace's own repository has and no remote. Nothing is written. */
+/**
+ * `gitUnsaved`: counts what the workspace's own repository has and no remote. Nothing is written. Throws `conflict` where
+ * there are others below, for which somebody else has to look.
+ */
 export async function gitUnsaved(job: Job, git: GitSurroundings): Promise<void> {
+  if (await hasRepositoryBelow(git.tree)) throw new CallFailure("conflict", "there are repositories in its folders");
   await Repository.with(git, [], async (repository) => {
     const { signal } = job;
     const count = async (argv: readonly string[]) => Number(await repository.text({ argv, signal }));

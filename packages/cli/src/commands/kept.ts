@@ -21,6 +21,7 @@ import { describe, does, groups, type Run } from "./register.ts";
 /** What each part is saved as, and what it is for. */
 const parts: Readonly<Record<KeptPart, { file: string; use: string }>> = {
   bundle: { file: "commits.bundle", use: "git fetch FILE HEAD" },
+  bundles: { file: "bundles.tar", use: "tar -xf FILE, a bundle for each repository in a folder" },
   patch: { file: "changes.patch", use: "git apply FILE" },
   untracked: { file: "untracked.tar", use: "tar -xf FILE" },
 };

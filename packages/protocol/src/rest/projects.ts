@@ -238,7 +238,7 @@ export const gitUnsaved = route({
   result: unsavedWorkSchema,
 });
 
-export const keptParts = ["bundle", "patch", "untracked"] as const;
+export const keptParts = ["bundle", "bundles", "patch", "untracked"] as const;
 export type KeptPart = (typeof keptParts)[number];
 
 /** What was unsaved in a sandbox when it was destroyed. */
