@@ -3,7 +3,7 @@ import type { ListedItem, ListingReader } from "./listing.ts";
 import type { Memory } from "./memory.ts";
 import type { Run } from "./order.ts";
 import { isInside, type RawPath } from "./raw-path.ts";
-import { type ReportedChange, reportOf, type SyncReport } from "./report.ts";
+import { type ReportedChange, reportOf, type SyncReport, skippedOf } from "./report.ts";
 import { backupId } from "./retention.ts";
 import { runRsync, writingOptions } from "./rsync.ts";
 
@@ -33,7 +33,9 @@ export async function firstRun(run: Run, memory: Memory): Promise<{ whole: boole
     if (code !== 0) run.onNote?.(complaints.trim().slice(-2000));
     const whole = code === 0 && !reader.existed;
     await follower.finish(reader, whole);
-    return { whole, report: reportOf(follower.changes, follower.bytes, null) };
+    // Where more has to be looked at, that look names it.
+    const skipped = whole ? skippedOf(reader) : [];
+    return { whole, report: reportOf([...follower.changes, ...skipped], follower.bytes, null) };
   } catch (error) {
     await follower.interrupted();
     throw error;

@@ -12,6 +12,12 @@ export interface ListedItem {
   readonly path: RawPath;
 }
 
+/** What rsync says that it does not take over, and why. */
+export interface SkippedItem {
+  readonly path: RawPath;
+  readonly why: string;
+}
+
 /** A count and a sum of hashes, which is the same for the same names in whatever order. */
 export interface Digest {
   readonly count: number;
@@ -33,6 +39,8 @@ export class ListingReader {
   readonly differing: ListedItem[] = [];
   /** Whether rsync has left something alone because it exists (`--ignore-existing --info=skip1`). */
   existed = false;
+  /** What is not taken over at all, if rsync was asked to say so (`--info=name1`). */
+  readonly skipped: SkippedItem[] = [];
   /** Whole lines as they came, of which some are of what is equal. */
   readonly #blocks: Buffer[] = [];
   readonly #onProgress: (line: string) => void;
@@ -90,7 +98,7 @@ export class ListingReader {
     }
     const name = nameStart(bytes, start, end);
     if (name === -1) {
-      this.existed ||= bytes.toString("latin1", Math.max(start, end - 7), end) === " exists";
+      this.#remark(bytes.toString("latin1", start, end));
       return false;
     }
     if (isTopmost(bytes, name, end)) return false;
@@ -100,7 +108,24 @@ export class ListingReader {
     this.differing.push(itemOf(bytes, start, name, end));
     return false;
   }
+
+  #remark(line: string): void {
+    if (line.endsWith(" exists")) this.existed = true;
+    if (this.skipped.length >= maxSkipped) return;
+    for (const { pattern, why } of skips) {
+      const name = pattern.exec(line)?.[1];
+      if (name !== undefined) this.skipped.push({ path: unescaped(name), why });
+    }
+  }
 }
+
+/** Remarks of rsync's that something is not taken over. The last `" -> "` is its own: so that of a name is none. */
+const skips = [
+  { pattern: /^ignoring unsafe symlink "(.*)" -> ".*"$/, why: "a link that leads out of the folder" },
+  { pattern: /^skipping non-regular file "(.*)"$/, why: "a device, socket or pipe" },
+] as const;
+/** A sandbox may have any number of such. */
+const maxSkipped = 10_000;
 
 /** Where a line ends, by either sign of an end; -1 for none. */
 function lineEnd(bytes: Buffer, start: number): number {

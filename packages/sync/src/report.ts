@@ -1,6 +1,7 @@
 import type { EntryState } from "./entry-state.ts";
+import type { ListingReader } from "./listing.ts";
 import type { PlannedChange } from "./plan.ts";
-import type { RawPath } from "./raw-path.ts";
+import { isInside, type RawPath } from "./raw-path.ts";
 
 export type ReportedAction = "create" | "update" | "delete" | "stays" | "conflict" | "skipped";
 
@@ -31,6 +32,13 @@ export function reportOf(changes: readonly ReportedChange[], bytes: number, back
   const counts = { create: 0, update: 0, delete: 0, stays: 0, conflict: 0, skipped: 0 };
   for (const { action } of changes) counts[action] += 1;
   return { changes: changes.slice(0, maxChanges), counts, bytes, backup };
+}
+
+/** What rsync has left out: nobody is to look for it in vain. */
+export function skippedOf({ skipped }: Pick<ListingReader, "skipped">): ReportedChange[] {
+  return skipped
+    .filter(({ path }) => isInside(path))
+    .map(({ path, why }) => ({ path, action: "skipped", reason: why, source: undefined, destination: undefined }));
 }
 
 /** What a planned change is called; undefined where nothing is to be said. */

@@ -60,7 +60,8 @@ function commonOptions({ direction, owner, filterFile }: RsyncPlaces): string[] 
     "--from0",
     `--filter=merge ${filterFile}`,
     `--out-format=${listingFormat}`,
-    ...(toHost ? ["--safe-links"] : []),
+    // What is no safe link is named only so; other names are, as the listing's format has it.
+    ...(toHost ? ["--safe-links", "--info=name1"] : []),
     ...(toHost && owner ? ["--owner", "--group", `--chown=${owner.uid}:${owner.gid}`] : []),
   ];
 }

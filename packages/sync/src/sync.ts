@@ -12,7 +12,7 @@ import type { Run, SyncOrder } from "./order.ts";
 import { makePlan, type PlannedChange } from "./plan.ts";
 import { remember } from "./remember.ts";
 import { RemoteSide } from "./remote-side.ts";
-import { type ReportedChange, reported, reportOf, type SyncReport } from "./report.ts";
+import { type ReportedChange, reported, reportOf, type SyncReport, skippedOf } from "./report.ts";
 import { runRsync } from "./rsync.ts";
 
 /**
@@ -82,10 +82,12 @@ async function work(run: Run): Promise<SyncReport> {
   if (reader.differing.length === 0 && asBefore && !resolutions) return reportOf(before, 0, null);
   const plan = await makePlan(reader, memory, run, { direction, deletes, resolutions, git: filter.git });
   checkSize(plan, run);
-  if (dryRun) return reportOf(changesOf(plan), bytesOf(plan), null);
+  const known = new Set(plan.map(({ path }) => path));
+  const skipped = skippedOf(reader).filter(({ path }) => !known.has(path));
+  if (dryRun) return reportOf([...changesOf(plan), ...skipped], bytesOf(plan), null);
   const backup = await carryOut(run, plan, memory);
   await remember(run, reader, plan, memory);
-  return reportOf([...before, ...changesOf(plan)], bytesOf(plan), backup);
+  return reportOf([...before, ...changesOf(plan), ...skipped], bytesOf(plan), backup);
 }
 
 function changesOf(plan: readonly PlannedChange[]): ReportedChange[] {

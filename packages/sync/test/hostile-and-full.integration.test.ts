@@ -77,7 +77,14 @@ describe("a sync", () => {
     mkdirSync(join(pair.guest, "sub/.git/hooks"), { recursive: true });
     writeFileSync(join(pair.guest, "sub/.git/hooks/post-checkout"), "#!/bin/sh\n");
     const mode = statSync(pair.host).mode;
-    for (const deletes of [false, true]) await pair.pull({ deletes });
+    for (const deletes of [false, true]) {
+      const { changes } = await pair.pull({ deletes });
+      const links = changes.filter(({ reason }) => reason === "a link that leads out of the folder");
+      expect(links.map(({ path, action }) => [path, action]).sort()).toEqual([
+        ["absolute", "skipped"],
+        ["climbs", "skipped"],
+      ]);
+    }
     expect(readdirSync(outside)).toEqual(["secret"]);
     expect(readFileSync(join(outside, "secret"), "utf8")).toBe("of the host");
     expect(readdirSync(pair.host)).not.toContain("climbs");

@@ -8,6 +8,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -143,6 +144,23 @@ describe("a sync whose receiving rsync is killed", () => {
     for (const side of [host, guest]) expect([...(await side.leftovers())].sort()).toEqual([...expected].sort());
     for (const root of [pair.host, pair.guest]) utimesSync(join(root, ".berth/sync/unfinished"), 4e9, 4e9);
     for (const side of [host, guest]) expect(await side.leftovers(), "older than the marker").toEqual([]);
+  });
+
+  it("can be had back of a backup though its folder is gone, and not through a link in its place", async () => {
+    mkdirSync(join(pair.guest, "a/b"), { recursive: true });
+    writeFileSync(join(pair.guest, "a/b/c"), "1");
+    await pair.pull();
+    writeFileSync(join(pair.guest, "a/b/c"), "22");
+    const { backup } = await pair.pull();
+    const host = new LocalSide({ root: pair.host, backups: join(pair.state, "backups") });
+    const restore = () => host.restore(backup ?? "", "a/b/c", "20260101T000000Z-000");
+    rmSync(join(pair.host, "a"), { recursive: true });
+    symlinkSync(pair.state, join(pair.host, "a"));
+    expect(await restore()).toBe(false);
+    expect(readdirSync(pair.state)).not.toContain("b");
+    rmSync(join(pair.host, "a"));
+    expect(await restore()).toBe(true);
+    expect(readFileSync(join(pair.host, "a/b/c"), "utf8")).toBe("1");
   });
 
   it("has it put away though something of a backup was restored meanwhile", async () => {

@@ -52,6 +52,16 @@ describe("what rsync lists", () => {
     expect(digest(".f          9 b\n.f          1 c\n")).not.toEqual(one);
   });
 
+  it("names what is not taken over, and why", () => {
+    const text =
+      'ignoring unsafe symlink "n\\#012l" -> "/etc"\nignoring unsafe symlink "a" -> "b" -> "../c"\nskipping non-regular file "p"\n';
+    expect(read(text).reader.skipped).toEqual([
+      { path: "n\nl", why: "a link that leads out of the folder" },
+      { path: 'a" -> "b', why: "a link that leads out of the folder" },
+      { path: "p", why: "a device, socket or pipe" },
+    ]);
+  });
+
   it("says that something was left alone, of the shortest name too, and not of a file that is called so", () => {
     expect(read("a exists\n").reader.existed).toBe(true);
     expect(read(">f+++++++++ 1 it exists\n").reader.existed).toBe(false);

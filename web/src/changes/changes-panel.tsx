@@ -138,7 +138,7 @@ function BranchLine({ status, busy, onLook }: { status: Status; busy: boolean; o
       {upstream !== null && (
         <span className="quiet branch-upstream" title={`Compared with ${upstream}`}>
           {ahead === null || behind === null
-            ? `${upstream} is gone`
+            ? `there is no ${upstream}`
             : ahead + behind === 0
               ? "up to date"
               : [ahead > 0 ? `${ahead} ahead` : "", behind > 0 ? `${behind} behind` : ""].filter(Boolean).join(", ")}
