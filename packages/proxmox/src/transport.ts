@@ -8,7 +8,7 @@ import { type Ticket, TicketAuthenticator } from "./auth/ticket.ts";
 import { type AnswerEnvelope, readEnvelope, refusalText } from "./envelope.ts";
 import { isProxmoxError, type ProxmoxError, proxmoxError } from "./error.ts";
 import { parseAddress } from "./http/address.ts";
-import { ClusterAddress } from "./http/cluster-address.ts";
+import { ClusterAddress, closed } from "./http/cluster-address.ts";
 import { ExchangeFailed, type RawAnswer } from "./http/exchange.ts";
 import { encodeCall } from "./http/parameters.ts";
 import { normaliseTrust } from "./http/trust.ts";
@@ -143,7 +143,7 @@ export class Transport implements ApiRequestable, AsyncDisposable {
 
   async #once(call: ApiCall, headers: Readonly<Record<string, string>>): Promise<ApiAnswer> {
     const answered = { method: call.method, path: call.path.replace(/^\/api2\/json/, "") };
-    if (this.#closed) throw proxmoxError(CLOSED, answered);
+    if (this.#closed) throw proxmoxError(closed, answered);
     const encoded = encodeCall(call.method, call.path, call.params);
     let raw: RawAnswer;
     try {
@@ -183,8 +183,6 @@ export class Transport implements ApiRequestable, AsyncDisposable {
     return { ticket: fields.ticket, csrfToken: fields.CSRFPreventionToken };
   }
 }
-
-const CLOSED = { kind: "unreachable", address: "the cluster", detail: "the client was closed" } as const;
 
 function withoutAct(error: ProxmoxError) {
   const { method, path, status, reason } = error;

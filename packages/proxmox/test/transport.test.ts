@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Scope } from "@berth/base";
+import { ManualClock } from "@berth/testkit";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { TransportOptions } from "../src/index.ts";
 import {
@@ -78,6 +79,26 @@ describe("a request", () => {
     expect(server.requests[0]?.url).toBe("/api2/json/nodes/pve1/lxc/301/snapshot/a%2Fb%3Fc%23d%20e");
     await expect(client.snapshots.remove(CT, "..")).rejects.toThrow(RangeError);
     expect(server.requests).toHaveLength(1);
+  });
+
+  it("waits for one of a few connections in a crowd, but not for those that hang", async () => {
+    const held: ServerResponse[] = [];
+    const server = await ScriptedServer.start(scope, identity, (request, response) => {
+      if (request.url.endsWith("/version")) answer(response, VERSION);
+      else held.push(response);
+    });
+    const clock = new ManualClock();
+    const client = clientFor(scope, identity, server.url, { clock });
+    await Promise.all(Array.from({ length: 20 }, () => client.cluster.version()));
+    expect(server.connections).toBe(4);
+    const hanging = Array.from({ length: 4 }, () => client.containers.start(CT));
+    await expect.poll(() => held.length).toBe(4);
+    const patient = client.cluster.version();
+    await clock.advance(200);
+    expect(await patient).toMatchObject(VERSION);
+    expect(server.connections).toBe(5);
+    for (const response of held) answer(response, UPID);
+    await Promise.all(hanging);
   });
 
   it("shares kept connections", async () => {

@@ -2,18 +2,23 @@ import type { ProxmoxFailure } from "../failure.ts";
 import type { ServerAddress } from "./address.ts";
 import { ExchangeFailed, type ExchangeLimits, exchange, type OutgoingCall, type RawAnswer } from "./exchange.ts";
 import type { CertificateTrust } from "./trust.ts";
+import { Turns } from "./turns.ts";
 import { VerifiedAgent } from "./verified-agent.ts";
 import { ConnectFailed } from "./verified-socket.ts";
 
 interface Server {
   readonly address: ServerAddress;
   readonly agent: VerifiedAgent;
+  readonly turns: Turns;
   /** Why it was passed over last; undefined: it answered, or was not asked yet. */
   failure: ProxmoxFailure | undefined;
 }
 
 /** Hears that an address is passed over (and why), or serves again. */
 type AddressListener = (origin: string, failure: ProxmoxFailure | undefined) => void;
+
+/** What calls fail with after `destroy`. */
+export const closed = { kind: "unreachable", address: "the cluster", detail: "the client was closed" } as const;
 
 /** How long one of several servers may take to begin its answer to a look, in milliseconds, before the next is asked. */
 const hangsAfterMs = 15_000;
@@ -24,6 +29,7 @@ export class ClusterAddress {
   readonly #limits: ExchangeLimits;
   readonly #onAddress: AddressListener;
   #current = 0;
+  #destroyed = false;
 
   constructor(
     addresses: readonly ServerAddress[],
@@ -34,6 +40,7 @@ export class ClusterAddress {
     this.#servers = addresses.map((address) => ({
       address,
       agent: new VerifiedAgent(address, trust, connectTimeoutMs, limits.clock),
+      turns: new Turns(limits.clock),
       failure: undefined,
     }));
     this.#limits = limits;
@@ -54,7 +61,7 @@ export class ClusterAddress {
       const server = this.#servers[index];
       if (!server) break;
       try {
-        const answer = await exchange(server.agent, server.address, call, this.#limitsOf(call, turn));
+        const answer = await this.#exchange(server, call, this.#limitsOf(call, turn));
         this.#current = index;
         this.#note(server, undefined);
         return answer;
@@ -68,9 +75,17 @@ export class ClusterAddress {
     throw whole(failures);
   }
 
-  /** Closes all connections; running exchanges fail. */
+  /** Closes all connections; exchanges that run or wait fail. */
   destroy(): void {
+    this.#destroyed = true;
     for (const server of this.#servers) server.agent.destroy();
+  }
+
+  #exchange({ turns, agent, address }: Server, call: OutgoingCall, limits: ExchangeLimits): Promise<RawAnswer> {
+    return turns.run(() => {
+      if (this.#destroyed) throw new ConnectFailed(closed);
+      return exchange(agent, address, call, limits);
+    }, call.signal);
   }
 
   /** The last server of a round has all the time that there is. */
