@@ -28,7 +28,7 @@ const minuteMs = 60_000;
 export const rotate: Benchmark = {
   name: "rotate",
   about: `${sandboxes} sandboxes on ${hosts} hosts, ${perMinute} of them a minute put to sleep and woken: CPU and memory`,
-  defaultRuns: 1,
+  defaultRuns: 3,
   async run(context) {
     requireBuilt();
     const fleet = await makeLargeFleet(context.scope, 0);

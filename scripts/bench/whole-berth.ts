@@ -10,9 +10,9 @@ const programs = ["agent/dist/agent.mjs", "packages/pve-emulator/dist/main.mjs"]
 
 /** What runs the built controller: as `scripts/start` does. */
 export const controllerCommand: readonly [string, ...string[]] = [
-  process.execPath,
-  ...["--min-semi-space-size=32", "--max-semi-space-size=32"],
-  builtController,
+  "env",
+  `BERTH_NODE=${process.execPath}`,
+  fileURLToPath(new URL("../lib/controller", import.meta.url)),
 ];
 
 /** `./scripts/start`, which ends as the controller. */
