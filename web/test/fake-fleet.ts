@@ -69,7 +69,7 @@ export class FakeFleet {
       error: null,
       ...defaultSize,
       vlan: null,
-      ...{ onBoot: false, protection: false, restartNeeded: [], drift: [], forkedFrom: null },
+      ...{ onBoot: false, protection: false, restartNeeded: [], drift: [], forkedFrom: null, sshPort: 22 },
       node: "pve1",
       vmid: this.#nextVmid++,
       address: "10.66.0.7",

@@ -1,4 +1,4 @@
-import { BerthError, type Route } from "@berth/protocol";
+import { BerthError, patternWords, type Route } from "@berth/protocol";
 import type { FastifyRequest } from "fastify";
 import Type, { type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
@@ -80,5 +80,6 @@ function fieldsOf(part: PartName, flaw: Flaw): [string, string][] {
       : [];
   if ("requiredProperties" in flaw.params) return named(flaw.params.requiredProperties, "is required");
   if ("additionalProperties" in flaw.params) return named(flaw.params.additionalProperties, "is not known here");
-  return [[path.join(".") || part, flaw.message]];
+  const words = "pattern" in flaw.params ? patternWords[String(flaw.params.pattern)] : undefined;
+  return [[path.join(".") || part, words ?? flaw.message]];
 }

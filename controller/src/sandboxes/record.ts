@@ -31,6 +31,7 @@ export function presentSandbox(
     node: row.node,
     vmid: row.vmid,
     address: row.address,
+    sshPort: row.ssh_port ?? 22,
     workspace: row.workspace,
     envNames: Object.keys(row.env).sort(),
     agent: { connected: more.agentConnected, version: row.agent_version },

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorRegistry } from "@berth/protocol";
+import { type ErrorCode, errorRegistry, isErrorCode } from "@berth/protocol";
 
 /** What the command ends with; documented in `berth --help` and the README, so that scripts can rely on it. */
 export const exitCodes = {
@@ -21,7 +21,12 @@ export const exitCodeHelp = `Exit codes:
   5    does not fit the present state: the name is taken, the sandbox is not ready
   6    the controller, or what it needs, cannot be reached
   130  interrupted by Ctrl-C
-  exec and ssh end with the exit code of the program that they ran.`;
+  exec and ssh end with the exit code of the program that they ran (128 and more: a signal ended it; ssh's own is 255).`;
+
+/** The exit code of work that has failed: as if the call itself had been refused for that reason. */
+export function exitCodeOfFailure(code: string): number {
+  return isErrorCode(code) ? exitCodeOf(code) : exitCodes.failed;
+}
 
 /** The exit code of an error of the API, by its HTTP status: new codes need no new line here. */
 export function exitCodeOf(code: ErrorCode): number {

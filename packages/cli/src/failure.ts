@@ -1,4 +1,4 @@
-import { BerthError, type Failure } from "@berth/protocol";
+import { BerthError, type ErrorCode, type Failure } from "@berth/protocol";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 
 /** An expected end of a command that is not a success: told in words, never as a stack. */
@@ -17,8 +17,8 @@ export class CommandFailed extends Error {
   }
 }
 
-/** The arguments do not say what to do. */
-export function wrongUsage(message: string, hint = "See berth --help."): CommandFailed {
+/** The arguments do not say what to do. Without a hint the command's own help is named. */
+export function wrongUsage(message: string, hint?: string): CommandFailed {
   return new CommandFailed(exitCodes.usage, "usage", message, hint);
 }
 
@@ -47,15 +47,23 @@ export interface ToldFailure {
   readonly exitCode: number;
 }
 
-/** What to tell of an error, and how to end; undefined for a bug, which is to be seen whole. */
-export function tell(error: unknown): ToldFailure | undefined {
+/**
+ * What to tell of an error of a command (`berth keys rm`: `keys rm`), and how to end; undefined for a bug, which is to be
+ * seen whole.
+ */
+export function tell(error: unknown, command = ""): ToldFailure | undefined {
   if (error instanceof CommandFailed) {
-    return { failure: failure(error.code, error.message, error.hint), exitCode: error.exitCode };
+    const hint = error.hint ?? (error.code === "usage" ? helpOf(command) : undefined);
+    return { failure: failure(error.code, error.message, hint), exitCode: error.exitCode };
   }
   if (error instanceof BerthError) {
-    const fields = Object.entries(error.fields ?? {}).map(([field, wrong]) => `${field}: ${wrong}`);
+    // The first of them is mostly the message itself.
+    const fields = Object.entries(error.fields ?? {})
+      .map(([field, wrong]) => `${field}: ${wrong}`)
+      .filter((field) => !error.message.includes(field));
     const message = fields.length > 0 ? `${error.message} ${fields.join("; ")}.` : error.message;
-    return { failure: failure(error.code, message, error.hint ?? hintOf(error)), exitCode: exitCodeOf(error.code) };
+    const hint = error.hint ?? hintOf(error.code, command);
+    return { failure: failure(error.code, message, hint), exitCode: exitCodeOf(error.code) };
   }
   return undefined;
 }
@@ -64,6 +72,39 @@ function failure(code: string, message: string, hint: string | undefined): Failu
   return { code, message, ...(hint === undefined ? {} : { hint }) };
 }
 
-function hintOf({ code }: BerthError): string | undefined {
-  return code === "unauthenticated" ? "Sign in with berth login URL." : undefined;
+/** Where to look for what is there, by command; the sandboxes for all others. */
+const lists: Readonly<Record<string, string>> = {
+  attach: "berth ls lists sandboxes, berth ls SANDBOX its terminals.",
+  cancel: "berth logs SANDBOX lists what was done with one.",
+  claude: "berth ls lists sandboxes.",
+  diff: "berth ls lists sandboxes; berth diff SANDBOX FOLDER is of a repository below the workspace.",
+  keys: "berth keys lists them.",
+  kept: "berth kept lists it.",
+  logs: "berth ls lists sandboxes, berth logs SANDBOX what was done with one.",
+  rollback: "berth ls lists sandboxes, berth snapshot SANDBOX its snapshots.",
+  snapshot: "berth ls lists sandboxes, berth snapshot SANDBOX its snapshots.",
+  fork: "berth ls lists sandboxes, berth snapshot SANDBOX its snapshots.",
+  tokens: "berth tokens lists them.",
+};
+
+/** What to do about an error where the controller does not say it. */
+function hintOf(code: ErrorCode, command: string): string | undefined {
+  switch (code) {
+    case "unauthenticated":
+      return "Sign in with berth login URL.";
+    case "not_found":
+      return lists[command.split(" ")[0] ?? ""] ?? "berth ls lists sandboxes.";
+    case "invalid_request":
+      return helpOf(command);
+    case "proxmox_unavailable":
+    case "not_ready":
+      return "berth doctor says what is wrong.";
+    default:
+      return undefined;
+  }
+}
+
+/** Where a command explains itself. */
+function helpOf(command: string): string {
+  return `See berth ${command === "" ? "" : `${command} `}--help.`;
 }

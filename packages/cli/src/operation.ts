@@ -1,7 +1,7 @@
 import { getOperation, type Operation, operationEventSchemas, operationEvents } from "@berth/protocol";
 import { Value } from "typebox/value";
 import { follow } from "./events/follow.ts";
-import { exitCodes } from "./exit-codes.ts";
+import { exitCodeOfFailure, exitCodes } from "./exit-codes.ts";
 import { CommandFailed } from "./failure.ts";
 import { operationView } from "./output/operation-view.ts";
 import type { Session } from "./session.ts";
@@ -46,10 +46,10 @@ export async function followOperationById(session: Session, id: string): Promise
 function succeeded(operation: Operation): Operation {
   if (operation.state === "succeeded") return operation;
   const subject = operation.sandboxName === null ? "" : ` of ${operation.sandboxName}`;
-  const what = `${operation.kind.replace("_", " ")}${subject}`;
+  const what = `${operation.kind.replaceAll("_", " ")}${subject}`;
   if (operation.state === "cancelled") {
     throw new CommandFailed(exitCodes.failed, "cancelled", `The ${what} was cancelled.`);
   }
   const { code, message, hint } = operation.error ?? { code: "internal", message: "It does not say why." };
-  throw new CommandFailed(exitCodes.failed, code, `The ${what} failed: ${message}`, hint);
+  throw new CommandFailed(exitCodeOfFailure(code), code, `The ${what} failed: ${message}`, hint);
 }

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getSandbox } from "@berth/protocol";
-import { type Berth, startBerth, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
+import { type Berth, spawnProcess, startBerth, type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { environmentOf, runCommand } from "./command.ts";
 
@@ -40,6 +40,24 @@ describe("the command line and a real container", () => {
       "berth\nreal\nactive\n",
     );
     expect(await berthCommand("ssh", "real", "--", "id -un; hostname")).toBe("berth\nreal\n");
+
+    await berthCommand("ssh-config", "--write");
+    const config = join(home.path, ".ssh", "config");
+    for (const host of ["real.berth", "jump.real.berth", "direct.real.berth"]) {
+      const args = [
+        "-F",
+        config,
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "GlobalKnownHostsFile=/dev/null",
+        host,
+        "id -un; hostname",
+      ];
+      const ssh = spawnProcess({ command: "ssh", args, env });
+      expect(await ssh.exited, ssh.stderr).toMatchObject({ code: 0 });
+      expect(ssh.stdout, host).toBe("berth\nreal\n");
+    }
 
     const project = join(home.path, "project");
     await mkdir(join(project, "sub"), { recursive: true });

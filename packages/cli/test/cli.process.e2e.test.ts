@@ -120,6 +120,16 @@ describe("the command line", () => {
     expect(await berthCommand("rm", "web")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") });
     const json = await berthCommand("start", "nothere", "--json");
     expect(parsed(Type.Object({ code: Type.String(), message: Type.String() }), json.stderr).code).toBe("not_found");
+    for (const { code, stderr } of [json, await berthCommand("start", "nothere")]) {
+      expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining("berth ls lists sandboxes.") });
+    }
+    const misspelt = await berthCommand("keys", "rm", "--frob", "--json");
+    expect(misspelt).toMatchObject({ code: 2, stdout: "" });
+    expect(parseJson(misspelt.stderr)).toEqual({
+      ...{ code: "usage", message: "Unknown option '--frob'.", hint: "See berth keys rm --help." },
+    });
+    expect((await berthCommand("strat")).stderr).toBe("berth: Unknown command 'strat'.\nDid you mean start?\n");
+    expect((await berthCommand("new", "Web_")).stderr.match(/lower-case letters/g)).toHaveLength(1);
     const away = { ...env, BERTH_URL: "http://127.0.0.1:1", BERTH_TOKEN: "x" };
     expect(await runCommand(["ls"], away)).toMatchObject({ code: 6, stderr: expect.stringContaining("127.0.0.1:1") });
     const stranger = { ...env, BERTH_URL: berth.url, BERTH_TOKEN: "wrong" };
@@ -242,6 +252,14 @@ describe("the command line", () => {
     expect(ran.code).toBe(7);
     expect(ran.stdout).toBe(Array.from({ length: 5000 }, (_, index) => `${index + 1}\n`).join(""));
     expect((await berthCommand("exec", "web", "--", "bash", "-c", "kill -TERM $$")).code).toBe(143);
+    const json = await berthCommand("exec", "web", "--json", "--", "sh", "-c", "stty raw; printf there; exit 3");
+    const lines = json.stdout.trimEnd().split("\n").map(parseJson);
+    expect({ code: json.code, last: lines.at(-1) }).toMatchObject({
+      code: 3,
+      last: { exit: { code: 3, signal: null } },
+    });
+    const output = Value.Parse(Type.Array(Type.Object({ output: Type.String() })), lines.slice(0, -1));
+    expect(output.map((line) => line.output).join("")).toBe("there");
     const { items } = await berth.client.call(listTerminals, { params: { id: "web" }, query: {} });
     expect(items.filter(({ kind }) => kind === "exec")).toEqual([]);
   });
@@ -333,8 +351,13 @@ describe("the command line", () => {
     expect(keys.items).toHaveLength(1);
     const known = await textOf(join(home.path, ".config/berth/ssh/default/known_hosts"));
     expect(known).toBe(`${gateway.gatewayKnownHosts}\n@cert-authority web ${gateway.certAuthority}\n`);
-    expect(await berthCommand("ssh-config", "--remove")).toMatchObject({ code: 0 });
+    const removed = await berthCommand("ssh-config", "--remove", "--json");
+    expect(parseJson(removed.stdout)).toMatchObject({ removed: true });
     expect(await textOf(config)).toBe("");
+    const [key] = keys.items;
+    expect(parseJson((await berthCommand("keys", "rm", key?.id ?? "", "--json")).stdout)).toEqual({ id: key?.id });
+    expect(parseJson((await berthCommand("profile", "default", "--json")).stdout)).toMatchObject({ current: true });
+    expect(parseJson((await berthCommand("completion", "fish", "--json")).stdout)).toMatchObject({ shell: "fish" });
   });
 
   it("destroys a sandbox that is confirmed, and signs out", async () => {
@@ -347,7 +370,7 @@ describe("the command line", () => {
     expect(operation).toMatchObject({ kind: "destroy", state: "succeeded" });
     await expect(berth.client.call(getSandbox, { params: { id: "web" } })).rejects.toMatchObject({ code: "not_found" });
     const token = /"token": "([^"]+)"/.exec(await textOf(join(home.path, ".config/berth/credentials.json")))?.[1] ?? "";
-    expect(await berthCommand("logout")).toMatchObject({ code: 0 });
+    expect(parseJson((await berthCommand("logout", "--json")).stdout)).toEqual({ profile: "default", url: berth.url });
     expect(await berthCommand("ls")).toMatchObject({ code: 4 });
     expect((await runCommand(["ls"], { ...env, BERTH_URL: berth.url, BERTH_TOKEN: token })).code).toBe(4);
   });

@@ -81,7 +81,7 @@ describe("git's work from the command line", () => {
     );
     await here("echo three > three && git add -A && git commit -qm three");
     const refused = await run("git", "push", "web", "--to", "main", "--quiet");
-    expect(refused).toMatchObject({ code: 1, stderr: /has commits that the sandbox's has not/ });
+    expect(refused).toMatchObject({ code: 5, stderr: /has commits that the sandbox's has not/ });
     expect((await run("cancel", operation.id)).code).toBe(5);
   });
 
@@ -131,8 +131,9 @@ describe("git's work from the command line", () => {
     await mkdir(to);
     expect((await run("kept", "download", id, "--to", to)).stdout).toContain("web-changes.patch");
     expect(await readFile(join(to, "web-changes.patch"), "utf8")).toContain("+more");
-    expect((await run("kept", "download", id, "--to", to)).code).not.toBe(0);
-    expect((await run("kept", "rm", id)).code).toBe(0);
+    const again = await run("kept", "download", id, "--to", to);
+    expect(again).toMatchObject({ code: 5, stderr: expect.stringMatching(/is there already.*\n.*--to/) });
+    expect(parseJson((await run("kept", "rm", id, "--json")).stdout)).toEqual({ id });
     expect((await run("kept", "--quiet")).stdout).toBe("");
   });
 });

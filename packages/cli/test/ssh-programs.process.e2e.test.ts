@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Scope } from "@berth/base";
 import { sshKeyPair } from "@berth/base/node";
-import { gitDiff, guestPaths, listKeys, parseJson, syncChangeSchema, syncResultSchema } from "@berth/protocol";
+import {
+  gitDiff,
+  guestPaths,
+  listKeys,
+  listSshSessions,
+  parseJson,
+  syncChangeSchema,
+  syncResultSchema,
+} from "@berth/protocol";
 import { type Berth, eventually, freePorts, spawnProcess, startBerth, temporaryDirectory } from "@berth/testkit";
 import Type from "typebox";
 import { Value } from "typebox/value";
@@ -51,8 +59,20 @@ describe("the command line over the real OpenSSH and the gateway", () => {
     const option = await run(["ssh", sandbox, "--", "-V"]);
     expect(option.code).not.toBe(0);
     expect(option.stderr).not.toContain("OpenSSH");
+    const json = await run(["ssh", sandbox, "--json", "--", "echo out; echo err >&2; exit 3"]);
+    const lines = json.stdout.trimEnd().split("\n").map(parseJson);
+    expect(lines.at(-1)).toEqual({ exit: { code: 3 } });
+    expect(lines.slice(0, -1)).toEqual(expect.arrayContaining([{ stdout: "out\n" }, { stderr: "err\n" }]));
+    expect(json).toMatchObject({ code: 3, stderr: "" });
+    expect(await run(["ssh", sandbox, "--json"])).toMatchObject({ code: 2 });
     const { items } = await berth.client.call(listKeys, { query: {} });
     expect(items).toHaveLength(1);
+    const sessions = Value.Parse(
+      listSshSessions.result,
+      parseJson((await run(["sessions", sandbox, "--json"])).stdout),
+    );
+    expect(sessions.items.every(({ sandboxName }) => sandboxName === sandbox)).toBe(true);
+    expect(sessions.items.length).toBeGreaterThan(1);
   });
 
   it("copies files whatever they are called", async () => {
@@ -66,6 +86,15 @@ describe("the command line over the real OpenSSH and the gateway", () => {
     expect(await runIn(home, ["cp", `${sandbox}:${there}/a:b`, "./back"])).toMatchObject({ code: 0 });
     expect(await readFile(join(home, "back"), "utf8")).toBe("a:b");
     expect(await run(["cp", "wbe:/x", "."])).toMatchObject({ code: 3 });
+    expect(await run(["cp", "not-there", `${sandbox}:/tmp/`])).toMatchObject({ code: 3 });
+    const missing = await run(["cp", `${sandbox}:${there}/not-there`, home, "--json"]);
+    expect(missing.code).toBe(1);
+    expect(parseJson(missing.stderr)).toMatchObject({
+      code: "copy_failed",
+      message: expect.stringContaining("No such file"),
+    });
+    const json = await run(["cp", `${sandbox}:${there}/a:b`, home, "--json"]);
+    expect(parseJson(json.stdout)).toEqual({ from: [`${sandbox}:${there}/a:b`], to: home });
   });
 
   it("forwards ports both ways, makes a cut connection again, and ends when it is told to", async () => {
@@ -93,6 +122,13 @@ describe("the command line over the real OpenSSH and the gateway", () => {
     forwarding.kill("SIGINT");
     expect(await forwarding.exited).toMatchObject({ code: 130 });
     expect((await run(["forward", sandbox, "-R", "nonsense"])).code).toBe(2);
+    // Each side's port is taken: this machine's by the server itself, and with processes the sandbox's, too.
+    const taken = await run(["forward", sandbox, `${port}`]);
+    expect(taken).toMatchObject({ code: 5, stderr: expect.stringContaining("is in use on this machine") });
+    const takenThere = await run(["forward", sandbox, "-R", `${port}`, "--json"]);
+    expect(parseJson(takenThere.stdout)).toMatchObject({ sandbox, opened: "there", listen: `127.0.0.1:${port}` });
+    expect(takenThere.code).toBe(5);
+    expect(parseJson(takenThere.stderr)).toMatchObject({ code: "port_taken" });
   });
 
   it("syncs a folder both ways, keeps conflicts until they are decided, and answers in the API's shapes", async () => {
@@ -185,6 +221,18 @@ describe("the command line over the real OpenSSH and the gateway", () => {
     const diff = Value.Parse(gitDiff.result, parseJson((await run(["diff", sandbox, "repo", "--json"])).stdout));
     expect(diff.files).toMatchObject([{ path: "repo/f", additions: 1, deletions: 1 }]);
     expect((await run(["diff", sandbox, "repo", "--staged"])).stdout).toBe("");
+  });
+
+  it("tells at once of a sandbox that is off, and what to do", async () => {
+    const ended = async (verb: string) => expect((await run([verb, sandbox, "--quiet"])).code).toBe(0);
+    await ended("stop");
+    const off = { code: 5, stderr: `berth: ${sandbox} is stopped.\nStart it with berth start ${sandbox}.\n` };
+    const calls = { ssh: "true", exec: "true", forward: "80", sync: home };
+    for (const [verb, more] of Object.entries(calls)) {
+      expect(await run([verb, sandbox, more]), verb).toMatchObject(off);
+    }
+    expect(await run(["cp", `${sandbox}:/x`, home])).toMatchObject(off);
+    await ended("start");
   });
 
   it("refuses a gateway whose key has changed, and says so", async () => {

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { SshGateway } from "@berth/protocol";
@@ -7,7 +8,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "@berth/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scpPath } from "../src/commands/ssh.ts";
 import { knownHosts, ownPublicKey, type SshConfigFacts, sshConfig, sshFiles } from "../src/ssh/files.ts";
-import { forwardSpec } from "../src/ssh/forwards.ts";
+import { forwardingOf, mustBeFree } from "../src/ssh/forwards.ts";
 import { changeUserConfig, withInclude, withoutInclude } from "../src/ssh/include.ts";
 
 const run = promisify(execFile);
@@ -22,9 +23,10 @@ const gateway: SshGateway = {
   certAuthority: key,
 };
 const id = (letter: string) => `sbx_${letter.repeat(20)}`;
+const usual = { state: "ready", error: null, sshPort: 22 } as const;
 const sandboxes = [
-  { id: id("a"), name: "web" },
-  { id: id("b"), name: "api" },
+  { id: id("a"), name: "web", address: "10.0.0.7", ...usual, sshPort: 2222 },
+  { id: id("b"), name: "api", address: null, ...usual },
 ];
 
 describe("the files of OpenSSH", () => {
@@ -59,6 +61,18 @@ describe("the files of OpenSSH", () => {
       expect(web).toContain(line);
     expect(await resolved("claude.api.berth")).toContain("user api+claude");
     expect(await resolved("berth")).toContain("user berth");
+    const direct = await resolved("direct.web.berth");
+    for (const line of ["hostname 10.0.0.7", "port 2222", "user berth", "hostkeyalias web"])
+      expect(direct).toContain(line);
+    const jump = await resolved("jump.api.berth");
+    for (const line of ["hostname api", "port 22", "user berth", "hostkeyalias api", "proxyjump berth"])
+      expect(jump).toContain(line);
+    for (const itself of [direct, jump]) {
+      expect(itself).toContain("stricthostkeychecking true");
+      expect(itself).toContain(`userknownhostsfile ${facts.files.knownHosts}`);
+    }
+    // Where it is is not known.
+    expect(await resolved("direct.api.berth")).toContain("hostname direct.api.berth");
     expect(await resolved("elsewhere")).not.toContain("hostname 10.0.0.5");
     const found = await run("ssh-keygen", ["-F", "[10.0.0.5]:7422", "-f", facts.files.knownHosts]);
     expect(found.stdout).toContain(key);
@@ -90,24 +104,37 @@ describe("the files of OpenSSH", () => {
   });
 });
 
+it("says which port of this machine is taken, and how to say another", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await expect(mustBeFree(forwardingOf(`${port}`))).rejects.toMatchObject({
+    exitCode: 5,
+    message: `127.0.0.1:${port} is in use on this machine.`,
+    hint: expect.stringContaining("8080:80"),
+  });
+  await new Promise((resolve) => server.close(resolve));
+  await mustBeFree(forwardingOf(`${port}`));
+});
+
 it("reads ports as briefly as one says them", () => {
-  expect(forwardSpec("3000")).toBe("127.0.0.1:3000:127.0.0.1:3000");
-  expect(forwardSpec("8080:3000")).toBe("127.0.0.1:8080:127.0.0.1:3000");
-  expect(forwardSpec("8080:db:5432")).toBe("127.0.0.1:8080:db:5432");
-  expect(forwardSpec("0.0.0.0:8080:db:5432")).toBe("0.0.0.0:8080:db:5432");
-  expect(forwardSpec("[::1]:8080:[::1]:80")).toBe("[::1]:8080:[::1]:80");
+  expect(forwardingOf("3000").spec).toBe("127.0.0.1:3000:127.0.0.1:3000");
+  expect(forwardingOf("8080:3000").spec).toBe("127.0.0.1:8080:127.0.0.1:3000");
+  expect(forwardingOf("8080:db:5432").spec).toBe("127.0.0.1:8080:db:5432");
+  expect(forwardingOf("0.0.0.0:8080:db:5432").spec).toBe("0.0.0.0:8080:db:5432");
+  expect(forwardingOf("[::1]:8080:[::1]:80").spec).toBe("[::1]:8080:[::1]:80");
   for (const wrong of ["", "0", "65536", "web", "-o:1:x:2", "8080:-oProxyCommand=x:80", "1:2:3:4:5", "8080:a b:1"]) {
-    expect(() => forwardSpec(wrong), wrong).toThrow(/not a port/);
+    expect(() => forwardingOf(wrong), wrong).toThrow(/not a port/);
   }
 });
 
 it("never lets scp take a file for a host or an option", () => {
   const path = (text: string) => scpPath(text, { sandboxes, profile: "default" });
-  expect(path("web:/workspace/a")).toEqual({ text: "web.berth:/workspace/a", remote: true });
-  expect(path(`${id("b")}:x`)).toEqual({ text: "api.berth:x", remote: true });
-  expect(path("./web:x")).toEqual({ text: "./web:x", remote: false });
-  expect(path("-rf")).toEqual({ text: "./-rf", remote: false });
-  expect(path("Odd:Name")).toEqual({ text: "./Odd:Name", remote: false });
-  expect(path("/abs")).toEqual({ text: "/abs", remote: false });
+  expect(path("web:/workspace/a")).toEqual({ text: "web.berth:/workspace/a", remote: sandboxes[0] });
+  expect(path(`${id("b")}:x`)).toEqual({ text: "api.berth:x", remote: sandboxes[1] });
+  expect(path("./web:x")).toEqual({ text: "./web:x", remote: undefined });
+  expect(path("-rf")).toEqual({ text: "./-rf", remote: undefined });
+  expect(path("Odd:Name")).toEqual({ text: "./Odd:Name", remote: undefined });
+  expect(path("/abs")).toEqual({ text: "/abs", remote: undefined });
   expect(() => path("wbe:/x")).toThrow(/no sandbox/);
 });

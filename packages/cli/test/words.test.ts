@@ -13,6 +13,7 @@ import { nameOf, snapshotWish } from "../src/commands/snapshots.ts";
 import { wishOf as syncWishOf } from "../src/commands/sync.ts";
 import { candidates, type NameSource } from "../src/completion/candidates.ts";
 import { readEnvironment } from "../src/environment.ts";
+import { exitCodeOfFailure } from "../src/exit-codes.ts";
 import { tell, wrongUsage } from "../src/failure.ts";
 import { baseUrl } from "../src/http/base-url.ts";
 import { ago } from "../src/output/ago.ts";
@@ -26,6 +27,29 @@ describe("the address of a controller", () => {
     expect(baseUrl("https://berth.lan/sandboxes/web?x#y")).toBe("https://berth.lan");
     for (const wrong of ["", "ftp://x", "http://user:secret@host", "http://"])
       expect(() => baseUrl(wrong)).toThrow(/not the address/);
+  });
+});
+
+describe("a failure", () => {
+  it("of work ends as a call that is refused for the same reason", () => {
+    const codes = ["push_rejected", "forbidden", "remote_unavailable", "not_found", "task_failed"];
+    expect(codes.map(exitCodeOfFailure)).toEqual([5, 4, 6, 3, 1]);
+  });
+
+  it("says each thing once, and what to do", () => {
+    const fields = { name: "is required", cores: "must be <= 512" };
+    const told = tell(new BerthError("invalid_request", "name: is required.", { fields }), "new");
+    expect(told).toEqual({
+      failure: {
+        code: "invalid_request",
+        message: "name: is required. cores: must be <= 512.",
+        hint: "See berth new --help.",
+      },
+      exitCode: 2,
+    });
+    expect(tell(new BerthError("not_found", "x"), "keys rm")?.failure.hint).toBe("berth keys lists them.");
+    expect(tell(new BerthError("not_found", "x", { hint: "Look." }), "keys rm")?.failure.hint).toBe("Look.");
+    expect(tell(new TypeError("a bug"))).toBeUndefined();
   });
 });
 

@@ -35,6 +35,11 @@ export const errorRegistry = {
 
 export type ErrorCode = keyof typeof errorRegistry;
 
+/** Whether it is a code of the registry: a failure that is kept may have another one. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorRegistry, code);
+}
+
 /** An expected error: it reaches the client as a problem with this code. Bugs throw other errors. */
 export class BerthError extends Error {
   override readonly name = "BerthError";

@@ -6,7 +6,7 @@ import { CommandFailed, notFound } from "../failure.ts";
 import { argument, textOption } from "../options.ts";
 import { ago } from "../output/ago.ts";
 import type { Session } from "../session.ts";
-import { describe, does, groups, type Run } from "./register.ts";
+import { describe, does, groups, type Run, tellDone } from "./register.ts";
 
 /** `berth whoami`. */
 export function whoamiCommand(run: Run): Command {
@@ -39,7 +39,8 @@ export function profileCommand(run: Run): Command {
     if (wanted !== undefined) {
       if (!file.profiles[wanted]) throw notFound(`There is no profile "${wanted}".`, "See berth profile.");
       await session.profiles.write({ ...file, current: wanted });
-      session.output.note(`Commands go to ${file.profiles[wanted].url} from now on.`);
+      const { url, username } = file.profiles[wanted];
+      tellDone(session, { name: wanted, url, username, current: true }, `Commands go to ${url} from now on.`);
       return undefined;
     }
     const items = Object.entries(file.profiles).map(([name, { url, username }]) => ({
@@ -84,8 +85,9 @@ export function keysCommand(run: Run): Command {
   });
   const remove = command.command("rm").description("Remove a key").argument("<key>", "its id");
   does(remove, run, async (session, at) => {
-    await (await session.client()).call(deleteKey, { params: { id: argument(at, 0) } }, { signal: session.signal });
-    session.output.note("The key is removed; it lets nobody in any more.");
+    const id = argument(at, 0);
+    await (await session.client()).call(deleteKey, { params: { id } }, { signal: session.signal });
+    tellDone(session, { id }, "The key is removed; it lets nobody in any more.");
     return undefined;
   });
   return command;
@@ -112,8 +114,9 @@ export function tokensCommand(run: Run): Command {
   does(list, run, listTokensOf);
   const remove = command.command("rm").description("Revoke an API token").argument("<token>", "its id");
   does(remove, run, async (session, at) => {
-    await (await session.client()).call(deleteToken, { params: { id: argument(at, 0) } }, { signal: session.signal });
-    session.output.note("The token is revoked.");
+    const id = argument(at, 0);
+    await (await session.client()).call(deleteToken, { params: { id } }, { signal: session.signal });
+    tellDone(session, { id }, "The token is revoked.");
     return undefined;
   });
   return command;

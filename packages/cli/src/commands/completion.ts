@@ -31,7 +31,9 @@ export function completionCommand(run: Run): Command {
   }).addArgument(new Argument("<shell>", "which shell").choices(Object.keys(completionScripts)));
   return does(command, run, async (session, at) => {
     const shell = argument(at, 0);
-    if (shell === "bash" || shell === "zsh" || shell === "fish") session.output.write(completionScripts[shell]);
+    if (shell === "bash" || shell === "zsh" || shell === "fish") {
+      session.output.result({ shell, script: completionScripts[shell] }, () => completionScripts[shell]);
+    }
     return undefined;
   });
 }

@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { isErrno } from "@berth/base/node";
 import {
   deleteKeptWork,
   downloadKeptWork,
@@ -11,12 +12,13 @@ import {
   listKeptWork,
 } from "@berth/protocol";
 import { Argument, type Command } from "commander";
-import { notFound } from "../failure.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandFailed, conflict, notFound } from "../failure.ts";
 import { argument, textOption } from "../options.ts";
 import { ago } from "../output/ago.ts";
 import { harmless } from "../output/style.ts";
 import type { Session } from "../session.ts";
-import { describe, does, groups, type Run } from "./register.ts";
+import { describe, does, groups, type Run, tellDone } from "./register.ts";
 
 /** What each part is saved as, and what it is for. */
 const parts: Readonly<Record<KeptPart, { file: string; use: string }>> = {
@@ -81,17 +83,27 @@ async function save(session: Session, command: Command): Promise<undefined> {
     const path = join(folder, `${kept.sandboxName}-${parts[part].file}`);
     const { body } = await controller.stream(downloadKeptWork, { params: { id, part } }, { signal });
     // What is there is not overwritten.
-    await pipeline(Readable.from(body ?? []), createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
+    await pipeline(Readable.from(body ?? []), createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal }).catch(
+      (error: unknown) => {
+        throw notWritten(path, error);
+      },
+    );
     output.item({ part, path, bytes }, () => `${path}  (${parts[part].use.replace("FILE", path)})\n`);
   }
   return undefined;
 }
 
+/** What is told of a file that could not be written; any other error is itself. */
+function notWritten(path: string, error: unknown): unknown {
+  if (isErrno(error, "EEXIST"))
+    return conflict("file_exists", `${path} is there already.`, "Say another folder by --to.");
+  if (!(error instanceof Error && "syscall" in error)) return error;
+  return new CommandFailed(exitCodes.failed, "not_written", `${path} cannot be written: ${error.message}.`);
+}
+
 async function remove(session: Session, command: Command): Promise<undefined> {
-  await (await session.client()).call(
-    deleteKeptWork,
-    { params: { id: argument(command, 0) } },
-    { signal: session.signal },
-  );
+  const id = argument(command, 0);
+  await (await session.client()).call(deleteKeptWork, { params: { id } }, { signal: session.signal });
+  tellDone(session, { id }, "The kept work is deleted.");
   return undefined;
 }

@@ -18,7 +18,7 @@ import { baseUrl } from "../http/base-url.ts";
 import type { Trust } from "../http/trust.ts";
 import { countOption, flag, textOption } from "../options.ts";
 import { readTrust, type Session, trustOf } from "../session.ts";
-import { describe, does, groups, type Run } from "./register.ts";
+import { describe, does, groups, type Run, tellDone } from "./register.ts";
 
 /** `berth login`: signs in by password once, and keeps an API token of its own from then on. */
 export function loginCommand(run: Run): Command {
@@ -160,7 +160,7 @@ export function logoutCommand(run: Run): Command {
     }
     const { [name]: _gone, ...profiles } = file.profiles;
     await session.profiles.write({ profiles, current: file.current === name ? null : file.current });
-    session.output.note(`Signed out of ${profile.url}.`);
+    tellDone(session, { profile: name, url: profile.url }, `Signed out of ${profile.url}.`);
     return undefined;
   });
 }

@@ -58,7 +58,7 @@ function operationLine({ event, data }: FollowedEvent): string | undefined {
   }
   if (event === "log" && Value.Check(logSchema, data)) return `${data.at} ${data.step}: ${harmless(data.text)}\n`;
   if (event === "done" && Value.Check(doneSchema, data)) {
-    return `${data.finishedAt ?? ""} ${data.state}${data.error ? `: ${data.error.message}` : ""}\n`;
+    return `${data.finishedAt ?? ""} ${data.state}${data.error ? `: ${harmless(data.error.message)}` : ""}\n`;
   }
   return undefined;
 }

@@ -33,6 +33,12 @@ export function does(command: Command, run: Run, handler: Handler): Command {
   return command.action(() => run(command, handler));
 }
 
+/** Tells of what is done and has no result but that: in JSON by what it was done to. */
+export function tellDone({ output }: Session, what: unknown, sentence: string): void {
+  if (output.json) output.result(what, () => "");
+  else output.note(sentence);
+}
+
 /** Groups of the help. */
 export const groups = {
   account: "Controllers and accounts:",

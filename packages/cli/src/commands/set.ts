@@ -30,7 +30,7 @@ export function setCommand(run: Run): Command {
     .option("--no-wait", "do not wait until it is done");
   return does(command, run, async (session, at) => {
     const body = changeOf(at);
-    if (Object.keys(body).length === 0) throw wrongUsage("Say what is to be changed; see berth set --help.");
+    if (Object.keys(body).length === 0) throw wrongUsage("It is not said what is to be changed.");
     const client = await session.client();
     const { signal } = session;
     let sandbox = await client.call(updateSandbox, { params: { id: argument(at, 0) }, body }, { signal });

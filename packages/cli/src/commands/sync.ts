@@ -6,6 +6,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { wrongUsage } from "../failure.ts";
 import { argument, countOption, flag, textOption, textsOption } from "../options.ts";
 import type { Session } from "../session.ts";
+import { refuseOff } from "../ssh/reachable.ts";
 import { changeLines, presentChanges, presentResult, resultWords } from "../sync/present.ts";
 import { type FolderSync, openSync } from "../sync/run.ts";
 import { watchAndSync } from "../sync/watch.ts";
@@ -51,6 +52,8 @@ async function doSync(session: Session, command: Command): Promise<number | unde
   const wish = wishOf(command);
   const id = argument(command, 0);
   const sandbox = await (await session.client()).call(getSandbox, { params: { id } }, { signal: session.signal });
+  // A watch waits for it.
+  if (!flag(command, "watch")) refuseOff(sandbox);
   const pair = await openSync(session, sandbox, wish);
   session.scope.add(() => pair.close());
   if (flag(command, "watch")) return watch(session, sandbox, pair);

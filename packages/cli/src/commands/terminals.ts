@@ -15,11 +15,12 @@ import {
 import { type Command, Option } from "commander";
 import { type AttachEnd, attach } from "../attach/attach.ts";
 import { defaultDetachKeys } from "../attach/detach-keys.ts";
-import { PipeFront } from "../attach/pipe-front.ts";
+import { JsonFront, PipeFront } from "../attach/pipe-front.ts";
 import { TerminalFront } from "../attach/terminal-front.ts";
 import { conflict, notFound, wrongUsage } from "../failure.ts";
 import { argument, flag, textOption } from "../options.ts";
 import type { Session } from "../session.ts";
+import { refuseOff } from "../ssh/reachable.ts";
 import { describe, does, groups, optionalSandbox, type Run, sandboxArgument } from "./register.ts";
 
 const detachOption = () =>
@@ -100,7 +101,7 @@ export function execCommand(run: Run): Command {
   const command = describe("exec", {
     summary: "Run a program in a sandbox, in a terminal of its own",
     more: `berth ends with the program's exit code, or 128 and more if a signal ended it. Input is taken from a terminal
-only; for pipes use berth ssh.`,
+only; for pipes use berth ssh. With --json its output comes as lines of JSON, and last how it ended.`,
     examples: ["berth exec web -- npm test", "berth exec web --cwd src -- ls -la", "berth exec web -- vim README.md"],
     group: groups.terminals,
   })
@@ -118,11 +119,14 @@ async function execute(session: Session, command: Command): Promise<number | und
   const cwd = textOption(command, "cwd");
   const terminal = await opened(session, sandbox, { kind: "exec", argv, ...(cwd === undefined ? {} : { cwd }) });
   const typed = session.surroundings.stdin.isTTY === true && session.output.stdout.isTTY === true;
-  const front = typed
-    ? new TerminalFront(session.surroundings, { ...detachKeys(command), inline: true })
-    : new PipeFront(session.output);
+  const front = session.output.json
+    ? new JsonFront(session.output)
+    : typed
+      ? new TerminalFront(session.surroundings, { ...detachKeys(command), inline: true })
+      : new PipeFront(session.output);
   const end = await attach(session, { terminal, fromStart: true, front });
   if (end.how === "detached") return told(session, terminal, end);
+  if (session.output.json) await session.output.line({ terminalId: terminal.id, exit: end.exit });
   if (!flag(command, "keep")) await (await session.client()).call(deleteTerminal, { params: { id: terminal.id } });
   return exitCodeOf(end);
 }
@@ -145,6 +149,10 @@ async function show(session: Session, command: Command, terminal: Terminal): Pro
 }
 
 function told({ output }: Session, terminal: Terminal, end: AttachEnd): undefined {
+  if (output.json) {
+    output.result({ terminalId: terminal.id, exit: end.how === "detached" ? null : end.exit }, () => "");
+    return;
+  }
   if (end.how === "detached") output.note(`Detached. It goes on; come back with: berth attach ${terminal.id}`);
   else if (end.exit.signal !== null) output.note(`The program was ended by ${end.exit.signal}.`);
   else if (end.exit.code === null) output.note("The program ended when its sandbox stopped.");
@@ -167,9 +175,9 @@ async function readySandbox(session: Session, id: string): Promise<Sandbox> {
     session.output.note(`${sandbox.name} is asleep: waking it.`);
     return sandbox;
   }
-  const hint = sandbox.state === "stopped" ? `Start it with berth start ${sandbox.name}.` : undefined;
-  const why = sandbox.error ? `: ${sandbox.error.message}` : ".";
-  throw conflict("sandbox_not_ready", `${sandbox.name} is ${sandbox.state}${why}`, sandbox.error?.hint ?? hint);
+  refuseOff(sandbox);
+  const hint = `Try again when it is ready: berth logs ${sandbox.name} --follow.`;
+  throw conflict("sandbox_not_ready", `${sandbox.name} is ${sandbox.state}.`, hint);
 }
 
 async function onlySandbox(session: Session): Promise<string> {

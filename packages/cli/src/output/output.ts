@@ -51,6 +51,11 @@ export class Output {
     if (text !== undefined) this.write(text);
   }
 
+  /** One of many values of JSON; resolves when it has been written, so that a slow reader slows whoever makes them. */
+  line(value: unknown): Promise<void> {
+    return new Promise((resolve) => this.stdout.write(`${JSON.stringify(value)}\n`, () => resolve()));
+  }
+
   /** Rows; with `quiet` the first column alone, for scripts. */
   table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
     if (this.quiet) return rows.map(([first]) => `${first ?? ""}\n`).join("");
@@ -64,9 +69,10 @@ export class Output {
     this.stdout.write(text);
   }
 
-  /** A remark, which is no result. */
+  /** A remark, which is no result; a line of JSON where all is JSON. */
   note(text: string): void {
-    if (!this.quiet) this.stderr.write(`${text}\n`);
+    if (this.quiet) return;
+    this.stderr.write(this.json ? `${JSON.stringify({ note: text })}\n` : `${text}\n`);
   }
 
   /** Why the command failed: never left out. */

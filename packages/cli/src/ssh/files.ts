@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { makePrivateDirectory, readTextIfExists, sshKeyPair, writeFileAtomic } from "@berth/base/node";
-import type { Sandbox, SshGateway } from "@berth/protocol";
+import { claudeSuffix, guestUser, type Sandbox, type SshGateway } from "@berth/protocol";
 
 /** Where a profile's SSH files are. */
 export interface SshFiles {
@@ -43,30 +43,26 @@ function gatewayHost(profile: string): string {
   return profile === "default" ? "berth" : `${profile}.berth`;
 }
 
+/** What of a sandbox a configuration says. */
+export type ConfiguredSandbox = Pick<Sandbox, "id" | "name" | "state" | "error" | "address" | "sshPort">;
+
 export interface SshConfigFacts {
   readonly gateway: SshGateway;
   readonly files: SshFiles;
   readonly profile: string;
-  readonly sandboxes: readonly Pick<Sandbox, "id" | "name">[];
+  readonly sandboxes: readonly ConfiguredSandbox[];
   /** The console's address, said in a comment. */
   readonly url: string;
 }
 
 /** A configuration of OpenSSH for the gateway and each sandbox through it. */
 export function sshConfig({ gateway, files, profile, sandboxes, url }: SshConfigFacts): string {
-  const hosts = sandboxes.map(({ name }) => ({ alias: hostAlias(name, profile), user: name }));
-  const all = [gatewayHost(profile), ...hosts.flatMap(({ alias }) => [alias, `claude.${alias}`])];
-  const one = ({ alias, user }: { alias: string; user: string }) => `
-Host ${alias}
-  User ${user}
-Host claude.${alias}
-  User ${user}+claude
-  RequestTTY yes
-`;
+  const gatewayAlias = gatewayHost(profile);
+  const hosts = sandboxes.map((sandbox) => hostsOf(sandbox, { profile, gatewayAlias }));
+  const through = [gatewayAlias, ...hosts.flatMap((host) => host.through)];
+  const own = hosts.flatMap((host) => host.own);
   return `# Sandboxes of ${url}. Written by berth ssh-config, which writes it anew.
-Host ${all.join(" ")}
-  HostName ${gateway.host}
-  Port ${gateway.port}
+Host ${[...through, ...own].join(" ")}
   IdentityFile ${quoted(files.key)}
   IdentitiesOnly yes
   UserKnownHostsFile ${quoted(files.knownHosts)}
@@ -74,9 +70,39 @@ Host ${all.join(" ")}
   ServerAliveInterval 15
   ServerAliveCountMax 4
 
-Host ${gatewayHost(profile)}
+Host ${through.join(" ")}
+  HostName ${gateway.host}
+  Port ${gateway.port}
+
+Host ${gatewayAlias}
   User ${gateway.user}
-${hosts.map(one).join("")}`;
+${hosts.map(({ text }) => text).join("")}`;
+}
+
+/** A sandbox's hosts: those through the gateway, and its own SSH server by its address or by a jump. */
+function hostsOf({ name, address, sshPort }: ConfiguredSandbox, place: { profile: string; gatewayAlias: string }) {
+  const alias = hostAlias(name, place.profile);
+  const [claude, direct, jump] = ["claude", "direct", "jump"].map((kind) => `${kind}.${alias}`);
+  // Certificates name the sandbox, wherever it is.
+  const itself = `  HostKeyAlias ${name}
+  User ${guestUser}
+`;
+  const text = `
+Host ${alias}
+  User ${name}
+Host ${claude}
+  User ${name}${claudeSuffix}
+  RequestTTY yes
+Host ${jump}
+  HostName ${name}
+  ProxyJump ${place.gatewayAlias}
+${itself}`;
+  if (address === null) return { through: [alias, claude], own: [jump], text };
+  const directly = `Host ${direct}
+  HostName ${address}
+  Port ${sshPort}
+${itself}`;
+  return { through: [alias, claude], own: [jump, direct], text: `${text}${directly}` };
 }
 
 /** The gateway's host key, and the authority that signs the sandboxes' own. */

@@ -1,5 +1,5 @@
 import { Value } from "typebox/value";
-import { BerthError, type ErrorCode, errorRegistry, type Problem, problemSchema } from "../errors.ts";
+import { BerthError, type ErrorCode, isErrorCode, type Problem, problemSchema } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import { apiPrefix, type CallInput, type Route, type RouteResult } from "./route.ts";
 
@@ -71,10 +71,6 @@ export function problemError(status: number, text: string): BerthError {
 
 function knownCode(problem: Problem): ErrorCode {
   return isErrorCode(problem.code) ? problem.code : "internal";
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(errorRegistry, code);
 }
 
 function details(problem: Problem) {

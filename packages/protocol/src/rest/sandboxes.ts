@@ -109,6 +109,8 @@ export const sandboxSchema = Type.Object({
   vmid: nullable(Type.Integer()),
   /** The container's address as the controller sees it. */
   address: nullable(Type.String()),
+  /** The port of its SSH server at that address. */
+  sshPort: Type.Integer({ minimum: 1, maximum: 65_535 }),
   workspace: workspaceSchema,
   /** Names of the variables that were set for it; their values are not shown again. */
   envNames: Type.Array(Type.String()),
