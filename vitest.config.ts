@@ -34,6 +34,7 @@ const secondGo = process.env.CI ? 1 : 0;
 const lasting = [
   "schedules",
   "whole.sweep",
+  "workspace-trees.lxc",
   "network.lxc",
   "template-faults.lxc",
   "template-boot.lxc",

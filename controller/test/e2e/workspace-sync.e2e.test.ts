@@ -80,7 +80,7 @@ describe("a workspace that was made from a folder of the host", () => {
         const { continuous: seen } = await client().call(getSync, { params: params() });
         return seen && fits(seen) ? seen : undefined;
       },
-      { timeoutMs: 30_000, what: "a state of following" },
+      { timeoutMs: 90_000, what: "a state of following" },
     );
   const follow = (direction: "push" | "pull") =>
     client().call(putContinuousSync, { params: params(), body: { direction } });
