@@ -1,12 +1,16 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmod, lstat, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Scope } from "@berth/base";
+import { sshKeyPair } from "@berth/base/node";
 import { newId } from "@berth/protocol";
 import { startSshServer, temporaryDirectory } from "@berth/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { HostKeyMismatch } from "../src/bootstrap/connect.ts";
 import { loadFleetKeys } from "../src/fleet/keys.ts";
+import { sandboxError } from "../src/projects/failures.ts";
 import { Git } from "../src/projects/git.ts";
 import { Mirror, type MirrorTurn } from "../src/projects/mirror.ts";
 import { type RemoteAccess, RemoteAccesses } from "../src/projects/remote-access.ts";
@@ -277,6 +281,29 @@ describe("a git project", () => {
     const reopened = new Mirror({ folder: mirror.folder, git: new Git({ folder: join(folder, "git") }) });
     await reopened.turn((turn) => turn.fetch(remote));
     expect(await git(mirror.folder, "log", "-1", "--format=%s", "refs/remotes/origin/main")).toBe("write more\n");
+  });
+
+  it("takes nothing from and gives nothing to who shows another host key, and says so", async () => {
+    await mirror.turn(fill);
+    await commitFile(workspace, "a", "a");
+    await git(join(folder, "source"), "push", "-q", origin, "HEAD:refs/heads/later");
+    const pinned = join(folder, "ssh", `${id}.known_hosts`);
+    await writeFile(pinned, `${id} ${sshKeyPair(randomBytes(32), "another").publicKey}\n`);
+    const before = await git(workspace, "for-each-ref");
+    const explained = {
+      code: "sandbox_not_ready",
+      message: 'The sandbox "one" shows another SSH host key than was pinned.',
+    };
+    const told = (error: unknown) => Promise.reject(sandboxError(error, "one"));
+    await mirror.turn(async (turn) => {
+      await turn.fetch(remote);
+      await expect(takeCommits(turn, repository, from).catch(told)).rejects.toMatchObject(explained);
+      await expect(giveCommits(turn, repository).catch(told)).rejects.toMatchObject(explained);
+      expect(await turn.resolve(sandboxRef(id))).toBeUndefined();
+    });
+    await expect(askUnsaved(repository).catch(told)).rejects.toMatchObject(explained);
+    expect(await git(workspace, "for-each-ref")).toBe(before);
+    expect(sandboxError(new HostKeyMismatch("10.0.0.1", "SHA256:other"), "one")).toMatchObject(explained);
   });
 
   it("ends a transfer when it is told to", async () => {

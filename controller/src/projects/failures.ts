@@ -1,5 +1,6 @@
 import { BerthError, type Failure } from "@berth/protocol";
 import { SyncFailure } from "@berth/sync";
+import { HostKeyMismatch } from "../bootstrap/connect.ts";
 import { StepFailure } from "../sandboxes/failures.ts";
 import { ProcessOutOfBounds } from "./bounded-process.ts";
 import { GitFailed } from "./git.ts";
@@ -20,6 +21,8 @@ export function remoteFailure(error: unknown): { failure: Failure; transient: bo
     transient: known?.transient ?? false,
   };
 }
+
+const hostKeyRefused = /HOST IDENTIFICATION HAS CHANGED|Host key verification failed/;
 
 const causes: readonly { pattern: RegExp; hint: string; transient: boolean }[] = [
   {
@@ -67,12 +70,25 @@ export function remoteError(error: unknown): unknown {
 
 /** What went wrong between controller and sandbox, as the answer to a call. */
 export function sandboxError(error: unknown, name: string): unknown {
+  if (isOtherHostKey(error)) {
+    return new BerthError("sandbox_not_ready", `The sandbox "${name}" shows another SSH host key than was pinned.`, {
+      hint: "Something else answers at its address, or its key was replaced: look before you connect to it.",
+      cause: error,
+    });
+  }
   const reason = reasonOf(error);
   if (reason === undefined) return error;
   return new BerthError("sandbox_not_ready", `The repository in the sandbox "${name}" cannot be used: ${reason}.`, {
     hint: "Look whether the sandbox runs and what `git status` says in its workspace, then try again.",
     cause: error,
   });
+}
+
+function isOtherHostKey(error: unknown): boolean {
+  if (error instanceof HostKeyMismatch) return true;
+  if (error instanceof SyncFailure) return error.code === "host_key_mismatch";
+  if (error instanceof GitFailed) return hostKeyRefused.test(error.complaints);
+  return error instanceof ScriptFailed && hostKeyRefused.test(error.message);
 }
 
 function reasonOf(error: unknown): string | undefined {

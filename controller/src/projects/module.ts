@@ -13,6 +13,7 @@ import type { SandboxSsh } from "../ssh/sandbox-ssh.ts";
 import type { Database } from "../store/tables.ts";
 import { AskedAgents } from "./asked-agents.ts";
 import { DestroyGuard } from "./destroy-guard.ts";
+import { sandboxError } from "./failures.ts";
 import { Git } from "./git.ts";
 import { GitOperations } from "./git-operations.ts";
 import { KeptWorks } from "./kept-work.ts";
@@ -63,7 +64,11 @@ export function makeProjectModule(deps: ProjectModuleDependencies): ProjectModul
   const accesses = new RemoteAccesses({ folder, roots, sshKey, sshAgentSocket });
   const mirrors = new Mirrors({ git, places, projects, accesses, now });
   const repository = async (row: SandboxRow, signal?: AbortSignal) =>
-    new SandboxRepository(await ssh.openSsh(row, signal));
+    new SandboxRepository(
+      await ssh.openSsh(row, signal).catch((error: unknown) => {
+        throw sandboxError(error, row.name);
+      }),
+    );
   const allow = async ({ id }: SandboxRow, push: PushPolicy) => {
     await db.updateTable("sandboxes").set({ git_push: push }).where("id", "=", id).execute();
   };

@@ -1,6 +1,7 @@
 import type { Failure, SyncChange, SyncDirection, SyncResult } from "@berth/protocol";
 import {
   type EntryState,
+  otherHostKey,
   type RawPath,
   type ReportedChange,
   rawPathBytes,
@@ -9,6 +10,7 @@ import {
   type SyncReport,
   textOf,
 } from "@berth/sync";
+import { HostKeyMismatch } from "../bootstrap/connect.ts";
 
 /** A path as the outside sees it. */
 export function presentPath(path: RawPath): { path: string; pathBytes?: string } {
@@ -60,6 +62,7 @@ export function failureOf(error: unknown): Failure {
     const { code, message, hint } = error;
     return { code: `sync_${code}`, message, ...(hint === undefined ? {} : { hint }) };
   }
+  if (error instanceof HostKeyMismatch) return failureOf(otherHostKey());
   const message = error instanceof Error ? error.message : "unknown error";
   const hint =
     typeof error === "object" && error !== null && "hint" in error && typeof error.hint === "string"

@@ -35,9 +35,7 @@ export function failureOf(program: string, code: number | null, words: string): 
     });
   }
   if (/HOST IDENTIFICATION HAS CHANGED|Host key verification failed/.test(words)) {
-    return new SyncFailure("host_key_mismatch", "Another SSH host key is shown than the one that was pinned.", {
-      hint: "Something else answers at this address: look before you connect to it.",
-    });
+    return otherHostKey();
   }
   if (/Permission denied \(publickey/.test(words)) {
     return new SyncFailure("refused", "The SSH key was refused.", { hint: "Restart the sandbox to renew its keys." });
@@ -63,4 +61,11 @@ function reasonIn(words: string): string | undefined {
   const lines = words.split(/[\r\n]+/).map((line) => line.trim());
   const found = lines.find((line) => line.startsWith("ssh: ")) ?? lines.find((line) => /^rsync: /.test(line));
   return found?.replace(/ \([^()]*bytes received so far\).*$/, "").slice(0, 300);
+}
+
+/** Who answers is not whom the host key was pinned of. */
+export function otherHostKey(): SyncFailure {
+  return new SyncFailure("host_key_mismatch", "Another SSH host key is shown than the one that was pinned.", {
+    hint: "Something else answers at this address: look before you connect to it.",
+  });
 }

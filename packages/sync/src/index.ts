@@ -1,6 +1,6 @@
 export { type ConflictReason, type Decision, decide, type Known, type Possibility, type Situation } from "./decide.ts";
 export type { EntryState, EntryType } from "./entry-state.ts";
-export { SyncFailure, type SyncFailureCode } from "./failure.ts";
+export { otherHostKey, SyncFailure, type SyncFailureCode } from "./failure.ts";
 export { defaultExcludes, type FilterOptions } from "./filter/rules.ts";
 export { LocalSide } from "./local-side.ts";
 export type { SyncOrder } from "./order.ts";
