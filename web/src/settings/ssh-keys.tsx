@@ -18,7 +18,7 @@ export function SshKeys() {
   return (
     <section className="settings-part" aria-labelledby="keys-title">
       <h2 id="keys-title">SSH keys</h2>
-      <p>Public keys that open, by SSH, the sandboxes that are made from now on.</p>
+      <p>Public keys that open all your sandboxes by SSH.</p>
       {failure && <FailureNote failure={failure} />}
       {list.items === undefined && list.failure === null && <div className="skeleton row-skeleton" aria-busy="true" />}
       {list.items?.length === 0 && <p className="quiet">No keys.</p>}
