@@ -23,9 +23,20 @@ export const exitCodeHelp = `Exit codes:
   130  interrupted by Ctrl-C
   exec and ssh end with the exit code of the program that they ran (128 and more: a signal ended it; ssh's own is 255).`;
 
+/** Reasons of work alone, which no call is refused for. */
+const failures: Readonly<Record<string, number>> = {
+  cannot_sleep: exitCodes.conflict,
+  container_locked: exitCodes.conflict,
+  in_use: exitCodes.conflict,
+  snapshot_exists: exitCodes.conflict,
+  node_offline: exitCodes.unreachable,
+  node_unknown: exitCodes.notFound,
+  proxmox_unreachable: exitCodes.unreachable,
+};
+
 /** The exit code of work that has failed: as if the call itself had been refused for that reason. */
 export function exitCodeOfFailure(code: string): number {
-  return isErrorCode(code) ? exitCodeOf(code) : exitCodes.failed;
+  return isErrorCode(code) ? exitCodeOf(code) : (failures[code] ?? exitCodes.failed);
 }
 
 /** The exit code of an error of the API, by its HTTP status: new codes need no new line here. */

@@ -32,8 +32,8 @@ describe("the address of a controller", () => {
 
 describe("a failure", () => {
   it("of work ends as a call that is refused for the same reason", () => {
-    const codes = ["push_rejected", "forbidden", "remote_unavailable", "not_found", "task_failed"];
-    expect(codes.map(exitCodeOfFailure)).toEqual([5, 4, 6, 3, 1]);
+    const codes = ["push_rejected", "forbidden", "remote_unavailable", "not_found", "in_use", "task_failed"];
+    expect(codes.map(exitCodeOfFailure)).toEqual([5, 4, 6, 3, 5, 1]);
   });
 
   it("says each thing once, and what to do", () => {
