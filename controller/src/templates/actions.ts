@@ -2,7 +2,7 @@ import type { OperationRow } from "../operations/record.ts";
 import type { BuildAction } from "./plan.ts";
 import type { TemplateRow } from "./record.ts";
 import { connect } from "./steps/connect.ts";
-import { convert } from "./steps/convert.ts";
+import { convert, unlessConverted } from "./steps/convert.ts";
 import { create, noteMaking, release, reserve } from "./steps/create.ts";
 import type { BuildDependencies, BuildStep } from "./steps/dependencies.ts";
 import { findDebian } from "./steps/find-debian.ts";
@@ -42,5 +42,5 @@ export const clearingActions: Record<ClearingAction, (deps: ClearingDependencies
 async function followTask(deps: BuildDependencies, row: TemplateRow, operation: OperationRow): Promise<void> {
   const follow = () => deps.tasks.follow(row, operation);
   if (row.task?.step === "create") await noteMaking(deps, row, follow);
-  else await follow();
+  else await unlessConverted(follow());
 }

@@ -133,7 +133,9 @@ export class TemplateBuilder {
     }
     if (name) await this.#deps.journal.step(operation, name);
     if (step === "adopt") {
-      await converted(this.#deps, row);
+      await this.#interruptible(row, (signal) =>
+        converted({ ...this.#deps, tasks: this.#deps.tasksUntil(signal) }, row, operation, step),
+      );
       return await this.#deps.endings.adopt(row, operation);
     }
     await this.#interruptible(row, (signal) => {

@@ -16,12 +16,18 @@ export interface Contents {
 
 /** Finds what goes into a template. It cannot change while the controller runs, and is looked for once. */
 export class ContentsFinder {
+  readonly #read: () => Promise<Contents>;
   #found: Promise<Contents> | undefined;
   #programs: Promise<UpdateArchive> | undefined;
 
+  /** `read`: what there is to build from; by default what was built of Berth itself, and this machine's programs. */
+  constructor(read: () => Promise<Contents> = readContents) {
+    this.#read = read;
+  }
+
   /** Throws `PayloadMissing` where this controller has nothing to build from. */
   find(): Promise<Contents> {
-    this.#found ??= readContents().catch((error: unknown) => {
+    this.#found ??= this.#read().catch((error: unknown) => {
       this.#found = undefined;
       throw error;
     });

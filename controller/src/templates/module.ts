@@ -32,6 +32,10 @@ export interface TemplateModuleDependencies {
   bridge: string | undefined;
   vlan: number | undefined;
   mayLackParts: boolean;
+  /** Where the sshd of Debian's own template listens; unset: 22. */
+  sshPort?: number;
+  /** What goes into a template; unset: what this controller has. */
+  contents?: ContentsFinder;
 }
 
 /** All that finds, builds and keeps templates, put together. */
@@ -51,7 +55,7 @@ export function makeTemplateModule(deps: TemplateModuleDependencies): TemplateMo
   const templates = new Templates(db);
   const journal = new OperationJournal({ db, events, clock });
   const finder = new TemplateFinder({ client, keys, templates, vmids: deps.templateVmids, clock });
-  const contents = new ContentsFinder();
+  const { sshPort = 22, contents = new ContentsFinder() } = deps;
   const tasksUntil = (signal: AbortSignal) =>
     new TaskRunner<TemplateRow>({
       client,
@@ -66,6 +70,7 @@ export function makeTemplateModule(deps: TemplateModuleDependencies): TemplateMo
     templates,
     finder,
     contents,
+    sshPort,
     tasksUntil,
     journal,
     signal: stopping.signal,

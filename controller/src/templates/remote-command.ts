@@ -30,13 +30,12 @@ export async function runRemote(
   options: RemoteCommandOptions,
 ): Promise<number> {
   options.signal.throwIfAborted();
-  const channel = await open(connection, command);
   const over = new AbortController();
   const heard = watchSilence(options, over.signal, () => connection.close());
   const abort = () => connection.close();
   options.signal.addEventListener("abort", abort, { once: true });
   try {
-    const code = await exitOf(channel, connection, options, heard.note);
+    const code = await open(connection, command, (channel) => exitOf(channel, connection, options, heard.note));
     options.signal.throwIfAborted();
     if (code !== undefined) return code;
     throw new RemoteCommandLost(
@@ -51,14 +50,19 @@ export async function runRemote(
   }
 }
 
-function open({ client }: SshConnection, command: string): Promise<ClientChannel> {
+/** `follow` gets the channel before anything has come of it: all of a quick command's answer may come at once. */
+function open<T>(
+  { client }: SshConnection,
+  command: string,
+  follow: (channel: ClientChannel) => Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const broken = () => reject(new RemoteCommandLost("the connection to the container broke"));
     client.once("close", broken);
     client.exec(command, (error, channel) => {
       client.removeListener("close", broken);
       if (error) reject(new RemoteCommandLost(`the container's SSH server refused a command: ${error.message}`));
-      else resolve(channel);
+      else resolve(follow(channel));
     });
   });
 }

@@ -47,7 +47,7 @@ export async function reach(
   const bootstrap = deps.keys.templateKeys(row.id);
   const target = {
     host: row.address ?? "",
-    port: 22,
+    port: deps.sshPort,
     username: "root",
     hostKeyFingerprints: [...hostKeys, bootstrap.host.fingerprint],
     privateKeys: [deps.keys.sshClient.privateKey, bootstrap.client.privateKey],

@@ -1,5 +1,5 @@
 import { formatPropertyString, isProxmoxError } from "@berth/proxmox";
-import { maxIdCandidates } from "../../cluster/free-ids.ts";
+import { isIdFree, maxIdCandidates } from "../../cluster/free-ids.ts";
 import { StepFailure } from "../../sandboxes/failures.ts";
 import { findCreation, isCleanedUp } from "../creation.ts";
 import { describeTemplate, templateHostname } from "../mark.ts";
@@ -38,9 +38,9 @@ export const create: BuildStep = async (deps, row, operation) => {
   const at = placeOf(row);
   // The time of the first call stays: it is the one whose answer may have been lost.
   if (row.asked_at !== null) {
-    const upid = await findCreation(deps.client, row, row.asked_at);
-    if (upid !== undefined) {
-      await noteMaking(deps, row, () => deps.tasks.run(row, operation, "create", async () => upid, []));
+    const creation = await findCreation(deps.client, row, row.asked_at);
+    if (creation && (creation.exitStatus === undefined || !(await isIdFree(deps.client, at.vmid)))) {
+      await noteMaking(deps, row, () => deps.tasks.run(row, operation, "create", async () => creation.upid, []));
       return;
     }
   } else {

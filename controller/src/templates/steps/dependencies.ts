@@ -27,6 +27,8 @@ export interface BuildDependencies {
   storage: string | undefined;
   bridge: string | undefined;
   vlan: number | undefined;
+  /** Where the sshd of a build's container listens. */
+  sshPort: number;
   /** Parts that need the internet may be missing: the Proxmox is the bundled one. */
   mayLackParts: boolean;
 }

@@ -1,6 +1,7 @@
 import { after } from "@berth/base";
 import { isProxmoxError, type TaskResult } from "@berth/proxmox";
 import { StepFailure } from "../../sandboxes/failures.ts";
+import { beginOn } from "../../sandboxes/task-watch.ts";
 import type { TemplateRow } from "../record.ts";
 import { type BuildDependencies, type BuildStep, placeOf } from "./dependencies.ts";
 
@@ -12,13 +13,16 @@ export type ClearingDependencies = Omit<BuildDependencies, "tasks">;
 /** Boots the container. */
 export const start: BuildStep = async (deps, row, operation) => {
   await deps.templates.change(row, { address: null });
-  await deps.tasks.run(row, operation, "start", () => deps.client.containers.start(placeOf(row)), ["running"]);
+  const at = placeOf(row);
+  const begin = () => beginOn(deps.client, at, "vzstart", () => deps.client.containers.start(at));
+  await deps.tasks.run(row, operation, "start", begin, ["running"]);
 };
 
 /** Shuts the container down, so that what was written in it is on its disk. */
 export const shutdown: BuildStep = async (deps, row, operation) => {
-  const begin = () =>
-    deps.client.containers.shutdown(placeOf(row), { timeoutSeconds: shutdownSeconds, forceStop: true });
+  const at = placeOf(row);
+  const shut = () => deps.client.containers.shutdown(at, { timeoutSeconds: shutdownSeconds, forceStop: true });
+  const begin = () => beginOn(deps.client, at, "vzshutdown", shut);
   await deps.tasks.run(row, operation, "convert", begin, ["not_running"]);
 };
 

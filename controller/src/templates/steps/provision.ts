@@ -62,7 +62,7 @@ export const provision: BuildStep = async (deps, row, operation, signal) => {
     output.add(line);
   };
   const code = await inContainer(deps, row, signal, (connection) =>
-    runRemote(connection, `${alone} sh -s && systemctl try-restart ssh.service`, {
+    runRemote(connection, provisionCommand, {
       ...{ clock: deps.clock, signal, silenceMs, onLine },
       input: Readable.from([script]),
     }),
@@ -71,7 +71,9 @@ export const provision: BuildStep = async (deps, row, operation, signal) => {
   await deps.templates.change(row, { provisioned: true });
 };
 
-const alone = "flock --wait 1200 --conflict-exit-code 75 /run/berth-provision.lock";
+/** Runs the script that comes in, after any other one; then sshd reads its keys anew. */
+export const provisionCommand =
+  "flock --wait 1200 --conflict-exit-code 75 /run/berth-provision.lock sh -s && systemctl try-restart ssh.service";
 
 /** What this controller has to build from. Throws a `StepFailure` if that is nothing. */
 async function contents({ contents: finder }: BuildDependencies): Promise<Contents> {

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@berth/base";
-import { bundledTemplateKeys } from "@berth/base/node";
+import { bundledTemplateKeys, sshKeyPair } from "@berth/base/node";
 import { guestPaths } from "@berth/protocol";
 import { Interrupted } from "../../tasks/task.ts";
-import type { ContainerDisks, CopyOptions, StorageSpace } from "../backend.ts";
+import type { ContainerDisks, CopyOptions, ExtractOptions, StorageSpace } from "../backend.ts";
 
 /** A root file system: texts by path. */
 export type MemoryRoot = Map<string, string>;
@@ -51,8 +51,20 @@ export class MemoryDisks implements ContainerDisks {
     this.#roots.set(target, withOwnIdentity(from));
   }
 
-  async extract(): Promise<void> {
-    throw new Error("containers of memory have no root file system, so none can be made from an archive");
+  /** Every archive is a plain Debian: what an SSH server needs, and nothing else. */
+  async extract(vmid: number, _archive: string, options: ExtractOptions): Promise<void> {
+    const { hostname, authorizedKeys = "", signal, log } = options;
+    await this.#clock.sleep(times.copyMs, signal).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
+    const name = guestPaths.sshHostKey.replace(/^.*\//, "");
+    const { privateKey, fingerprint } = sshKeyPair(randomBytes(32), `root@${hostname}`);
+    log(`Creating SSH host key '${name}' - this may take some time ...`);
+    log(`done: ${fingerprint} root@${hostname}`);
+    const root: MemoryRoot = new Map([
+      [guestPaths.sshHostKey, privateKey],
+      ["root/.ssh/authorized_keys", authorizedKeys],
+    ]);
+    this.#roots.set(vmid, withOwnIdentity(root));
   }
 
   async convertToTemplate(): Promise<void> {}
