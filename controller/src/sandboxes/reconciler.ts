@@ -261,6 +261,7 @@ export class Reconciler {
     name: StepName | undefined,
     failure: { code: string; message: string; hint?: string },
   ): Promise<number | undefined> {
+    if (operation && isDone(row, operation)) return this.#endDone(row, operation, failure);
     if (operation && name && isUndone(row, name) && !(name === "rollback" && row.task !== null)) {
       return this.#giveUp(row, operation, name, failure);
     }
@@ -269,6 +270,23 @@ export class Reconciler {
     );
     this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
     return undefined;
+  }
+
+  /**
+   * What was wished for is done, and it was the look after it that failed: the wish came to its good end, and whatever
+   * ails the sandbox is told by the next look.
+   */
+  async #endDone(row: SandboxRow, operation: OperationRow, { code }: { code: string }): Promise<number> {
+    const { db, sandboxes, journal, clock, log } = this.#deps;
+    await inTransaction(db, async (work) => {
+      const now = await sandboxes.lock(work, row.id);
+      if (!now || isWishNew(now, row)) throw new Superseded();
+      await journal.succeedIn(work.trx, operation);
+      const look_at = new Date(clock.now() + retryBackoff.firstMs);
+      await sandboxes.endWorkIn(work, row, { error: null, attempts: 0, look_at });
+    });
+    log.info({ sandboxId: row.id, code }, "a look after work that is done failed");
+    return retryBackoff.firstMs;
   }
 
   /**
@@ -299,6 +317,14 @@ export class Reconciler {
 /** Whether its container has been given all that it is to have, and nothing is to be done with it. */
 function isAtRest(row: SandboxRow): boolean {
   return row.configured && !row.change_wanted && row.disk_work === null && row.desired !== "destroyed";
+}
+
+/**
+ * Whether the snapshot that an operation was to take or to delete is taken or deleted. To wish for that again would be
+ * refused, so nothing that fails afterwards is to count against it.
+ */
+function isDone({ disk_work }: SandboxRow, { kind }: OperationRow): boolean {
+  return (kind === "snapshot" || kind === "delete_snapshot") && disk_work === null;
 }
 
 /** Whether a step is work beside a sandbox's life that is still to be done; before it is handed over nothing is. */
