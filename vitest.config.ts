@@ -36,7 +36,6 @@ const lasting = [
   "whole.sweep",
   "workspace-trees.lxc",
   "network.lxc",
-  "template-faults.lxc",
   "template-boot.lxc",
   "faults.integration",
   "lxc-network-repair",

@@ -8,9 +8,18 @@ import type { Facts } from "./facts.ts";
 /**
  * How it stands with the one sandbox of a world; `kept`: it is ready and has a snapshot; `copied`: it is ready, and a
  * copy of it is; `orphaned`: its container runs, and the database knows nothing of it; `pooled`: there is none, and one
- * waits in the warm pool.
+ * waits in the warm pool; `rebuilt`: it is ready, and there is another template than the one that it was cloned from.
  */
-export type Standing = "absent" | "ready" | "stopped" | "asleep" | "kept" | "copied" | "orphaned" | "pooled";
+export type Standing =
+  | "rebuilt"
+  | "absent"
+  | "ready"
+  | "stopped"
+  | "asleep"
+  | "kept"
+  | "copied"
+  | "orphaned"
+  | "pooled";
 
 /** The name of the snapshot in a world that is `kept`. */
 export const keptSnapshot = "kept";
@@ -37,6 +46,10 @@ export interface FlowWorld {
   take(): Promise<Operation>;
   /** Asks for other settings than the sandbox has: another number of cores, and a larger disk. */
   change(): Promise<Operation>;
+  /** Asks for another template. */
+  buildTemplate(): Promise<Operation>;
+  /** Takes every template away that was built, as root does on the host, and has the controller know nothing of them. */
+  forgetTemplates(): Promise<void>;
   operation(id: string): Promise<Operation>;
   facts(): Promise<Facts>;
   /** Repeats a check until it answers something; throws when that takes too long. */
@@ -70,6 +83,12 @@ export interface Flow {
   again(world: FlowWorld): Promise<Operation>;
   /** The wish itself asks Proxmox first: a call that is held, or a kill, may befall that, and there is no operation yet. */
   readonly asksAtOnce?: true;
+  /** What it has no business with, and is the same afterwards. */
+  untouched?(facts: Facts): unknown;
+  /** It is long, and all of its own: of what looks alike to who goes on after it, one of each kind is enough. */
+  readonly sparse?: true;
+  /** It makes a container of Debian, which needs a Proxmox that has root file systems. */
+  readonly fromDebian?: true;
   /** Whether what failed came to its end by itself, so that to wish again would be refused. */
   isDone?(facts: Facts): boolean;
 }
@@ -122,6 +141,22 @@ export const flows: readonly Flow[] = [
     begin: (world) => world.take(),
     again: (world) => world.want("start"),
   },
+  {
+    name: "template_build",
+    from: "ready",
+    to: "rebuilt",
+    fromDebian: true,
+    sparse: true,
+    begin: (world) => world.buildTemplate(),
+    again: (world) => world.buildTemplate(),
+    untouched: ({ template, sandboxes, containers }) => ({
+      template,
+      sandboxes: sandboxes.map(({ id, vmid, template_vmid, state, agent_secret_hash }) => ({
+        ...{ id, vmid, template_vmid, state, agent_secret_hash },
+      })),
+      containers: containers.filter(({ vmid }) => sandboxes.some((sandbox) => sandbox.vmid === vmid)),
+    }),
+  },
 ];
 
 function diskFlow(kind: DiskOperationKind, from: Standing, to: Standing): Flow {
@@ -148,6 +183,7 @@ export function ended(world: FlowWorld, { id, kind }: Operation): Promise<Operat
 
 /** Brings a world to where a flow begins. */
 export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
+  if ((await world.facts()).builds.length > 0) await world.forgetTemplates();
   if (wanted === "pooled") {
     if ((await world.facts()).sandboxes.some(isOwned)) await bring(world, "absent");
     return world.keepPool(1);
@@ -187,6 +223,10 @@ export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
     if (isKept) return;
     await succeed(world, await (wanted === "kept" ? world.wantOfDisk("snapshot") : world.fork()));
     return;
+  }
+  if (wanted === "rebuilt") {
+    await bring(world, "ready");
+    return succeed(world, await world.buildTemplate());
   }
   if (sandbox.state === wanted) return;
   // Only what runs can be put to sleep.

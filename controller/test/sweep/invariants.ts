@@ -1,3 +1,4 @@
+import type { ListedTask } from "@berth/proxmox";
 import { expect } from "vitest";
 import { hashSecret } from "../../src/fleet/keys.ts";
 import type { Facts } from "./facts.ts";
@@ -32,6 +33,8 @@ export async function expectSettled(world: FlowWorld, standing: Standing): Promi
       .toSorted(byId),
     claims: sandboxes.map(({ vmid, id }) => ({ vmid, sandbox_id: id, state: "held", asked: false })).toSorted(byId),
     templateLock: undefined,
+    templates: facts.built.map(({ vmid }) => ({ vmid, state: "ready" })),
+    locksOfTemplates: facts.built.map(() => undefined),
     runningTasks: [],
     left: sandboxes.map(() => ({ error: null, task: null, attempts: 0, wish: false, drift: [], temporary: false })),
   });
@@ -54,21 +57,24 @@ export function expectOneIdentity(facts: Facts, root: (vmid: number) => Readonly
   }
 }
 
-function isSettled({ sandboxes, underWay }: Facts, standing: Standing): boolean {
-  if (underWay.length > 0) return false;
-  const counts = { absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2, orphaned: 0, pooled: 1 };
+function isSettled({ sandboxes, underWay, builds, built }: Facts, standing: Standing): boolean {
+  if (underWay.length > 0 || builds.some(({ state }) => state !== "ready")) return false;
+  if (built.length !== (standing === "rebuilt" ? 1 : 0)) return false;
+  const counts = { rebuilt: 1, absent: 0, ready: 1, stopped: 1, asleep: 1, kept: 1, copied: 2, orphaned: 0, pooled: 1 };
   if (sandboxes.length !== counts[standing]) return false;
   if (!sandboxes.every((sandbox) => isOwned(sandbox) === (standing !== "pooled"))) return false;
   const state = standing === "stopped" || standing === "asleep" ? standing : "ready";
   return sandboxes.every((sandbox) => sandbox.state === state && sandbox.look_at === null);
 }
 
-function summary({ sandboxes, claims, containers, templateLock, runningTasks }: Facts) {
+function summary({ sandboxes, claims, containers, template, built, builds, runningTasks }: Facts) {
   const byId = (a: { vmid: number }, b: { vmid: number }) => a.vmid - b.vmid;
   return {
-    containers: containers.toSorted(byId),
+    containers: containers.map(({ values: _values, ...shown }) => shown).toSorted(byId),
     claims: claims.toSorted(byId),
-    templateLock,
+    templateLock: template?.values.lock,
+    templates: builds,
+    locksOfTemplates: built.map(({ values }) => values.lock),
     runningTasks,
     left: sandboxes.map(({ error, task, attempts, change_wanted, handover_wanted, disk_work, drift, source }) => ({
       ...{ error, task, attempts, drift },
@@ -94,4 +100,17 @@ export function describe({ sandboxes, ...others }: Facts): string {
     }),
   );
   return JSON.stringify({ sandboxes: rows, ...others });
+}
+
+/** Asserts that no build made a container before it had taken away the one before: of a build's tasks, in any order. */
+export function expectOneBuild(
+  tasks: readonly Pick<ListedTask, "type" | "exitStatus" | "id" | "startedAtSeconds">[],
+): void {
+  const made = tasks.filter(({ type, exitStatus }) => type === "vzcreate" && exitStatus === "OK");
+  for (const { id, startedAtSeconds } of made) {
+    const gone = tasks.find((task) => task.type === "vzdestroy" && task.id === id && task.exitStatus === "OK");
+    const later = made.filter((other) => other.id !== id && other.startedAtSeconds >= startedAtSeconds);
+    const beside = later.filter((other) => gone === undefined || gone.startedAtSeconds > other.startedAtSeconds);
+    expect(beside, `beside the container ${id}`).toEqual([]);
+  }
 }

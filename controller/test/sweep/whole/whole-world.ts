@@ -4,12 +4,14 @@ import { Scope } from "@berth/base";
 import {
   adoptOrphan,
   BerthError,
+  buildTemplate,
   createSnapshot,
   type DiskOperationKind,
   deleteSandbox,
   deleteSnapshot,
   forkSandbox,
   getPool,
+  getTemplate,
   listOrphans,
   type Operation,
   type Pool,
@@ -34,6 +36,7 @@ import { ProxmoxControl } from "../../proxmox-control.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
 import { type FaultyWorld, isOwned, keptSnapshot } from "../flows.ts";
 import { poolOperation, sandboxesBegun } from "../pool-operation.ts";
+import { templateVmid } from "../world/places.ts";
 
 /** Longest that anything may take, in milliseconds. */
 const limitMs = 240_000;
@@ -157,6 +160,20 @@ export class WholeWorld implements FaultyWorld {
     const body = { cores: cores === 2 ? 3 : 2, diskGiB: (disk_gib ?? 0) + 1 };
     const { operationId } = await this.berth.client.call(updateSandbox, { params: { id }, body });
     return this.operation(operationId ?? "none");
+  }
+
+  async buildTemplate(): Promise<Operation> {
+    return (await this.berth.client.call(buildTemplate, { body: {} })).operation;
+  }
+
+  async forgetTemplates(): Promise<void> {
+    for (const { vmid } of (await this.facts()).built) await this.pct({ command: "destroy", vmid });
+    await this.#store.db.deleteFrom("templates").execute();
+    // What was read of them a moment ago is believed for a while.
+    await this.until("the first template", async () => {
+      const { vmid } = await this.berth.client.call(getTemplate, {});
+      return vmid === templateVmid || undefined;
+    });
   }
 
   async keepPool(size: 0 | 1): Promise<void> {

@@ -12,11 +12,13 @@ import { createLogger } from "../../../src/http/logger.ts";
 import { makeSandboxModule, type SandboxModule } from "../../../src/sandboxes/module.ts";
 import { knowUse, makeSleepModule, type SleepModule } from "../../../src/sleep/module.ts";
 import { acquireLeadership } from "../../../src/store/leader.ts";
-import { makeTemplateModule } from "../../../src/templates/module.ts";
+import type { ContentsFinder } from "../../../src/templates/contents.ts";
+import { makeTemplateModule, type TemplateModule } from "../../../src/templates/module.ts";
 import { restoreTerminals } from "../../../src/terminals/restore.ts";
 import { emptyWorkspaces } from "../../empty-workspaces.ts";
 import { noLimits } from "../../no-limits.ts";
 import { type MortalDatabase, openMortalDatabase } from "./database.ts";
+import { guestSsh } from "./guest.ts";
 import { Lifeline, type Point } from "./lifeline.ts";
 import { normalisePath, templateVmid } from "./places.ts";
 import type { QuietClock } from "./quiet-clock.ts";
@@ -28,12 +30,16 @@ export interface ControllerPlace {
   readonly keys: FleetKeys;
   /** Of the agents' listener: the same for each controller that follows another. */
   readonly agentPort: number;
+  /** What templates are built from. */
+  readonly contents: ContentsFinder;
 }
 
 /** A controller of this process, made of the real parts. */
 export interface SweepController {
   readonly fleet: SandboxModule;
   readonly sleep: SleepModule;
+  /** Of which nothing runs until it is started: few flows build, and it would look for work every second. */
+  readonly templates: TemplateModule;
   readonly database: MortalDatabase;
   /** Asks Proxmox as this controller does. */
   readonly client: ProxmoxClient;
@@ -78,16 +84,19 @@ export async function startController(
     vlan: undefined,
   };
   const use = knowUse({ registry, clock, sleepAfterMs: undefined });
+  const templates = makeTemplateModule({
+    ...common,
+    templateVmids: [templateVmid, ...templatesBeside(emulator)],
+    mayLackParts: true,
+    sshPort: guestSsh.port,
+    contents: place.contents,
+  });
   const fleet = makeSandboxModule({
     ...common,
     size: defaultSize,
     limits: noLimits,
     memoryOvercommit: 4,
-    template: makeTemplateModule({
-      ...common,
-      templateVmids: [templateVmid, ...templatesBeside(emulator)],
-      mayLackParts: true,
-    }).finder,
+    template: templates.finder,
     registry,
     bootstrapKeys: (templateId) => (templateId === null ? bundledKeys : keys.templateKeys(templateId)),
     agentUrl: () => `wss://127.0.0.1:${port.of}`,
@@ -129,8 +138,9 @@ export async function startController(
     await closed;
     // Its timers would keep the time from standing still; nothing of it gets through any more.
     void fleet.stop();
+    void templates.stop();
   };
-  return { fleet, sleep, database, client, lifeline, agentPort: port.of, log: text, kill };
+  return { fleet, sleep, templates, database, client, lifeline, agentPort: port.of, log: text, kill };
 }
 
 /** The real client over the real transport; each call passes the lifeline before it is made and after its answer. */

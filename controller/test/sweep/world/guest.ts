@@ -24,6 +24,7 @@ import ssh2, { type AuthContext, type Connection, type ServerChannel } from "ssh
 import { Value } from "typebox/value";
 import { WebSocket } from "ws";
 import { readBootstrapRequest } from "./bootstrap-request.ts";
+import { type Command, commandOf, debianKeys } from "./guest-commands.ts";
 
 /** Where a stand-in's sshd listens, and whom it knows. */
 export const guestSsh = { port: 2222, user: "root" } as const;
@@ -109,14 +110,10 @@ class RunningGuest implements BootedGuest {
     connection.on("authentication", (context) => this.#authenticate(context));
     connection.on("session", (accept) => {
       const session = accept();
-      // What the bootstrap of an adopted sandbox asks first.
       session.on("exec", (acceptChannel, reject, { command }) => {
-        const path = /^cat "\$BERTH_ROOT\/([^"]+)"$/.exec(command)?.[1];
-        if (path === undefined) return reject();
-        const channel = acceptChannel();
-        channel.write(this.#guest.root.get(path) ?? "");
-        channel.exit(0);
-        channel.end();
+        const known = commandOf(command);
+        if (!known) reject();
+        else void this.#run(known, acceptChannel());
       });
       session.on("subsystem", (acceptChannel, reject, { name }) => {
         if (name !== bootstrapSubsystem) reject();
@@ -131,19 +128,36 @@ class RunningGuest implements BootedGuest {
       context.reject(["publickey"]);
       return;
     }
-    const known = (this.#guest.root.get(guestPaths.authorizedKeys) ?? "").split("\n").some((line) => {
-      const key = ssh2.utils.parseKey(line);
-      if (key instanceof Error || !key.getPublicSSH().equals(context.key.data)) return false;
-      const { blob, signature, hashAlgo } = context;
-      return !signature || !blob || key.verify(blob, signature, hashAlgo) === true;
-    });
+    const { root } = this.#guest;
+    const files = [guestPaths.authorizedKeys, debianKeys].map((path) => root.get(path) ?? "");
+    const known = files
+      .flatMap((text) => text.split("\n"))
+      .some((line) => {
+        const key = ssh2.utils.parseKey(line);
+        if (key instanceof Error || !key.getPublicSSH().equals(context.key.data)) return false;
+        const { blob, signature, hashAlgo } = context;
+        return !signature || !blob || key.verify(blob, signature, hashAlgo) === true;
+      });
     if (known && context.username === guestSsh.user) context.accept();
     else context.reject();
   }
 
+  async #run({ reads, run }: Command, channel: ServerChannel): Promise<void> {
+    const input = reads ? await readAll(channel) : Buffer.alloc(0);
+    if (this.#over.signal.aborted) return;
+    const { output, code, restartsSshd } = run(this.#guest.root, input);
+    if (restartsSshd) {
+      this.#server?.close();
+      await this.listen();
+    }
+    channel.write(output);
+    channel.exit(code);
+    channel.end();
+  }
+
   /** The bootstrap as the agent's own does it: every step says how things are to be, so it can be repeated. */
   async #bootstrap(channel: ServerChannel): Promise<void> {
-    const request = readBootstrapRequest(await readAll(channel));
+    const request = readBootstrapRequest((await readAll(channel)).toString("utf8"));
     if (this.#over.signal.aborted || !request) return void channel.end();
     const { root } = this.#guest;
     const machineId = root.get(guestPaths.machineId)?.trim() ?? "";
@@ -225,11 +239,11 @@ function withoutDelay(connection: Connection & { setNoDelay?: (noDelay: boolean)
 }
 
 /** Everything up to the end of the input; the channel stays open for the answer. */
-function readAll(channel: ServerChannel): Promise<string> {
+function readAll(channel: ServerChannel): Promise<Buffer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     channel.on("data", (chunk: Buffer) => chunks.push(chunk));
-    channel.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    channel.once("end", () => resolve(Buffer.concat(chunks)));
   });
 }
 

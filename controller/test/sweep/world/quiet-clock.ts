@@ -23,7 +23,8 @@ export class QuietClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    const slept = this.#sleepers.sleep(this.#nowMs + Math.max(0, ms), signal);
+    // Whole milliseconds, as of every clock: a backoff has fractions.
+    const slept = this.#sleepers.sleep(this.#nowMs + Math.ceil(Math.max(0, ms)), signal);
     this.#keepLooking();
     return slept;
   }

@@ -15,7 +15,6 @@ import {
   startEmulator,
   subnetOf,
 } from "@berth/pve-emulator";
-import { type TestDatabase, testDatabase } from "@berth/testkit";
 import { expect } from "vitest";
 import { adopt } from "../../../src/adoption/adopt.ts";
 import { type FleetKeys, loadFleetKeys } from "../../../src/fleet/keys.ts";
@@ -24,20 +23,20 @@ import { changeSandbox } from "../../../src/sandboxes/changes.ts";
 import { fork } from "../../../src/snapshots/fork.ts";
 import { lookAtSnapshots } from "../../../src/snapshots/look.ts";
 import { wantDiskWork } from "../../../src/snapshots/service.ts";
-import { connect, type Store } from "../../../src/store/connect.ts";
-import { migrate } from "../../../src/store/migrate.ts";
+import type { Store } from "../../../src/store/connect.ts";
 import { inTransaction } from "../../../src/store/transaction.ts";
 import { type Facts, gatherFacts } from "../facts.ts";
 import { type FaultyWorld, isOwned, keptSnapshot } from "../flows.ts";
 import { expectOneIdentity } from "../invariants.ts";
 import { poolOperation, sandboxesBegun } from "../pool-operation.ts";
 import { accessTo, type SweepController, startController } from "./controller.ts";
+import { type Ingredients, makeIngredients } from "./debian.ts";
 import { bootGuest, type GuestMishaps, guestSsh } from "./guest.ts";
 import type { Point } from "./lifeline.ts";
 import { templateVmid } from "./places.ts";
 import { QuietClock } from "./quiet-clock.ts";
+import { openStore, ownerId } from "./store.ts";
 
-const ownerId = "usr_sweep";
 /**
  * Longest that anything may take, in milliseconds of the world's clock and of the machine's. It is the clock that judges:
  * on a starved machine an hour of it, with all that is looked at in an hour, takes a hundred seconds and more.
@@ -56,7 +55,7 @@ export class World implements FaultyWorld {
   readonly #cluster: ClusterOptions | undefined;
   readonly #scope = new Scope();
   #folder = "";
-  #database: TestDatabase | undefined;
+  #databaseUrl = "";
   #store: Store | undefined;
   #keys: FleetKeys | undefined;
   #emulator: RunningEmulator | undefined;
@@ -64,6 +63,9 @@ export class World implements FaultyWorld {
   #client: ProxmoxClient | undefined;
   #controller: SweepController | undefined;
   #agentPort = 0;
+  /** The next controller builds templates, too. */
+  #builds = false;
+  #ingredients: Ingredients | undefined;
   /** What hears of every point that the controller passes; answers whether it is to die there. */
   onPoint: (point: Point) => boolean = () => false;
 
@@ -81,6 +83,10 @@ export class World implements FaultyWorld {
       await world.close();
       throw error;
     }
+  }
+
+  get #proxmoxDir(): string {
+    return join(this.#folder, "proxmox");
   }
 
   get store(): Store {
@@ -116,7 +122,7 @@ export class World implements FaultyWorld {
     return gatherFacts({
       db: store.db,
       client,
-      proxmoxDir: join(this.#folder, "proxmox"),
+      proxmoxDir: this.#proxmoxDir,
       during: (work) => clock.during(work),
     });
   }
@@ -141,7 +147,7 @@ export class World implements FaultyWorld {
   expectIntact(facts: Facts): void {
     const { disks } = present(this.#backend);
     const others = disks.vmids().filter((vmid) => vmid !== templateVmid);
-    expect(others).toEqual(facts.containers.map(({ vmid }) => vmid));
+    expect(new Set(others)).toEqual(new Set([...facts.containers, ...facts.built].map(({ vmid }) => vmid)));
     expectOneIdentity(facts, (vmid) => disks.root(vmid));
   }
 
@@ -214,6 +220,21 @@ export class World implements FaultyWorld {
       });
       return presentOperation(present(await fleet.journal.current(row.id, work.trx), operationId ?? "none"));
     });
+  }
+
+  async buildTemplate(): Promise<Operation> {
+    if (!this.#builds) this.controller.templates.start();
+    this.#builds = true;
+    return this.#wish((work) => this.controller.templates.service.build(work, ownerId, {}));
+  }
+
+  async forgetTemplates(): Promise<void> {
+    const { built } = await this.facts();
+    for (const { vmid } of built) await this.pct({ command: "destroy", vmid });
+    await this.clock.during(() => this.store.db.deleteFrom("templates").execute());
+    this.controller.templates.finder.forget();
+    // So that each build has to get it.
+    await present(this.#ingredients).forgetDownload(this.#proxmoxDir);
   }
 
   async keepPool(size: 0 | 1): Promise<void> {
@@ -326,14 +347,19 @@ export class World implements FaultyWorld {
     // Where files cost nothing, if there is such a place.
     this.#folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "berth-sweep-"));
     this.#scope.add(() => rm(this.#folder, { recursive: true, force: true }));
-    await this.#openStore();
+    const { url, store } = await openStore(this.#scope);
+    this.#databaseUrl = url;
+    this.#store = store;
     this.#keys = await loadFleetKeys(this.#folder);
-    const dataDir = join(this.#folder, "proxmox");
+    const dataDir = this.#proxmoxDir;
+    const ingredients = await makeIngredients(this.#folder);
+    this.#ingredients = ingredients;
     const ssh = { sshPort: guestSsh.port, sshUser: guestSsh.user };
     this.#emulator = await startEmulator({
       dataDir,
       clock,
       cluster: this.#cluster,
+      baseArchive: async () => ingredients.archive,
       backend: ({ tokenSecret }) => {
         const boot = (guest: Parameters<typeof bootGuest>[0]) => bootGuest(guest, clock, this.guestMishaps);
         this.#backend = new MemoryBackend({ clock, tokenSecret, subnet: subnetOf(dataDir), ...ssh, boot });
@@ -345,39 +371,23 @@ export class World implements FaultyWorld {
     await this.#startController();
   }
 
-  async #openStore(): Promise<void> {
-    this.#database = await testDatabase({ schema: "controller", migrate: migrateAt });
-    const { url } = this.#database;
-    this.#scope.add(() => this.#database?.dispose());
-    this.#store = await connect({ url, maxConnections: 2 });
-    this.#scope.add(() => this.#store?.close());
-    await this.#store.db
-      .insertInto("users")
-      .values({ id: ownerId, username: "sweep", password_hash: null, role: "admin" })
-      .execute();
-  }
-
   async #startController(): Promise<void> {
     const place = {
-      databaseUrl: present(this.#database).url,
+      databaseUrl: this.#databaseUrl,
       emulator: this.emulator,
       clock: this.clock,
       keys: this.keys,
       agentPort: this.#agentPort,
+      contents: present(this.#ingredients).contents,
     };
     this.#controller = await startController(place, (point) => this.onPoint(point));
     this.#agentPort = this.#controller.agentPort;
+    if (this.#builds) this.#controller.templates.start();
   }
 }
 
 function clientOf(emulator: RunningEmulator, clock: QuietClock): ProxmoxClient {
   return new ProxmoxClient({ ...accessTo(emulator), clock });
-}
-
-async function migrateAt(url: string): Promise<void> {
-  const store = await connect({ url });
-  await migrate(store.db);
-  await store.close();
 }
 
 function present<T>(part: T | undefined, otherwise = "the world is not open"): T {
