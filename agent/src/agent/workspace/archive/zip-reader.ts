@@ -1,17 +1,15 @@
 import type { FileHandle } from "node:fs/promises";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { crc32, createInflateRaw } from "node:zlib";
+import { crc32 } from "node:zlib";
+import { CallFailure } from "@berth/protocol/link";
+import { type Entry, fromFdPromise, type ZipFile } from "yauzl";
 import { ByteSource } from "./byte-source.ts";
 import type { ReadEntry } from "./read-entry.ts";
-import { badZip, type Seekable, type ZipRecord, zipRecords } from "./zip-directory.ts";
 
-const localHeaderBytes = 30;
-const localMark = 0x04034b50;
-const portionBytes = 256 * 1024;
 /** Where a link leads is no longer. */
 const maxTargetBytes = 4096;
 const [typeMask, linkType, folderType, fileType] = [0o170000, 0o120000, 0o040000, 0o100000];
+/** Who made an entry, in the upper byte of `version made by`: only Unix tells modes. */
+const unix = 3;
 const slash = 0x2f;
 
 /** An entry, and its contents while it is the current one. */
@@ -21,48 +19,43 @@ export interface ZipEntry {
 }
 
 /** A zip's entries in its order, from a file that has all of it. Throws `CallFailure` `invalid_request` for nonsense. */
-export async function* readZip(handle: FileHandle): AsyncGenerator<ZipEntry> {
-  const file = await seekable(handle);
-  for await (const record of zipRecords(file)) {
-    const contents = contentsOf(file, record);
+export async function* readZip({ fd }: FileHandle): AsyncGenerator<ZipEntry> {
+  // Names stay the bytes that they are: whoever takes the entries checks them, whatever archive they are from.
+  const options = { lazyEntries: true, autoClose: false, decodeStrings: false } as const;
+  const zip = await fromFdPromise(fd, options).catch(refuse);
+  const entries = zip.eachEntry();
+  for (let next = await entries.next().catch(refuse); !next.done; next = await entries.next().catch(refuse)) {
+    const contents = contentsOf(zip, next.value);
     try {
-      yield { entry: await entryOf(record, contents), contents: new ByteSource(contents) };
+      yield { entry: await entryOf(next.value, contents), contents: new ByteSource(contents) };
     } finally {
       await contents.return(undefined);
     }
   }
 }
 
-async function seekable(handle: FileHandle): Promise<Seekable> {
-  const { size } = await handle.stat();
-  return {
-    size,
-    async read(offset, bytes) {
-      if (offset + bytes > size) throw badZip("it ends too early");
-      const buffer = Buffer.allocUnsafe(bytes);
-      for (let at = 0; at < bytes; ) {
-        const { bytesRead } = await handle.read(buffer, at, bytes - at, offset + at);
-        if (bytesRead === 0) throw badZip("it ends too early");
-        at += bytesRead;
-      }
-      return buffer;
-    },
-  };
-}
-
-async function entryOf(record: ZipRecord, contents: AsyncGenerator<Buffer>): Promise<ReadEntry> {
-  const { path, bytes, mtime, unixMode } = record;
+async function entryOf(found: Entry, contents: AsyncGenerator<Buffer>): Promise<ReadEntry> {
+  const path = nameOf(found);
+  const unixMode = found.versionMadeBy >>> 8 === unix ? found.externalFileAttributes >>> 16 : 0;
   const type = unixMode & typeMask;
   const isFolder = path.at(-1) === slash;
   const kind = isFolder ? "folder" : type === linkType ? "link" : isPlain(type) ? "file" : "other";
   // Programs that know no modes write none.
   const mode = unixMode === 0 ? (isFolder ? 0o755 : 0o644) : unixMode & 0o777;
-  if (kind !== "link") return { path, kind, mode, mtime, size: kind === "file" ? bytes : 0, target: Buffer.alloc(0) };
-  if (bytes > maxTargetBytes) throw badZip("a link is too long");
+  const mtime = Math.max(0, found.getLastModDate().getTime() / 1000);
+  const size = found.uncompressedSize;
+  if (kind !== "link") return { path, kind, mode, mtime, size: kind === "file" ? size : 0, target: Buffer.alloc(0) };
+  if (size > maxTargetBytes) throw badZip("a link is too long");
   // To the end, which is where it is checked.
   const target = await new ByteSource(contents).take(maxTargetBytes + 1);
   if (target.includes(0)) throw badZip("a link makes no sense");
   return { path, kind, mode, mtime, size: 0, target };
+}
+
+/** With `decodeStrings: false` the name is a buffer, whatever the declared type says. */
+function nameOf({ fileName }: { readonly fileName: unknown }): Buffer {
+  if (!Buffer.isBuffer(fileName)) throw badZip("an entry has no name");
+  return fileName;
 }
 
 function isPlain(type: number): boolean {
@@ -70,45 +63,32 @@ function isPlain(type: number): boolean {
 }
 
 /** As many bytes as its record tells of, or it throws; the last of them only once all are known to be right. */
-async function* contentsOf(file: Seekable, record: ZipRecord): AsyncGenerator<Buffer> {
-  const { bytes, method, isEncrypted } = record;
-  if (isEncrypted) throw badZip("it is encrypted");
-  if (method !== 0 && method !== 8) throw badZip(`it is compressed by the method ${method}`);
-  let [told, sum] = [0, 0];
+async function* contentsOf(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
+  const stream = await zip.openReadStreamPromise(entry).catch(refuse);
+  let sum = 0;
   let held: Buffer | undefined;
-  for await (const chunk of method === 0 ? packed(file, record) : inflated(packed(file, record))) {
-    told += chunk.length;
-    if (told > bytes) throw badZip("an entry is longer than it says");
-    sum = crc32(chunk, sum);
-    if (held) yield held;
-    held = chunk;
+  try {
+    for await (const chunk of stream) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      sum = crc32(chunk, sum);
+      if (held) yield held;
+      held = chunk;
+    }
+  } catch (error) {
+    refuse(error);
+  } finally {
+    stream.destroy();
   }
-  if (told !== bytes || sum !== record.crc32) throw badZip("an entry is damaged");
+  if (sum !== entry.crc32) throw badZip("an entry is damaged");
   if (held) yield held;
 }
 
-async function* packed(file: Seekable, { offset, packedBytes }: ZipRecord): AsyncGenerator<Buffer> {
-  const header = await file.read(offset, localHeaderBytes);
-  if (header.readUInt32LE(0) !== localMark) throw badZip("an entry is not where it should be");
-  const start = offset + localHeaderBytes + header.readUInt16LE(26) + header.readUInt16LE(28);
-  for (let at = 0; at < packedBytes; at += portionBytes)
-    yield await file.read(start + at, Math.min(portionBytes, packedBytes - at));
+/** What cannot be read is a failure of the disk's; anything else is the archive's. */
+function refuse(error: unknown): never {
+  if (error instanceof Error && "syscall" in error) throw error;
+  throw badZip(error instanceof Error ? error.message : "it makes no sense");
 }
 
-async function* inflated(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const inflate = createInflateRaw();
-  const feeding = pipeline(Readable.from(chunks), inflate);
-  // What goes wrong with it, the reader is told.
-  feeding.catch(() => {});
-  try {
-    for await (const chunk of inflate) if (chunk instanceof Buffer) yield chunk;
-  } catch (error) {
-    throw isZlibError(error) ? badZip("an entry is damaged") : error;
-  } finally {
-    inflate.destroy();
-  }
-}
-
-function isZlibError(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("Z_");
+function badZip(what: string): CallFailure {
+  return new CallFailure("invalid_request", `that is no zip that can be read: ${what}`);
 }
