@@ -26,7 +26,8 @@ function textOf(row: string): string {
     'cores', ${row}.cores, 'memoryMiB', ${row}.memory_mib, 'diskGiB', ${row}.disk_gib, 'vlan', ${row}.vlan,
     'onBoot', ${row}.on_boot, 'protection', ${row}.protection, 'restartNeeded', to_jsonb(${row}.restart_needed),
     'drift', ${row}.drift, 'forkedFrom', ${row}.source->'sandboxId',
-    'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'workspace', ${row}.workspace,
+    'node', ${row}.node, 'vmid', ${row}.vmid, 'address', ${row}.address, 'sshPort', coalesce(${row}.ssh_port, 22),
+    'workspace', ${row}.workspace,
     'envNames', (select coalesce(jsonb_agg(key order by key collate "C"), '[]') from jsonb_object_keys(${row}.env) as key),
     'attention', ${row}.attention, 'sleepAfterMinutes', ${row}.sleep_after,
     'operationId', (select operations.id from operations
