@@ -44,6 +44,8 @@ export interface ReconcilerDependencies {
 
 /** Steps that one look may take before it lets others have their turn. */
 const maxStepsPerLook = 32;
+/** How many looks in a row that nobody asked for have to fail before a sandbox is called failed; within two seconds. */
+const unaskedLooks = 4;
 const retryBackoff = { firstMs: 250, maxMs: 15_000 };
 
 /** Looks at one sandbox: from what is wanted and what is, does the next step, until nothing is left to do now. */
@@ -262,6 +264,7 @@ export class Reconciler {
     failure: { code: string; message: string; hint?: string },
   ): Promise<number | undefined> {
     if (operation && isDone(row, operation)) return this.#endDone(row, operation, failure);
+    if (!operation && row.state !== "failed" && row.attempts + 1 < unaskedLooks) return this.#lookOnceMore(row);
     if (operation && name && isUndone(row, name) && !(name === "rollback" && row.task !== null)) {
       return this.#giveUp(row, operation, name, failure);
     }
@@ -270,6 +273,14 @@ export class Reconciler {
     );
     this.#deps.log.warn({ sandboxId: row.id, step: name, code: failure.code }, "a sandbox failed");
     return undefined;
+  }
+
+  /** Nobody waits for anything, and what failed once may have been a moment of Proxmox's own. */
+  async #lookOnceMore(row: SandboxRow): Promise<number> {
+    const waitMs = backoffMs(row.attempts, retryBackoff);
+    const look_at = new Date(this.#deps.clock.now() + waitMs);
+    await this.#deps.sandboxes.change(row, { attempts: row.attempts + 1, look_at });
+    return waitMs;
   }
 
   /**
