@@ -8,6 +8,7 @@ type Root = MemoryGuest["root"];
 /** How a command ended. */
 export interface Outcome {
   readonly output: string;
+  readonly complaint?: string;
   readonly code: number;
   /** The SSH server reads its host key anew. */
   readonly restartsSshd?: true;
@@ -36,7 +37,9 @@ export function commandOf(text: string): Command | undefined {
 
 function readFile(root: Root, path: string): Outcome {
   const output = root.get(path);
-  return output === undefined ? { output: `cat: /${path}: No such file or directory\n`, code: 1 } : { output, code: 0 };
+  return output === undefined
+    ? { output: "", complaint: `cat: /${path}: No such file or directory\n`, code: 1 }
+    : { output, code: 0 };
 }
 
 const blockBytes = 512;
@@ -52,7 +55,7 @@ function unpack(root: Root, tar: Buffer): Outcome {
     if (textOf(header, 156, 1) === "0") root.set(name, tar.toString("utf8", at, at + bytes));
     at += Math.ceil(bytes / blockBytes) * blockBytes;
   }
-  return { output: "tar: Unexpected EOF in archive\n", code: 2 };
+  return { output: "", complaint: "tar: Unexpected EOF in archive\n", code: 2 };
 }
 
 function textOf(header: Buffer, from: number, bytes: number): string {
@@ -63,7 +66,8 @@ function textOf(header: Buffer, from: number, bytes: number): string {
 function provision(root: Root, input: Buffer): Outcome {
   const script = input.toString("utf8");
   // A shell calls nothing of one that is cut short.
-  if (!script.endsWith("main </dev/null\n")) return { output: "sh: Syntax error: end of file unexpected\n", code: 2 };
+  if (!script.endsWith("main </dev/null\n"))
+    return { output: "", complaint: "sh: Syntax error: end of file unexpected\n", code: 2 };
   if (!root.has(launcher)) return { output: "berth-failed: unpack the payload first\n", code: 1 };
   const steps = [...script.matchAll(/^ {2}echo '(berth-step: \S+)'$/gm)].map(([, line = ""]) => line);
   const hostKey = /^printf '%s\\n' '([^']+)' >"\$key"$/m.exec(script)?.[1] ?? "";

@@ -145,12 +145,13 @@ class RunningGuest implements BootedGuest {
   async #run({ reads, run }: Command, channel: ServerChannel): Promise<void> {
     const input = reads ? await readAll(channel) : Buffer.alloc(0);
     if (this.#over.signal.aborted) return;
-    const { output, code, restartsSshd } = run(this.#guest.root, input);
+    const { output, complaint = "", code, restartsSshd } = run(this.#guest.root, input);
     if (restartsSshd) {
       this.#server?.close();
       await this.listen();
     }
     channel.write(output);
+    channel.stderr.write(complaint);
     channel.exit(code);
     channel.end();
   }
