@@ -4,6 +4,7 @@ import { Value } from "typebox/value";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { adopt } from "../src/adoption/adopt.ts";
 import { readOwner } from "../src/fleet/ownership.ts";
+import { changeSandbox } from "../src/sandboxes/changes.ts";
 import { inTransaction } from "../src/store/transaction.ts";
 import { ended } from "./sweep/flows.ts";
 import { World } from "./sweep/world/world.ts";
@@ -95,6 +96,27 @@ describe("an orphan that is adopted", async () => {
     expect(await adoptAs(callerId)).toMatchObject({ envNames: [] });
     const [row] = await rows();
     expect(row).toMatchObject({ id: orphan.sandboxId, env: { EDITOR: "nano" } });
+  });
+
+  it("sleeps when it was to sleep, as its description tells", async () => {
+    const { orphan } = await found();
+    await adoptAs(callerId);
+    const change = async (sleepAfterMinutes: number | "off" | null) => {
+      const { fleet, database } = world.controller;
+      const [row] = await rows();
+      if (!row) throw new Error("there is no sandbox");
+      await inTransaction(database.db, (work) => changeSandbox(work, fleet, row, { sleepAfterMinutes }));
+      await world.until("it is told", async () => {
+        const { description } = await world.client.containers.config({ node: orphan.node, vmid: orphan.vmid });
+        const mark = readOwner(world.keys, description, orphan.vmid);
+        return mark.kind === "ours" && (mark.told?.sleepAfter ?? null) === sleepAfterMinutes ? true : undefined;
+      });
+    };
+    for (const wish of [90, "off", null] as const) {
+      await change(wish);
+      await world.orphan();
+      expect(await adoptAs(callerId)).toMatchObject({ sleepAfterMinutes: wish });
+    }
   });
 
   it("has the VLAN that its container has", async () => {

@@ -4,7 +4,7 @@ import { Value } from "typebox/value";
 import type { UnitOfWork } from "../http/context.ts";
 import { suggestName } from "../sandboxes/names.ts";
 import type { Sandboxes } from "../sandboxes/repository.ts";
-import type { SandboxService } from "../sandboxes/service.ts";
+import { type SandboxService, sleepAfter } from "../sandboxes/service.ts";
 import { reach } from "../templates/finder.ts";
 import type { FoundOrphan } from "./orphans.ts";
 import type { ToldOrphans } from "./told-orphans.ts";
@@ -18,7 +18,7 @@ export interface AdoptDependencies {
 
 /**
  * Makes a sandbox of an orphan again: the same id, its name if that is free, its owner if there is such a user, and
- * `callerId` otherwise. It stays as it is, running or stopped; one that runs is signed in to by the host key that this
+ * `callerId` otherwise; when it is to sleep is told too. It stays as it is, running or stopped; one that runs is signed in to by the host key that this
  * fleet gave it and no other, and its agent gets a new secret. Size, VLAN, start on boot and protection are the
  * container's; its environment and its terminals come back with its bootstrap (`kept`), its project does not. Limits do
  * not count, since it is there already. Asks nobody outside: the orphan is as it was seen before. Throws `conflict` if
@@ -43,6 +43,7 @@ export async function adopt(
       },
       ...{ cores: settings.cores, memory_mib: settings.memoryMiB, disk_gib: settings.diskGiB },
       ...{ on_boot: settings.onBoot, protection: settings.protection, vlan },
+      sleep_after: sleepAfter(owner.told?.sleepAfter),
       ...{ workspace: JSON.stringify({ type: "empty" }), workspace_filled: true, env: "{}" },
       ...{ vmid, node, template_vmid: orphan.template, configured: true },
       ...sshOf(config),

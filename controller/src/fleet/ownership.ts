@@ -1,4 +1,4 @@
-import { parseJson } from "@berth/protocol";
+import { parseJson, sleepMinutesSchema } from "@berth/protocol";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
 import type { FleetKeys } from "./keys.ts";
@@ -8,6 +8,8 @@ const toldSchema = Type.Object({
   name: Type.String({ maxLength: 63 }),
   /** The name of the user whose it is. */
   owner: Type.String({ maxLength: 256 }),
+  /** When it goes to sleep, in minutes without use; undefined: as the fleet does. */
+  sleepAfter: Type.Optional(Type.Union([sleepMinutesSchema, Type.Literal("off")])),
 });
 
 /** What a description tells of its sandbox beside its id, for a controller that has lost its database. */
@@ -32,8 +34,8 @@ const marker =
 
 /** The description of a sandbox's container: a sentence for people, and a signed line for Berth. */
 export function describeOwner(keys: FleetKeys, sandboxId: string, vmid: number, told: Told): string {
-  const { name, owner } = told;
-  const more = Buffer.from(JSON.stringify({ name, owner })).toString("base64url");
+  const { name, owner, sleepAfter } = told;
+  const more = Buffer.from(JSON.stringify({ name, owner, sleepAfter })).toString("base64url");
   const statement = `berth:2:${keys.fleetId}:${sandboxId}:${vmid}:${keys.hostKey(sandboxId).fingerprint}:${more}`;
   return `A sandbox of Berth's, which makes and destroys it. The line below says so: leave it as it is.\n\n${statement}:${keys.sign(statement)}`;
 }

@@ -45,8 +45,8 @@ export async function changeSandbox(
     ...(sleepAfterMinutes === undefined ? {} : { sleep_after: sleepAfter(sleepAfterMinutes) }),
     ...settings,
   });
-  // Its description tells its name.
-  if (name !== undefined && row.vmid !== null) await service.look(work, row);
+  // Its description tells these.
+  if ((name !== undefined || sleepAfterMinutes !== undefined) && row.vmid !== null) await service.look(work, row);
   // A container that is still to be configured gets its settings then.
   if (settings.change_wanted && row.vmid !== null) {
     await service.look(work, row);

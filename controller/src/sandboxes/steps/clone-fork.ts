@@ -4,6 +4,7 @@ import type { OperationRow } from "../../operations/record.ts";
 import type { SandboxRow } from "../record.ts";
 import { askForClone, isLinkedCloneRefused, settleExisting } from "./clone.ts";
 import { type ActionDependencies, place } from "./dependencies.ts";
+import { toldOf } from "./describe.ts";
 import { forkOf, sourceLocked } from "./fork.ts";
 
 /** Where a clone that shares the blocks of a snapshot stays whole when the snapshot is removed. */
@@ -22,7 +23,7 @@ export async function cloneFork(deps: ActionDependencies, row: SandboxRow, opera
     deps.client.containers.clone(from, {
       newId: vmid,
       hostname: row.name,
-      description: describeOwner(deps.keys, row.id, vmid, { name: row.name, owner }),
+      description: describeOwner(deps.keys, row.id, vmid, toldOf(row, owner)),
       full,
       ...(source.snapshot === null ? {} : { snapshot: source.snapshot }),
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),

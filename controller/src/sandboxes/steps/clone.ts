@@ -6,6 +6,7 @@ import type { TemplateFacts } from "../../templates/finder.ts";
 import { StepFailure, Superseded } from "../failures.ts";
 import type { SandboxRow } from "../record.ts";
 import { type ActionDependencies, place, readyTemplate } from "./dependencies.ts";
+import { toldOf } from "./describe.ts";
 
 /** What a sandbox remembers of the template that it is cloned from: another one may be the current one by then. */
 export function cloneFacts(template: TemplateFacts) {
@@ -30,7 +31,7 @@ export async function cloneTemplate(deps: ActionDependencies, row: SandboxRow, o
     deps.client.containers.clone(template, {
       newId: vmid,
       hostname: row.name,
-      description: describeOwner(deps.keys, row.id, vmid, { name: row.name, owner }),
+      description: describeOwner(deps.keys, row.id, vmid, toldOf(row, owner)),
       ...(deps.pool === undefined ? {} : { pool: deps.pool }),
       ...(node === template.node ? {} : { target: node }),
       ...(full ? { full: true, ...(storage === undefined ? {} : { storage }) } : {}),

@@ -10,9 +10,15 @@ export interface DescribeDependencies {
   keys: FleetKeys;
 }
 
+/** What the description of a sandbox's container is to tell. */
+export function toldOf({ name, sleep_after }: SandboxRow, owner: string): Told {
+  return { name, owner, ...(sleep_after === null ? {} : { sleepAfter: sleep_after }) };
+}
+
 /**
- * Has a container's description tell the sandbox's present name and owner, if it told others when it was looked at, or
- * none, and its host name be that name, which Proxmox writes into it at each start. The digest is of that look: what somebody has written meanwhile is not written over. Throws a ProxmoxError.
+ * Has a container's description tell what there is to tell of the sandbox now, if it told something else when it was
+ * looked at, or nothing, and its host name be its name, which Proxmox writes into it at each start. The digest is of that
+ * look: what somebody has written meanwhile is not written over. Throws a ProxmoxError.
  */
 export async function describe(
   { client, keys }: DescribeDependencies,
@@ -20,7 +26,7 @@ export async function describe(
   owner: string,
   found: { readonly told: Told | undefined; readonly digest: string },
 ): Promise<void> {
-  const told = { name: row.name, owner };
+  const told = toldOf(row, owner);
   if (isDeepStrictEqual(told, found.told)) return;
   const at = place(row);
   const description = describeOwner(keys, row.id, at.vmid, told);
