@@ -1,6 +1,6 @@
 import { operationSteps, type Step } from "@berth/protocol";
 import { describe, expect, it } from "vitest";
-import { allDone, failedAt, stepBegun } from "../src/operations/progress.ts";
+import { allDone, failedAt, givenUp, stepBegun } from "../src/operations/progress.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
 const pending: Step[] = operationSteps.create.map((name) => ({
@@ -45,5 +45,11 @@ describe("the steps of an operation", () => {
     const failed = failedAt(stepBegun(pending, "clone", null, now), "clone", { code: "x", message: "no room" }, now);
     expect(failed[1]).toMatchObject({ state: "failed", detail: "no room" });
     expect(failed[2]?.state).toBe("pending");
+  });
+
+  it("run no more once the operation is given up", () => {
+    const given = givenUp(stepBegun(stepBegun(pending, "reserve", null, now), "clone", "a", now, 0.4), now);
+    expect(states(given).slice(0, 3)).toEqual(["succeeded", "skipped", "pending"]);
+    expect(given[1]).toMatchObject({ detail: "cancelled", progress: 0.4, finishedAt: now.toISOString() });
   });
 });

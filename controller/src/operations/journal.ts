@@ -13,7 +13,7 @@ import type { EventLog } from "../events/log.ts";
 import type { Database, SandboxesTable } from "../store/tables.ts";
 import { besideKinds } from "./beside.ts";
 import { factsOf, told } from "./facts.ts";
-import { allDone, failedAt, stepBegun } from "./progress.ts";
+import { allDone, failedAt, givenUp, stepBegun } from "./progress.ts";
 import { type OperationRow, queuedOperation } from "./record.ts";
 
 export interface JournalDependencies {
@@ -161,12 +161,12 @@ export class OperationJournal {
 
   /** Ends the operation as one that is not wanted any more. */
   async cancel(operation: OperationRow): Promise<void> {
-    await this.#write(this.#db, operation, { state: "cancelled", steps: operation.steps });
+    await this.#write(this.#db, operation, { state: "cancelled", steps: givenUp(operation.steps, this.#now()) });
   }
 
   /** Ends the operation because something else is wanted now, inside the caller's transaction. */
   async supersede(trx: Transaction<Database>, operation: OperationRow): Promise<void> {
-    await this.#write(trx, operation, { state: "cancelled", steps: operation.steps });
+    await this.#write(trx, operation, { state: "cancelled", steps: givenUp(operation.steps, this.#now()) });
   }
 
   /** Writes a change and the events that tell of it: one statement, in the caller's transaction or in one of its own. */

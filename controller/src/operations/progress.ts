@@ -58,6 +58,16 @@ export function failedAt(steps: readonly Step[], name: StepName | undefined, fai
   });
 }
 
+/**
+ * The steps of an operation that is given up: the one that ran was not done, and has not failed either; those that never
+ * began stay so. Pure.
+ */
+export function givenUp(steps: readonly Step[], now: Date): Step[] {
+  return steps.map((step) =>
+    step.state === "running" ? { ...step, state: "skipped", detail: "cancelled", finishedAt: now.toISOString() } : step,
+  );
+}
+
 function passed(step: Step, now: Date): Step {
   if (step.state === "running")
     return { ...step, state: "succeeded", detail: null, progress: 1, finishedAt: now.toISOString() };
