@@ -1,4 +1,4 @@
-import { BerthError, type Operation } from "@berth/protocol";
+import { BerthError, newId, type Operation, type Project } from "@berth/protocol";
 import type { Page } from "playwright-core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { soon, testedConsole } from "./console-fixture.ts";
@@ -220,4 +220,67 @@ describe("a new sandbox", () => {
       { name: "special", size: "large", node: "pve1", vlan: 20, sleepAfterMinutes: 90 },
     ]);
   });
+
+  it("may begin with a repository that gives it its name; what the controller refuses of it is said at its field", async () => {
+    await fixture.signIn("/");
+    await page.getByRole("button", { name: "New sandbox" }).click();
+    expect(await page.getByRole("radio", { name: "Project" }).count()).toBe(0);
+    await page.getByRole("radio", { name: "Empty" }).press("ArrowDown");
+    const url = page.getByLabel("Repository", { exact: true });
+    await url.fill("https://me:secret@git.lan/me/My_App.git");
+    await page.getByLabel("Branch to begin at").fill("a..b");
+    await create("my-app");
+    await page.getByText("This is no name of a branch.").waitFor();
+    await shots("new-sandbox-git");
+    await page.getByLabel("Branch to begin at").fill("next");
+    const hint = "Give the project a credential instead.";
+    const fields = { url: "it has a password in it" };
+    controller.fleet.refusal = new BerthError("invalid_request", "It has a password.", { hint, fields });
+    await create("my-app");
+    await page.getByText(hint).waitFor();
+    expect(await url.evaluate((element) => element === document.activeElement)).toBe(true);
+    expect(await page.getByRole("alert").count()).toBe(0);
+    await url.fill("https://git.lan/me/My_App.git");
+    expect(await page.getByText(hint).count()).toBe(0);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Creating my-app" }).waitFor();
+    expect(controller.fleet.wishes.at(-1)).toEqual({
+      ...{ name: "my-app", workspace: { type: "git", url: "https://git.lan/me/My_App.git", branch: "next" } },
+    });
+  });
+
+  it("may begin with a project that there is, or with a folder of the controller's host", async () => {
+    controller.fleet.projects.push(project("ssh://git.lan/tools.git"), project("git@git.lan:me/site"));
+    await fixture.signIn("/");
+    const choose = async (source: string) => {
+      await page.getByRole("button", { name: "New sandbox" }).click();
+      await page.getByRole("radio", { name: source }).check();
+    };
+    await choose("Project");
+    await page.getByRole("combobox", { name: "Project" }).selectOption("git@git.lan:me/site");
+    await shots("new-sandbox-project");
+    await create("site");
+    await page.getByRole("heading", { name: "Creating site" }).waitFor();
+    await page.goto(controller.url);
+    await choose("Folder");
+    await page.getByLabel("Path").fill("srv/code");
+    await page.getByText("it begins with /").waitFor();
+    await page.getByLabel("Path").fill("/srv/code/");
+    const hint = "These are: /home.";
+    controller.fleet.refusal = new BerthError("forbidden", "/srv/code is not below a folder.", { hint });
+    await create("code");
+    await page.locator(".field-wrong").getByText(hint).waitFor();
+    await shots("new-sandbox-folder");
+    await create("code");
+    await page.getByRole("heading", { name: "Creating code" }).waitFor();
+    expect(controller.fleet.wishes.slice(0, 2)).toEqual([
+      { name: "site", workspace: { type: "git", url: "git@git.lan:me/site" } },
+      { name: "code", workspace: { type: "folder", path: "/srv/code/" } },
+    ]);
+  });
+});
+
+const project = (url: string): Project => ({
+  ...{ id: newId("project"), url, defaultBranch: "main", credential: false, fetchedAt: null },
+  createdAt: "2026-11-01T10:00:00.000Z",
 });

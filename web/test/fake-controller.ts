@@ -220,6 +220,7 @@ export class FakeController {
     });
     this.#mount(protocol.me, () => ({ status: 200, body: user }));
     this.#mount(protocol.listSandboxes, () => page([...fleet.sandboxes.values()]));
+    this.#mount(protocol.listProjects, () => ({ status: 200, body: { items: fleet.projects } }));
     this.#mount(protocol.createSandbox, ({ body }) => ({ status: 202, body: fleet.create(body) }));
     this.#mount(protocol.deleteSandbox, ({ params, query }) => ({
       status: 202,
@@ -332,7 +333,8 @@ function sendJson(response: ServerResponse, { status, body, cookie }: Answer): v
 
 function sendProblem(response: ServerResponse, error: unknown): void {
   if (!(error instanceof BerthError)) throw error;
-  const { code, status, message: detail, hint } = error;
-  const problem = { type: "about:blank", title: code, status, code, detail, ...(hint === undefined ? {} : { hint }) };
+  const { code, status, message: detail, hint, fields } = error;
+  const more = { ...(hint === undefined ? {} : { hint }), ...(fields === undefined ? {} : { fields }) };
+  const problem = { type: "about:blank", title: code, status, code, detail, ...more };
   response.writeHead(status, { "content-type": "application/problem+json" }).end(JSON.stringify(problem));
 }

@@ -10,6 +10,7 @@ import {
   type OperationKind,
   type OperationLog,
   operationSteps,
+  type Project,
   type Sandbox,
   type SandboxState,
   sandboxSizes,
@@ -36,6 +37,9 @@ export class FakeFleet {
   readonly unsaved = new Set<string>();
   /** What was asked of new sandboxes, the last one last. */
   readonly wishes: unknown[] = [];
+  /** Why the next sandbox is not made. */
+  refusal: BerthError | undefined;
+  readonly projects: Project[] = [];
   /** As a Proxmox of one's own has it once it was built. */
   template: Template = {
     vmid: 150,
@@ -102,6 +106,9 @@ export class FakeFleet {
   create(body: unknown): { sandbox: Sandbox; operation: Operation } {
     const wanted = Value.Check(createSandbox.body, body) ? body : {};
     this.wishes.push(body);
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal) throw refusal;
     const name = wanted.name ?? "unnamed";
     if ([...this.sandboxes.values()].some((other) => other.name === name)) {
       throw new BerthError("name_taken", `There is a sandbox named ${name} already.`);

@@ -1,6 +1,8 @@
 import type { Drift, Node } from "@berth/protocol";
 import { describe, expect, it } from "vitest";
 import { placeOf, viewPath } from "../src/app/route.ts";
+import { nameLike } from "../src/fleet/name-suggestion.ts";
+import { emptySource, fieldOfRefusal, nameOfSource, workspaceOf, wrongSource } from "../src/fleet/source.ts";
 import { bodyOf, plainWish, roomText } from "../src/fleet/wish.ts";
 import { changeOf, setBack, takenOver } from "../src/sandbox-settings/change.ts";
 import { suggestForkName, suggestSnapshotName, wrongSandboxName, wrongSnapshotName } from "../src/snapshots/names.ts";
@@ -65,6 +67,48 @@ describe("a name that is suggested", () => {
     expect(wrongSnapshotName("kept", new Set(["kept"]))).toMatch(/There is a snapshot/);
     expect(wrongSandboxName("Web", new Set())).toMatch(/Lower-case/);
     expect(wrongSandboxName("web", new Set(["web"]))).toMatch(/There is a sandbox/);
+  });
+});
+
+describe("the source of a new workspace", () => {
+  const git = (url: string) => ({ ...emptySource, kind: "git", url }) as const;
+
+  it.each([
+    ["https://git.lan/me/My_App.git", "my-app"],
+    ["git@git.lan:tools", "tools"],
+    ["ssh://git.lan/~me/x.git/", "x"],
+    ["https://git.lan/me/...", undefined],
+    ["", undefined],
+  ])("%j gives a sandbox the name %j", (url, name) => {
+    expect(nameLike(nameOfSource(git(url)) ?? "", new Set())).toBe(name);
+  });
+
+  it("gives a name that is free, and a label however long", () => {
+    expect(nameLike("app", new Set(["app"]))).toBe("app-2");
+    const long = nameLike("a".repeat(58).concat("--bcdefgh"), new Set());
+    expect(wrongSandboxName(long ?? "", new Set())).toBeUndefined();
+  });
+
+  it("sends nothing of the sources that are not chosen", () => {
+    const typed = { ...emptySource, url: "https://git.lan/a", project: "https://git.lan/p", path: "/srv/a" };
+    expect(workspaceOf(typed)).toBeUndefined();
+    expect(workspaceOf({ ...typed, kind: "folder", branch: "b" })).toEqual({ type: "folder", path: "/srv/a" });
+    expect(workspaceOf({ ...typed, kind: "project" })).toEqual({ type: "git", url: "https://git.lan/p" });
+  });
+
+  it("is told what is wrong with it, and of a refusal which field it is about", () => {
+    expect(wrongSource({ ...git("-x"), branch: "x.lock" })).toEqual({
+      ...{ url: expect.stringContaining("hyphen"), branch: expect.stringContaining("branch") },
+    });
+    expect(wrongSource(emptySource)).toEqual({});
+    const refusal = { code: "forbidden", message: "no" };
+    expect(fieldOfRefusal(refusal, { ...emptySource, kind: "folder", path: "/x" })).toBe("path");
+    expect(fieldOfRefusal(refusal, git("/srv/repository"))).toBe("url");
+    // Of a remote elsewhere, this one says nothing: somebody may not make sandboxes at all.
+    expect(fieldOfRefusal(refusal, git("https://git.lan/a"))).toBeUndefined();
+    expect(
+      fieldOfRefusal({ code: "limit_exceeded", message: "no" }, { ...emptySource, kind: "folder" }),
+    ).toBeUndefined();
   });
 });
 

@@ -11,12 +11,20 @@ export class ToldFailure extends Error {
   }
 }
 
+/** A failure for people, and what of a request it was about. */
+export interface ShownFailure extends Failure {
+  /** Field → what is wrong with it; the message says so, too. */
+  readonly fields?: Readonly<Record<string, string>>;
+}
+
 /** An error in words: its cause, and its cure where one is known. */
-export function describeError(error: unknown): Failure {
+export function describeError(error: unknown): ShownFailure {
   if (error instanceof BerthError) {
-    const fields = Object.entries(error.fields ?? {}).map(([field, wrong]) => `${field}: ${wrong}`);
-    const message = fields.length > 0 ? `${error.message} ${fields.join("; ")}.` : error.message;
-    return { code: error.code, message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    const { code, hint, fields } = error;
+    const unsaid = Object.entries(fields ?? {}).filter(([, wrong]) => !error.message.includes(wrong));
+    const more = unsaid.map(([field, wrong]) => `${field}: ${wrong}`);
+    const message = more.length > 0 ? `${error.message} ${more.join("; ")}.` : error.message;
+    return { code, message, ...(hint === undefined ? {} : { hint }), ...(fields === undefined ? {} : { fields }) };
   }
   if (error instanceof ToldFailure) return error.failure;
   return {

@@ -1,11 +1,10 @@
-import type { Failure } from "@berth/protocol";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { describeError } from "./describe-error.ts";
+import { describeError, type ShownFailure } from "./describe-error.ts";
 
 /** A call that a person sets off: whether it is under way, and why the last one failed. */
 export interface Call<Args extends unknown[]> {
   readonly pending: boolean;
-  readonly failure: Failure | null;
+  readonly failure: ShownFailure | null;
   /** Runs it, unless it is under way; resolves to whether it succeeded. */
   run(...args: Args): Promise<boolean>;
   clear(): void;
@@ -13,7 +12,10 @@ export interface Call<Args extends unknown[]> {
 
 /** Wraps an asynchronous action for buttons and forms. */
 export function useCall<Args extends unknown[]>(action: (...args: Args) => Promise<void>): Call<Args> {
-  const [state, setState] = useState<{ pending: boolean; failure: Failure | null }>({ pending: false, failure: null });
+  const [state, setState] = useState<{ pending: boolean; failure: ShownFailure | null }>({
+    pending: false,
+    failure: null,
+  });
   const running = useRef(false);
   const latest = useRef(action);
   useEffect(() => {

@@ -1,14 +1,15 @@
 import { createSandbox, type SandboxSize, sandboxSizes } from "@berth/protocol";
+import { ChoiceCards } from "../ui/choice-cards.tsx";
 import { Field } from "../ui/field.tsx";
 import { type SizeChoice, sizeText } from "./sizes.ts";
 
 const bounds = createSandbox.body.properties;
-const choices: readonly { choice: SizeChoice; label: string }[] = [
-  { choice: "fleet", label: "The fleet’s" },
-  { choice: "small", label: "Small" },
-  { choice: "medium", label: "Medium" },
-  { choice: "large", label: "Large" },
-  { choice: "own", label: "Own" },
+const choices: readonly { value: SizeChoice; label: string; text: string }[] = [
+  { value: "fleet", label: "The fleet’s", text: "As its settings say" },
+  { value: "small", label: "Small", text: sizeText(sandboxSizes.small) },
+  { value: "medium", label: "Medium", text: sizeText(sandboxSizes.medium) },
+  { value: "large", label: "Large", text: sizeText(sandboxSizes.large) },
+  { value: "own", label: "Own", text: "Your numbers" },
 ];
 
 export interface SizeFieldsProps {
@@ -20,35 +21,15 @@ export interface SizeFieldsProps {
 
 /** The choice of a size: the fleet's, one of three, or one's own numbers. */
 export function SizeFields({ choice, onChoice, own, onOwn }: SizeFieldsProps) {
+  const choose = (value: SizeChoice) => {
+    if (value === "own" && choice !== "own" && choice !== "fleet") onOwn(sandboxSizes[choice]);
+    onChoice(value);
+  };
   return (
-    <fieldset className="sizes">
-      <legend>Size</legend>
-      <div className="size-choices">
-        {choices.map(({ choice: value, label }) => (
-          <label key={value} className="size-choice">
-            <input
-              type="radio"
-              name="size"
-              value={value}
-              checked={choice === value}
-              onChange={() => {
-                if (value === "own" && choice !== "own" && choice !== "fleet") onOwn(sandboxSizes[choice]);
-                onChoice(value);
-              }}
-            />
-            <span className="size-label">{label}</span>
-            <span className="size-text">{choiceText(value)}</span>
-          </label>
-        ))}
-      </div>
+    <ChoiceCards legend="Size" name="size" value={choice} choices={choices} onChoose={choose}>
       {choice === "own" && <SizeNumbers size={own} onSize={(size) => onOwn({ ...own, ...size })} />}
-    </fieldset>
+    </ChoiceCards>
   );
-}
-
-function choiceText(choice: SizeChoice): string {
-  if (choice === "fleet") return "As its settings say";
-  return choice === "own" ? "Your numbers" : sizeText(sandboxSizes[choice]);
 }
 
 export interface SizeNumbersProps {

@@ -1,9 +1,12 @@
 import { type createSandbox, type Node, type RouteInput, type SandboxSize, sandboxSizes } from "@berth/protocol";
 import type { SizeChoice } from "./sizes.ts";
 import type { SleepChoice } from "./sleep-field.tsx";
+import { emptySource, type Source, workspaceOf } from "./source.ts";
 
 /** What somebody wants of a new sandbox beside its name. */
 export interface Wish {
+  /** What its workspace is made from. */
+  readonly source: Source;
   readonly size: SizeChoice;
   /** Counts where the size is one's own. */
   readonly own: SandboxSize;
@@ -16,6 +19,7 @@ export interface Wish {
 
 /** What one gets who asks for nothing. */
 export const plainWish: Wish = {
+  source: emptySource,
   size: "fleet",
   own: sandboxSizes.medium,
   node: undefined,
@@ -24,8 +28,11 @@ export const plainWish: Wish = {
 };
 
 /** A wish as the request says it: what nobody has chosen is left to the controller. */
-export function bodyOf({ size, own, node, vlan, sleepAfterMinutes }: Wish): RouteInput<typeof createSandbox>["body"] {
+export function bodyOf(wish: Wish): RouteInput<typeof createSandbox>["body"] {
+  const { size, own, node, vlan, sleepAfterMinutes } = wish;
+  const workspace = workspaceOf(wish.source);
   return {
+    ...(workspace === undefined ? {} : { workspace }),
     ...(size === "own" ? own : size === "fleet" ? {} : { size }),
     ...(node === undefined ? {} : { node }),
     ...(Number.isNaN(vlan) ? {} : { vlan }),

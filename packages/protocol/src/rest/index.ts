@@ -8,6 +8,7 @@ export { everyPage } from "./every-page.ts";
 export * from "./files.ts";
 export * from "./git.ts";
 export * from "./git-source.ts";
+export * from "./host-folder.ts";
 export * from "./limits.ts";
 export * from "./operations.ts";
 export * from "./pool.ts";
