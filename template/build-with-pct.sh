@@ -118,6 +118,15 @@ provision() {
   inside sh -s <"$folder/provision.sh" || fail "it could not be provisioned: the last lines say why. To remove it: pct destroy $vmid --force"
 }
 
+# The controller's console says by it which version this is, and whether a newer one can be built.
+describe_contents() {
+  local contents
+  contents=$(inside base64 --wrap=0 /etc/berth/template.json)
+  pct set "$vmid" --description "Berth's template: sandboxes are cloned from it.
+
+berth-template-contents:$contents"
+}
+
 read_options "$@"
 check_host
 find_image
@@ -125,6 +134,7 @@ create
 pct start "$vmid"
 await_network
 provision
+describe_contents
 pct shutdown "$vmid" --forceStop 1
 pct template "$vmid"
 echo "$vmid is the template now. Remove $folder: provision.sh holds a key."

@@ -21,7 +21,15 @@ beforeAll(async () => {
   fleet = await makeLargeFleet(scope, 0);
   ({ module } = await fleet.moduleAt(1));
   const { sandboxes, journal, service } = module;
-  const facts = { vmid: 150, node: "pve1", name: "t", sshPort: 22, sshUser: "root", built: undefined };
+  const facts = {
+    vmid: 150,
+    node: "pve1",
+    name: "t",
+    sshPort: 22,
+    sshUser: "root",
+    built: undefined,
+    contents: undefined,
+  };
   keeper = new PoolKeeper({
     ...{ db: fleet.store.db, sandboxes, service, clock, log: createLogger("error", new PassThrough()) },
     members: new PoolMembers({ sandboxes, journal, isConnected: () => true }),

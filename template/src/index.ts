@@ -25,5 +25,6 @@ export {
   templateFactsSchema,
 } from "./provision/progress.ts";
 export { provisionScript } from "./provision/provision-script.ts";
+export { readTemplateNote, templateNote } from "./template-note.ts";
 export { templateVersion } from "./template-version.ts";
 export { startedAtBoot, type Unit, type UnitFile, type UnitLink, unitFiles, unitLink, units } from "./units.ts";

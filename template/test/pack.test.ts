@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundledTemplateKeys } from "@berth/base/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readTemplateNote } from "../src/index.ts";
 import { pack } from "../src/pack/pack.ts";
 import { smallPayload } from "./support/small-payload.ts";
 
@@ -54,7 +55,11 @@ async function fakeHost(pct: string): Promise<string> {
 }
 
 /** As a fresh host answers: the id is free, and what goes into the container is counted. */
-const freshHost = `case $1 in status) exit 2 ;; exec) case "$*" in *tar*|*'sh -s') cat >/dev/null ;; esac ;; esac`;
+const facts = { version: "0123456789abcdef", builtAt: "2026-11-22T01:02:03.000Z", docker: "29.8.2", skipped: [] };
+const freshHost = `case $1 in status) exit 2 ;; exec) case "$*" in
+  *tar*|*'sh -s') cat >/dev/null ;;
+  *'base64 --wrap=0 /etc/berth/template.json') echo ${Buffer.from(`${JSON.stringify(facts, null, 2)}\n`).toString("base64")} ;;
+esac ;; esac`;
 
 function build(bin: string, ...words: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(script, words, { env: { PATH: bin }, encoding: "utf8" });
@@ -73,18 +78,23 @@ describe("build-with-pct.sh", () => {
   it("creates, provisions and converts an unprivileged container with nesting", async () => {
     const bin = await fakeHost(freshHost);
     expect(build(bin, "--storage", "tank", "--vlan", "20", packed)).toMatchObject({ status: 0, stderr: "" });
-    const calls = (await readFile(join(folder, "calls"), "utf8")).trim().split("\n");
+    const written = await readFile(join(folder, "calls"), "utf8");
+    // The console tells by it what is in the template, and when that is old.
+    expect(readTemplateNote(written)).toEqual(facts);
+    const calls = written.split("\n").filter((line) => line.startsWith("pct "));
     const create = calls.find((call) => call.startsWith("pct create"));
     expect(create).toContain(
       "150 local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst --unprivileged 1 --features nesting=1",
     );
     expect(create).toContain("bridge=vmbr0,ip=dhcp,tag=20");
     expect(create).toContain("--rootfs tank:16");
-    expect(calls.map((call) => call.split(" ").slice(0, 2).join(" ")).slice(-6)).toEqual([
+    expect(calls.map((call) => call.split(" ").slice(0, 2).join(" ")).slice(-8)).toEqual([
       "pct start",
       "pct exec",
       "pct exec",
       "pct exec",
+      "pct exec",
+      "pct set",
       "pct shutdown",
       "pct template",
     ]);

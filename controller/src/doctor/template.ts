@@ -17,11 +17,11 @@ export async function checkTemplate(
     case "unusable":
       return troubled(subject, "failed", `${finder.vmid} on ${state.node} cannot be used: ${state.reason}.`, build);
     case "ready": {
-      const { vmid, node, built } = state.facts;
+      const { vmid, node, contents: inside } = state.facts;
       const latest = await contents.version();
-      if (built === undefined) return fine(subject, `${vmid} on ${node}; which version it is, it does not say.`);
-      const what = `${vmid} on ${node} has the version ${built.version}`;
-      if (latest === undefined || latest === built.version) return fine(subject, `${what}.`);
+      if (inside === undefined) return fine(subject, `${vmid} on ${node}; which version it is, it does not say.`);
+      const what = `${vmid} on ${node} has the version ${inside.version}`;
+      if (latest === undefined || latest === inside.version) return fine(subject, `${what}.`);
       return troubled(subject, "warning", `${what}, and one built now would have ${latest}.`, build);
     }
   }

@@ -1,6 +1,7 @@
 import type { Clock } from "@berth/base";
 import { type SkippedPart, templateEnvironment } from "@berth/protocol";
 import { type ContainerConfig, type ContainerResource, isProxmoxError, type ProxmoxClient } from "@berth/proxmox";
+import { readTemplateNote } from "@berth/template";
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { gibOf } from "../cluster/sizes.ts";
@@ -22,15 +23,21 @@ export interface TemplateFacts {
   readonly sshUser: string;
   /** What is known of one that Berth has built; undefined for any other, such as the bundled one. */
   readonly built: BuiltFacts | undefined;
+  /** What it says of its contents: by its mark, or by a note that nobody signed, for people to read. */
+  readonly contents: ContentsFacts | undefined;
 }
 
-/** What the mark of a template says. */
-export interface BuiltFacts {
-  /** Its clones' bootstrap keys are made from it. */
-  readonly id: string;
+/** What is in a template. */
+export interface ContentsFacts {
   readonly version: string;
   readonly skipped: readonly SkippedPart[];
   readonly at: Date;
+}
+
+/** What the mark of a template says. */
+export interface BuiltFacts extends ContentsFacts {
+  /** Its clones' bootstrap keys are made from it. */
+  readonly id: string;
 }
 
 export type TemplateState =
@@ -46,6 +53,9 @@ export interface TemplateFinderDependencies {
   vmids: readonly [number, ...number[]];
   clock: Clock;
 }
+
+/** What the API tells of a reason. */
+const maxReasonChars = 256;
 
 /** How long what was read of the template is believed, in milliseconds. */
 const freshMs = 10_000;
@@ -193,7 +203,11 @@ export class TemplateFinder {
       if (!config.template) return { kind: "unusable", node, reason: "it is a container, not a template" };
       const built = this.#builtFacts(config, vmid);
       const disk = { storage: config.rootfs?.volume?.split(":")[0], diskGiB: gibOf(config.rootfs?.size) };
-      return { kind: "ready", facts: { vmid, node, name: config.hostname, ...disk, built, ...reach(config) } };
+      const contents = built ?? notedFacts(config);
+      return {
+        kind: "ready",
+        facts: { vmid, node, name: config.hostname, ...disk, built, contents, ...reach(config) },
+      };
     } catch (error) {
       if (isProxmoxError(error, "missing")) return { kind: "missing" };
       throw error;
@@ -218,21 +232,29 @@ function looksBuilt({ tags, name }: ContainerResource): boolean {
   return tags.includes(templateTag) || name === templateHostname;
 }
 
+/** A template that was made by hand has its note in its description, the bundled one among its raw LXC keys. */
+function notedFacts(config: ContainerConfig): ContentsFacts | undefined {
+  const facts = readTemplateNote(config.description ?? "") ?? readTemplateNote(rawVariable(config, "contents") ?? "");
+  if (!facts) return undefined;
+  const skipped = facts.skipped.map(({ name, reason }) => ({ name, reason: reason.slice(0, maxReasonChars) }));
+  return { version: facts.version, skipped, at: new Date(facts.builtAt) };
+}
+
 const rawLines = Type.Array(Type.Tuple([Type.String(), Type.String()]));
 
-/** A template says otherwise by raw LXC keys, `lxc.environment = BERTH_SSH_PORT=2222`. */
+/** What a template says by raw LXC keys, `lxc.environment = BERTH_SSH_PORT=2222`. */
+function rawVariable(config: ContainerConfig, name: keyof typeof templateEnvironment): string | undefined {
+  const lines = Value.Check(rawLines, config.raw.lxc) ? config.raw.lxc : [];
+  const start = `${templateEnvironment[name]}=`;
+  const [, value] = lines.find(([key, text]) => key === "lxc.environment" && text.startsWith(start)) ?? [];
+  return value?.slice(start.length);
+}
+
 /** Where the sshd of a container listens, and whom a first connection to it signs in as. */
 export function reach(config: ContainerConfig): Pick<TemplateFacts, "sshPort" | "sshUser"> {
-  const lines = Value.Check(rawLines, config.raw.lxc) ? config.raw.lxc : [];
-  const variables = new Map(
-    lines.flatMap(([key, value]) => {
-      const at = value.indexOf("=");
-      return key === "lxc.environment" && at > 0 ? [[value.slice(0, at), value.slice(at + 1)] as const] : [];
-    }),
-  );
-  const port = Number(variables.get(templateEnvironment.sshPort) ?? 22);
+  const port = Number(rawVariable(config, "sshPort") ?? 22);
   return {
     sshPort: Number.isInteger(port) && port > 0 && port < 65_536 ? port : 22,
-    sshUser: variables.get(templateEnvironment.sshUser) ?? "root",
+    sshUser: rawVariable(config, "sshUser") ?? "root",
   };
 }

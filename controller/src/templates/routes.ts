@@ -46,8 +46,8 @@ type Present = Omit<Template, "latestVersion" | "build" | "lastBuild" | "templat
 
 function presentState(state: TemplateState, configuredVmid: number, latestVersion: string | null): Present {
   if (state.kind === "ready") {
-    const { vmid, node, name, built } = state.facts;
-    const version = built?.version ?? null;
+    const { vmid, node, name, contents } = state.facts;
+    const version = contents?.version ?? null;
     return {
       vmid,
       state: "ready",
@@ -56,8 +56,8 @@ function presentState(state: TemplateState, configuredVmid: number, latestVersio
       error: null,
       version,
       outdated: version !== null && latestVersion !== null && version !== latestVersion,
-      builtAt: built?.at.toISOString() ?? null,
-      skipped: [...(built?.skipped ?? [])],
+      builtAt: contents?.at.toISOString() ?? null,
+      skipped: [...(contents?.skipped ?? [])],
     };
   }
   const reason =

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   deleteTerminal,
+  getTemplate,
   getTerminal,
   guestPaths,
   listTerminals,
@@ -11,6 +12,7 @@ import {
   terminalInput,
   terminalScreen,
 } from "@berth/protocol";
+import { templatePaths } from "@berth/template";
 import { eventually, type MessagesStub, startMessagesStub } from "@berth/testkit";
 import Type from "typebox";
 import { Value } from "typebox/value";
@@ -97,6 +99,18 @@ describe("clones of template 150 with systemd", () => {
         expect(await unitProperty(ssh, sandbox, unit, "NRestarts")).toBe("0");
       expect(await ssh.run(sandbox, "stat -c '%a %U' /run/berth /run/berth/pty.sock")).toBe("700 berth\n600 berth");
       expect(await ssh.run(sandbox, "systemctl --failed --plain --no-legend | cat")).toBe("");
+    }
+  });
+
+  it("are of a version that the console knows, and lack what it says that they lack", async () => {
+    const { version, latestVersion, outdated, skipped, builtAt } = await berth.client.call(getTemplate, {});
+    expect([version, outdated]).toEqual([latestVersion, false]);
+    const facts = parseJson(await ssh.run(one, `cat /${templatePaths.facts}`));
+    expect(facts).toMatchObject({ version, builtAt, skipped: skipped.map(({ name }) => ({ name })) });
+    const tools = { lazygit: "lazygit", lazydocker: "lazydocker", docker: "docker" };
+    for (const [part, program] of Object.entries(tools)) {
+      const isLacking = skipped.some(({ name }) => name === part);
+      expect((await ssh.attempt(one, `command -v ${program}`)).code, program).toBe(isLacking ? 1 : 0);
     }
   });
 

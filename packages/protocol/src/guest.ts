@@ -1,7 +1,12 @@
 import Type, { type Static } from "typebox";
 
 /** Raw LXC keys of a template's configuration that tell how to reach it: `lxc.environment = BERTH_SSH_PORT=2222`. */
-export const templateEnvironment = { sshPort: "BERTH_SSH_PORT", sshUser: "BERTH_SSH_USER" } as const;
+export const templateEnvironment = {
+  sshPort: "BERTH_SSH_PORT",
+  sshUser: "BERTH_SSH_USER",
+  /** What is in the bundled template, as `templateNote` of `@berth/template` writes it. */
+  contents: "BERTH_TEMPLATE",
+} as const;
 
 /** Environment of a sandbox's programs: at most 64 KiB in all, checked where it enters. */
 export const environmentSchema = Type.Record(

@@ -99,11 +99,7 @@ function Facts({ template }: { template: Template }) {
       </dd>
       <dt>Version</dt>
       <dd>
-        {version === null ? (
-          "not said: it came with the bundled Proxmox, or was made by hand"
-        ) : (
-          <span className="mono">{version}</span>
-        )}
+        {version === null ? "not said" : <span className="mono">{version}</span>}
         {outdated && (
           <>
             ; this Berth has <span className="mono">{latestVersion}</span>

@@ -1,3 +1,5 @@
+import type { TemplateFacts } from "@berth/template";
+
 /** What containers are: real ones, or processes of this machine. */
 export type BackendKind = "lxc" | "process";
 
@@ -115,6 +117,8 @@ export interface StorageSpace {
 export interface ContainerDisks {
   /** Makes the template's disk if there is none, or if what it is made from has changed. Answers whether it did. */
   buildTemplate(vmid: number): Promise<boolean>;
+  /** What the template's disk says of its contents; undefined where it says nothing. */
+  templateFacts(vmid: number): Promise<TemplateFacts | undefined>;
   /** Copies a disk, giving the copy an identity of its own. A half copy is left behind when it fails or is aborted. */
   copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void>;
   /**

@@ -1,3 +1,6 @@
+import { templateEnvironment } from "@berth/protocol";
+import { type TemplateFacts, templateNote } from "@berth/template";
+import type { RawLxcKey } from "../backend/backend.ts";
 import type { TemplatePlace } from "../cluster/cluster.ts";
 import type { Emulation } from "../emulation.ts";
 import { architecture } from "../storage/appliance.ts";
@@ -9,11 +12,17 @@ import { rootfsValue, volumeOf } from "./root-disk.ts";
 export async function ensureTemplate(emulation: Emulation, { vmid, node, storage }: TemplatePlace): Promise<void> {
   const { site, store, backend, report } = emulation;
   const { bridge } = site;
-  if (await backend.disks.buildTemplate(vmid)) report(`template ${vmid} built`);
+  const built = await backend.disks.buildTemplate(vmid);
+  const facts = await backend.disks.templateFacts(vmid);
+  if (built) {
+    report(`template ${vmid} built`);
+    for (const { name, reason } of facts?.skipped ?? []) report(`template ${vmid} goes without ${name}: ${reason}`);
+  }
+  const keys = [...backend.templateKeys, ...contentsKeys(facts)];
   const existing = store.find(vmid);
   if (existing) {
-    // The user or the port may have changed with the machine.
-    const lxc = backend.templateKeys.map(([key, value]): [string, string] => [key, value]);
+    // The user, the port or the contents may have changed with the machine.
+    const lxc = keys.map(([key, value]): [string, string] => [key, value]);
     if (JSON.stringify(existing.lxc) === JSON.stringify(lxc)) return;
     existing.lxc = lxc;
     await store.save(existing);
@@ -32,5 +41,10 @@ export async function ensureTemplate(emulation: Emulation, { vmid, node, storage
     template: "1",
     unprivileged: "1",
   };
-  await store.onNode(node).create(newContainer(vmid, values, backend.templateKeys));
+  await store.onNode(node).create(newContainer(vmid, values, keys));
+}
+
+/** How a template tells of its contents, whose description is to be empty as that of a real one. */
+function contentsKeys(facts: TemplateFacts | undefined): RawLxcKey[] {
+  return facts ? [["lxc.environment", `${templateEnvironment.contents}=${templateNote(facts)}`]] : [];
 }

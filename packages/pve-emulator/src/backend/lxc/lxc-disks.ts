@@ -1,5 +1,10 @@
 import { mkdir, readdir, statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { systemClock } from "@berth/base";
+import { readTextIfExists } from "@berth/base/node";
+import { parseJson } from "@berth/protocol";
+import { type TemplateFacts, templateFactsSchema, templatePaths } from "@berth/template";
+import { Value } from "typebox/value";
 import { Interrupted } from "../../tasks/task.ts";
 import type { ContainerDisks, CopyOptions, ExtractOptions, StorageSpace } from "../backend.ts";
 import { discard } from "../trash.ts";
@@ -69,6 +74,15 @@ export class LxcDisks implements ContainerDisks {
     });
     if (changed) await this.#collect();
     return changed;
+  }
+
+  async templateFacts(vmid: number): Promise<TemplateFacts | undefined> {
+    for (const layer of this.record(vmid).layers) {
+      const text = await readTextIfExists(join(this.#layers.path(layer), templatePaths.facts));
+      const facts = text === undefined ? undefined : parseJson(text);
+      if (Value.Check(templateFactsSchema, facts)) return facts;
+    }
+    return undefined;
   }
 
   async copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void> {

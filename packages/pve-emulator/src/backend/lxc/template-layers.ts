@@ -4,12 +4,10 @@ import { dirname, join } from "node:path";
 import { bundledTemplateKeys } from "@berth/base/node";
 import { guestPaths } from "@berth/protocol";
 import {
-  describeProvisionLine,
   fetchedParts,
   findPayload,
   type Payload,
   type PayloadSources,
-  parseProvisionLine,
   payloadArchive,
   provisionScript,
   templateVersion,
@@ -127,7 +125,7 @@ interface Provisioning {
  * Unpacks the payload and runs the provisioning on an overlay, whose changes are the layer. The programs run as the
  * containers' root, in a mount namespace and with processes of their own.
  */
-async function provision({ below, folder, payload, script }: Provisioning, { ids, report }: TemplateOptions) {
+async function provision({ below, folder, payload, script }: Provisioning, { ids }: TemplateOptions) {
   const work = `${folder}.work`;
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { mode: 0o700 });
@@ -155,12 +153,7 @@ exec env PATH=/usr/sbin:/sbin ${asRoot} /usr/bin/unshare --mount --pid --fork --
 `;
   try {
     const words = ["--mount", "--propagation", "private", "--", "/bin/sh", "-c", outside, "sh", inside, script];
-    const said = await run("unshare", words, { input: payloadArchive(payload) });
-    for (const line of said.split("\n")) {
-      const own = parseProvisionLine(line);
-      const text = own?.kind === "skipped" ? describeProvisionLine(own) : undefined;
-      if (text !== undefined) report(`the template ${text}`);
-    }
+    await run("unshare", words, { input: payloadArchive(payload) });
   } finally {
     await rm(work, { recursive: true, force: true });
   }

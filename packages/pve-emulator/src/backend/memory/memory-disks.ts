@@ -43,6 +43,8 @@ export class MemoryDisks implements ContainerDisks {
     return true;
   }
 
+  async templateFacts(): Promise<undefined> {}
+
   async copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void> {
     const from = snapshot === undefined ? this.#roots.get(source) : this.#snapshots.get(source)?.get(snapshot);
     if (!from) throw new Error(`the container ${source} has no such disk`);

@@ -30,6 +30,8 @@ export class ProcessDisks implements ContainerDisks {
     return buildTemplateRoot(this.#files(vmid), payload, this.#options.tokenSecret);
   }
 
+  async templateFacts(): Promise<undefined> {}
+
   async copy(source: number, snapshot: string | undefined, target: number, options: CopyOptions): Promise<void> {
     const from = this.#files(source);
     const to = this.#files(target);
