@@ -11,10 +11,13 @@ export interface Selection {
 }
 
 /**
- * Reads the selection: all of them, unless a share is asked for, as `SWEEP_FRACTION` in process and as `SWEEP_WHOLE` for
- * the sweep of processes.
+ * Reads the selection: all of them, unless a share is asked for, as `SWEEP_FRACTION` in process, as `SWEEP_WHOLE` for
+ * the sweep of processes, and as `SWEEP_OTHERS` for those flows of the latter that are not of a sandbox's life.
  */
-export function selectionOf(environment: NodeJS.ProcessEnv, share: "SWEEP_FRACTION" | "SWEEP_WHOLE"): Selection {
+export function selectionOf(
+  environment: NodeJS.ProcessEnv,
+  share: "SWEEP_FRACTION" | "SWEEP_WHOLE" | "SWEEP_OTHERS",
+): Selection {
   const { SWEEP_ONLY: only, SWEEP_SEED: seed } = environment;
   return {
     only: only ? new RegExp(only) : undefined,

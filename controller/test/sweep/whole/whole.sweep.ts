@@ -1,6 +1,6 @@
 import { afterAll, describe, it, vi } from "vitest";
 import { type FaultCase, faultCases, isQuick, playFault } from "../faults.ts";
-import { flows } from "../flows.ts";
+import { type Flow, flows } from "../flows.ts";
 import { KeptWorlds } from "../kept-world.ts";
 import { type KillCase, killCases } from "../kill.ts";
 import { callsAmong } from "../points.ts";
@@ -9,6 +9,9 @@ import { playWholeKill, wholePointsOf } from "./whole-kill.ts";
 import { WholeWorld } from "./whole-world.ts";
 
 const selection = selectionOf(process.env, "SWEEP_WHOLE");
+/** Of the flows beyond a sandbox's life: they are most of the cases, and CI plays a smaller share of them. */
+const ofOthers = process.env.SWEEP_OTHERS ? selectionOf(process.env, "SWEEP_OTHERS") : selection;
+const ofLife: readonly string[] = ["create", "start", "stop", "restart", "delete"];
 const backend = process.env.SWEEP_BACKEND ?? "process";
 
 /** How many are played in at once: much of a case is waiting, for a container's boot or for a lock that is left. */
@@ -31,14 +34,20 @@ for (const [index, flow] of played.entries()) {
   faults.push(...faultCases(flow, callsAmong(points)).filter(isQuick));
 }
 
+function chosen<T extends { readonly name: string; readonly flow: Flow }>(cases: readonly T[]): T[] {
+  const isOfLife = ({ flow }: T) => ofLife.includes(flow.name);
+  const others = cases.filter((one) => !isOfLife(one));
+  return [...select(cases.filter(isOfLife), selection), ...select(others, ofOthers)];
+}
+
 describe(`the whole of Berth on ${backend}, with the seed ${selection.seed}`, () => {
   afterAll(() => kept.close());
 
-  it.concurrent.each(select(kills, selection))("ends well when the controller is killed: $name", async (one) => {
+  it.concurrent.each(chosen(kills))("ends well when the controller is killed: $name", async (one) => {
     await kept.run((world) => playWholeKill(world, one));
   });
 
-  it.concurrent.each(select(faults, selection))("takes no lasting harm: $name", async (one) => {
+  it.concurrent.each(chosen(faults))("takes no lasting harm: $name", async (one) => {
     await kept.run((world) => playFault(world, one));
   });
 });
