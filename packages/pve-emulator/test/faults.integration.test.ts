@@ -66,6 +66,42 @@ describe("a fault that was asked for", () => {
     expect(await client.task("DELETE", client.container(170))).toBe("OK");
   });
 
+  it("never answers, having acted or not, and answers late whether or not anybody waits", async () => {
+    expect(await clone(171)).toBe("OK");
+    const config = `${client.container(171)}/config`;
+    const cores = async () => Number(field(await client.must("GET", config), "cores"));
+    const isHit = async () => emulator.control.faults.list().some(({ hits }) => hits === 1);
+    let answered = false;
+    for (const when of ["after", "before"] as const) {
+      await befall("/config$", { kind: "hang", when }, { method: "PUT" });
+      void client.call("PUT", config, { cores: when === "after" ? 2 : 3 }).then(
+        () => (answered = true),
+        () => {},
+      );
+      await eventually(isHit);
+      await eventually(async () => (await cores()) === 2);
+      emulator.control.faults.clear();
+    }
+    expect(answered).toBe(false);
+    const began = performance.now();
+    await befall("/config$", { kind: "late", ms: 300 }, { method: "PUT" });
+    expect((await client.call("PUT", config, { cores: 4 })).status).toBe(200);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(290);
+    expect(await cores()).toBe(4);
+    expect(await client.task("DELETE", client.container(171))).toBe("OK");
+  });
+
+  it("fails or kills a task that has done its work, which is done all the same", async () => {
+    await befall("/clone$", { kind: "task", end: "kill", when: "after" });
+    expect(await clone(172)).toBe("unexpected status");
+    expect([await lockOf(150), await lockOf(172)]).toEqual([undefined, undefined]);
+    expect(await client.task("POST", `${client.container(172)}/status/start`)).toBe("OK");
+    await befall("/status/stop$", { kind: "task", end: "fail", when: "after", reason: "who knows" });
+    expect(await client.task("POST", `${client.container(172)}/status/stop`)).toBe("who knows");
+    expect(field(await client.must("GET", `${client.container(172)}/status/current`), "status")).toBe("stopped");
+    expect(await client.task("DELETE", client.container(172))).toBe("OK");
+  });
+
   it("holds a call until it is released, and does not handle it when its caller is gone by then", async () => {
     await befall("/clone$", { kind: "hold", when: "before" });
     const answer = client.call("POST", `${client.container(150)}/clone`, { newid: 160, pool: emulator.pool });

@@ -21,14 +21,21 @@ export function cgroupVersion(): 1 | 2 {
 /** One file of a control group: its controller in version 1, its name, its contents. */
 type Setting = readonly [controller: string, file: string, value: string];
 
-function settingsOf({ memoryMiB, swapMiB, cores }: ResourceLimits): Setting[] {
+/** What of control groups a machine has. */
+export interface CgroupFeatures {
+  readonly version: 1 | 2;
+  readonly countsSwap: boolean;
+}
+
+/** The limits as files of control groups, in the order in which a container that runs takes them. */
+function settingsOf({ memoryMiB, swapMiB, cores }: ResourceLimits, features: CgroupFeatures): Setting[] {
   const memory = memoryMiB * mebibyte;
   const swap = swapMiB * mebibyte;
   const quotaUs = cores === undefined ? undefined : cores * cpuPeriodUs;
-  if (cgroupVersion() === 2) {
+  if (features.version === 2) {
     return [
       ["memory", "memory.max", String(memory)],
-      ...(countsSwap() ? [["memory", "memory.swap.max", String(swap)] as const] : []),
+      ...(features.countsSwap ? [["memory", "memory.swap.max", String(swap)] as const] : []),
       ["cpu", "cpu.max", `${quotaUs ?? "max"} ${cpuPeriodUs}`],
       ["pids", "pids.max", String(maxProcesses)],
     ];
@@ -36,11 +43,15 @@ function settingsOf({ memoryMiB, swapMiB, cores }: ResourceLimits): Setting[] {
   return [
     ["memory", "memory.limit_in_bytes", String(memory)],
     // Memory and swap together, and never below the former.
-    ...(countsSwap() ? [["memory", "memory.memsw.limit_in_bytes", String(memory + swap)] as const] : []),
+    ...(features.countsSwap ? [["memory", "memory.memsw.limit_in_bytes", String(memory + swap)] as const] : []),
     ["cpu", "cpu.cfs_period_us", String(cpuPeriodUs)],
     ["cpu", "cpu.cfs_quota_us", String(quotaUs ?? -1)],
     ["pids", "pids.max", String(maxProcesses)],
   ];
+}
+
+function featuresHere(): CgroupFeatures {
+  return { version: cgroupVersion(), countsSwap: countsSwap() };
 }
 
 /** Whether the kernel counts who uses swap: it may have been told at its start not to. */
@@ -53,9 +64,9 @@ function countsSwap(): boolean {
 }
 
 /** The keys of a container's configuration that set its limits. */
-export function limitKeys(limits: ResourceLimits): RawLxcKey[] {
-  const family = cgroupVersion() === 2 ? "lxc.cgroup2" : "lxc.cgroup";
-  return settingsOf(limits).map(([, file, value]) => [`${family}.${file}`, value]);
+export function limitKeys(limits: ResourceLimits, features: CgroupFeatures = featuresHere()): RawLxcKey[] {
+  const family = features.version === 2 ? "lxc.cgroup2" : "lxc.cgroup";
+  return settingsOf(limits, features).map(([, file, value]) => [`${family}.${file}`, value]);
 }
 
 /** Changes the limits of a container that runs. Throws when one cannot be had, as when it uses more memory already. */
@@ -65,7 +76,7 @@ export async function changeLimits(name: string, limits: ResourceLimits): Promis
   };
   // Memory may never exceed the sum of memory and swap: what is refused on the way up works in the second round.
   const refused: Setting[] = [];
-  for (const setting of settingsOf(limits)) await write(setting).catch(() => refused.push(setting));
+  for (const setting of settingsOf(limits, featuresHere())) await write(setting).catch(() => refused.push(setting));
   for (const setting of refused) {
     await write(setting).catch((cause: unknown) => {
       throw new Error(`${setting[1]} cannot become ${setting[2]} now: ${String(cause)}`, { cause });

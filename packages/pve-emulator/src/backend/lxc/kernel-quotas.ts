@@ -11,14 +11,26 @@ const wanted: Readonly<Record<string, number>> = {
   "kernel/keys/maxbytes": 2_000_000,
 };
 
+/** Where the kernel tells its quotas and takes others. */
+const kernel: KernelQuotas = { read: (path) => readFile(path, "utf8"), write: (path, text) => writeFile(path, text) };
+
+export interface KernelQuotas {
+  read(path: string): Promise<string>;
+  /** Throws where it is not allowed. */
+  write(path: string, text: string): Promise<void>;
+}
+
 /** Raises the kernel's quotas where they are lower and that is allowed; reports the others in one line. */
-export async function raiseKernelQuotas(report: (line: string) => void): Promise<void> {
+export async function raiseKernelQuotas(
+  report: (line: string) => void,
+  { read, write }: KernelQuotas = kernel,
+): Promise<void> {
   const refused: string[] = [];
   for (const [name, least] of Object.entries(wanted)) {
     const path = `/proc/sys/${name}`;
-    const present = Number(await readFile(path, "utf8").catch(() => Number.NaN));
+    const present = Number(await read(path).catch(() => Number.NaN));
     if (Number.isNaN(present) || present >= least) continue;
-    await writeFile(path, String(least)).catch(() => refused.push(`${name.replaceAll("/", ".")}=${least}`));
+    await write(path, String(least)).catch(() => refused.push(`${name.replaceAll("/", ".")}=${least}`));
   }
   if (refused.length === 0) return;
   report(`many containers need more of the kernel than this process may grant: run \`sysctl ${refused.join(" ")}\``);
