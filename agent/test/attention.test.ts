@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { begunSince, judgeProcesses, keyOf } from "../src/agent/activity/judge.ts";
+import { begunSince, judgeProcesses, keyOf, workOf } from "../src/agent/activity/judge.ts";
 import type { ProcessFacts } from "../src/agent/activity/processes.ts";
 import type { HookSign, HookWord } from "../src/agent/attention/hooks.ts";
 import { attentionOf, terminalAttention } from "../src/agent/attention/judge.ts";
@@ -54,14 +54,14 @@ describe("what Claude does", () => {
 
 const shell: ProcessFacts = {
   ...{ pid: 10, parent: 2, name: "bash", group: 10, session: 10, terminal: 34816, foreground: 10 },
-  ...{ ticks: 20, started: "100", unit: "/system.slice/berth-pty-host.service", commandLine: "" },
+  ...{ ticks: 20, childTicks: 0, started: "100", unit: "/system.slice/berth-pty-host.service", commandLine: "" },
 };
 const process = (more: Partial<ProcessFacts>): ProcessFacts => ({ ...shell, pid: 11, parent: 10, ...more });
 const detached = { terminal: 0, foreground: -1, group: 11, session: 11, parent: 1 };
 
 function judge(processes: ProcessFacts[], more: { before?: ProcessFacts[]; claudes?: number[] } = {}) {
   return judgeProcesses(processes, {
-    before: more.before && new Map(more.before.map((one) => [keyOf(one), one.ticks])),
+    before: more.before && new Map(more.before.map((one) => [keyOf(one), workOf(one)])),
     elapsedMs: 30_000,
     claudes: new Set(more.claudes ?? []),
     own: new Set([2]),
@@ -116,6 +116,27 @@ describe("what keeps a sandbox awake", () => {
       "sshd: [accepted]",
     ])
       expect(judge([sshd(other)]), other).toEqual([]);
+  });
+
+  it("is not the server of SSH for what was done in a session that has ended, nor for a sign-in", () => {
+    const sshd = (commandLine: string, more: Partial<ProcessFacts>) =>
+      process({ name: "sshd", ...detached, unit: "/system.slice/ssh.service", ticks: 3, commandLine, ...more });
+    const listener = sshd("sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", {});
+    expect(judge([{ ...listener, childTicks: 400 }], { before: [listener] })).toEqual([]);
+    const monitor = sshd("sshd: berth [priv]", { pid: 12, ticks: 30, childTicks: 400 });
+    expect(judge([monitor], { before: [] })).toEqual([]);
+    const session = sshd("sshd: root@notty", { pid: 13 });
+    // One command after the other in a session that is kept: each is over when it is over.
+    expect(judge([{ ...session, childTicks: 400 }], { before: [session] })).toEqual([{ kind: "ssh" }]);
+    expect(judge([{ ...session, ticks: 90 }], { before: [session] }), "it passes something on").toEqual([
+      { kind: "job", detail: "sshd" },
+      { kind: "ssh" },
+    ]);
+  });
+
+  it("is what has many short children", () => {
+    const make = process({ name: "make", ...detached });
+    expect(judge([{ ...make, childTicks: 90 }], { before: [make] })).toEqual([{ kind: "job", detail: "make" }]);
   });
 
   it("is a container in it", () => {

@@ -4,7 +4,7 @@ import type { AgentActivity, TerminalStatus, Use } from "@berth/protocol";
 import { errorText, type Log } from "../../log.ts";
 import type { Root } from "../../root.ts";
 import type { KnownClaudes } from "../attention/claude-watch.ts";
-import { begunSince, judgeProcesses, keyOf } from "./judge.ts";
+import { begunSince, judgeProcesses, keyOf, workOf } from "./judge.ts";
 import { type ProcessFacts, readProcesses } from "./processes.ts";
 
 export interface ActivityOptions {
@@ -201,7 +201,7 @@ export class Activity {
 }
 
 function ticksOf(processes: readonly ProcessFacts[]): Map<string, number> {
-  return new Map(processes.map((process) => [keyOf(process), process.ticks]));
+  return new Map(processes.map((process) => [keyOf(process), workOf(process)]));
 }
 
 /** Each once, with a name that is fit to be told. */

@@ -3,7 +3,7 @@ import type { ProcessFacts } from "./processes.ts";
 
 /** What a look is judged by, beside the processes themselves. */
 export interface Surroundings {
-  /** Processes that were seen before, by `keyOf`, with their ticks then; and how long ago that was, in milliseconds. */
+  /** Processes that were seen before, by `keyOf`, with their `workOf` then; and how long ago that was, in milliseconds. */
   readonly before: ReadonlyMap<string, number> | undefined;
   readonly elapsedMs: number;
   /** Claudes that say themselves what they do: they are judged by their word, and what they started goes with them. */
@@ -33,6 +33,14 @@ const cron = /\/cron\.service/;
 /** What tells a process from all others, also those of the same id before and after it. */
 export function keyOf({ pid, started }: ProcessFacts): string {
   return `${pid} ${started}`;
+}
+
+/**
+ * What a process has done, in ticks: that of its ended children is its work, too, since they may be short and many. Not
+ * for `sshd`, whose children are the sessions: what somebody did in one who has left would be the listener's work then.
+ */
+export function workOf(process: ProcessFacts): number {
+  return isSshd(process) ? process.ticks : process.ticks + process.childTicks;
 }
 
 /**
@@ -81,18 +89,25 @@ function hasTerminal({ terminal, foreground, group, name }: ProcessFacts): boole
 function isWorking(process: ProcessFacts, begunBy: ReadonlySet<number>, { before, elapsedMs }: Surroundings): boolean {
   // A user's own `systemd` inherits what others leave behind, and counts the time of all that as its own when it ends.
   if (process.name === "systemd") return false;
+  // It listens, or somebody signs in, which takes it a moment's work; a session that is there is told by itself.
+  if (isSshd(process) && !isSshSession(process)) return false;
   const then = before?.get(keyOf(process));
   // What was not there before is judged by all that it did, since it has done so meanwhile.
-  const ticks = process.ticks - (then ?? 0);
+  const ticks = workOf(process) - (then ?? 0);
   if (before === undefined || ticks < leastTicks) return false;
   const begun = begunBy.has(process.pid) || process.unit === "" || begunUnits.test(process.unit);
   if (!begun && (process.pid === 1 || baseUnits.test(process.unit))) return false;
   return ticks * 10 >= elapsedMs * (begun ? shares.begun : shares.service);
 }
 
+/** OpenSSH's server: `sshd`, and the programs of its parts. */
+function isSshd({ name }: ProcessFacts): boolean {
+  return name.startsWith("sshd");
+}
+
 /** As `sshd` titles the process of somebody who has signed in. */
-function isSshSession({ name, commandLine }: ProcessFacts): boolean {
-  return /^sshd/.test(name) && /^sshd[^:]*: \S+@(?:pts\/\d+|tty\S*|notty)/.test(commandLine);
+function isSshSession(process: ProcessFacts): boolean {
+  return isSshd(process) && /^sshd[^:]*: \S+@(?:pts\/\d+|tty\S*|notty)/.test(process.commandLine);
 }
 
 /** The processes, and all that they have started and that has not ended. */

@@ -13,8 +13,10 @@ export interface ProcessFacts {
   readonly terminal: number;
   /** The group that its terminal's input goes to. */
   readonly foreground: number;
-  /** Time on processors, its ended children's included, in the kernel's ticks, of which a second has a hundred. */
+  /** Its own time on processors in the kernel's ticks, of which a second has a hundred. */
   readonly ticks: number;
+  /** That of its children that have ended, in the same. */
+  readonly childTicks: number;
   /** When it started, in the same: tells it from a later process of the same id. */
   readonly started: string;
   /** The control group's path; empty where a container is just processes. */
@@ -49,7 +51,8 @@ async function readProcess(pid: number, root: Root): Promise<ProcessFacts | unde
   const unit = root.isFolder ? "" : ((await readIfThere(`/proc/${pid}/cgroup`)) ?? "");
   return {
     ...{ pid, name, parent: number(1), group: number(2), session: number(3), terminal: number(4) },
-    ...{ foreground: number(5), ticks: number(11) + number(12) + number(13) + number(14), started: fields[19] ?? "" },
+    ...{ foreground: number(5), ticks: number(11) + number(12), childTicks: number(13) + number(14) },
+    started: fields[19] ?? "",
     unit: /^0::(.*)$/m.exec(unit)?.[1] ?? "",
     commandLine: telling.test(name) ? await commandLineOf(pid) : "",
   };
