@@ -1,27 +1,34 @@
-import { newId } from "@berth/protocol";
+import { newId, type UnsavedWork } from "@berth/protocol";
 import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { DestroyGuard } from "../src/projects/destroy-guard.ts";
 import type { SandboxRepository } from "../src/projects/sandbox-repository.ts";
+import { noWork } from "../src/projects/unsaved.ts";
 import type { SandboxRow } from "../src/sandboxes/record.ts";
 
 /** What the guard reads of a row. */
 type Seen = Pick<
   SandboxRow,
-  "id" | "name" | "state" | "address" | "bootstrapped_at" | "project_id" | "workspace_filled"
+  "id" | "name" | "state" | "address" | "bootstrapped_at" | "project_id" | "workspace_filled" | "unsaved_then"
 >;
 
 const ready: Seen = {
   ...{ id: newId("sandbox"), name: "one", state: "ready", address: "10.0.0.2", bootstrapped_at: new Date(0) },
-  ...{ project_id: newId("project"), workspace_filled: true },
+  ...{ project_id: newId("project"), workspace_filled: true, unsaved_then: null },
 };
 
 /** Asks a guard whose sandboxes answer this; an error: they do not answer. */
 async function permit(seen: Seen, answer: string | Error, discard = false, agentSeesNothing = false) {
+  const { guard, asked } = guardOf(answer, agentSeesNothing ? noWork : undefined);
+  const outcome = await guard.permit(seen as SandboxRow, discard).catch((error: unknown) => error);
+  return { outcome, asked: asked() };
+}
+
+function guardOf(answer: string | Error, told: UnsavedWork | undefined) {
   let asked = 0;
   const guard = new DestroyGuard({
     log: pino({ level: "silent" }),
-    hasNothing: async () => agentSeesNothing,
+    told: async () => told,
     awake: async (row) => ({ ...row, state: "ready" }),
     repository: async () => {
       asked += 1;
@@ -30,8 +37,7 @@ async function permit(seen: Seen, answer: string | Error, discard = false, agent
       return { run } as SandboxRepository;
     },
   });
-  const outcome = await guard.permit(seen as SandboxRow, discard).catch((error: unknown) => error);
-  return { outcome, asked };
+  return { guard, asked: () => asked };
 }
 
 const clean = "repository\n0\n0\n0\n";
@@ -74,6 +80,39 @@ describe("the guard of unsaved work", () => {
       expect(await permit(seen, silent, true)).toMatchObject({ outcome: { keep: false } });
     }
     expect(await permit(ready, "nonsense")).toMatchObject({ outcome: { code: "unsaved_work" } });
+  });
+
+  it("goes by what was known of a stopped sandbox when it was shut down, and says since when", async () => {
+    const at = "2026-11-01T10:00:00.000Z";
+    const stopped = (commits: number) => ({
+      ...ready,
+      state: "stopped",
+      unsaved_then: { work: { ...noWork, commits }, at },
+    });
+    for (const project_id of [ready.project_id, null]) {
+      const { outcome, asked } = await permit({ ...stopped(2), project_id }, silent);
+      expect(outcome).toMatchObject({
+        code: "unsaved_work",
+        message: expect.stringContaining(`(${at}): 2 unpushed commits`),
+      });
+      expect(asked).toBe(0);
+      expect(await permit({ ...stopped(2), project_id }, silent, true)).toEqual({ outcome: { keep: false }, asked: 0 });
+      expect(await permit({ ...stopped(0), project_id }, silent)).toEqual({ outcome: { keep: false }, asked: 0 });
+    }
+    expect(await permit({ ...stopped(2), state: "ready" }, clean), "it runs again").toMatchObject({ asked: 1 });
+  });
+
+  it("looks once more before a shutdown: by the agent, and by a sign-in only where that is not certain", async () => {
+    const some = { ...noWork, files: 2 };
+    const look = async (answer: string | Error, told: UnsavedWork | undefined, thoroughly: boolean) => {
+      const { guard, asked } = guardOf(answer, told);
+      return [await guard.lastLook({ ...ready, state: "stopping" } as SandboxRow, thoroughly), asked()];
+    };
+    expect(await look(unsaved, noWork, true)).toEqual([noWork, 0]);
+    expect(await look(unsaved, some, false)).toEqual([some, 0]);
+    expect(await look(unsaved, some, true)).toEqual([{ ...noWork, commits: 1 }, 1]);
+    expect(await look(silent, some, true)).toEqual([some, 1]);
+    expect(await look(silent, undefined, true)).toEqual([undefined, 1]);
   });
 
   it("is no obstacle where nobody can have worked", async () => {

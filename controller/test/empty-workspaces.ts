@@ -5,5 +5,6 @@ export const emptyWorkspaces: Workspaces = {
   wish: async () => ({}),
   fill: () => Promise.reject(new Error("an empty workspace was to be filled")),
   keep: async () => undefined,
+  lastLook: async () => undefined,
   gone: async () => {},
 };

@@ -1,6 +1,7 @@
-import { BerthError } from "@berth/protocol";
+import { BerthError, type UnsavedWork } from "@berth/protocol";
 import type { AgentRegistry } from "../agents/registry.ts";
 import { WorkspaceConnections } from "../files/workspace-calls.ts";
+import { noWork } from "./unsaved.ts";
 
 /** Looks by the agents' links whether sandboxes have work that is nowhere else, which costs no sign-in. */
 export class AskedAgents {
@@ -12,18 +13,17 @@ export class AskedAgents {
   }
 
   /**
-   * Whether nothing is unsaved there. False wherever that is not certain: something is, or seems to be because a filter
-   * of the repository was not run; the agent is away, or too old for the question.
+   * What is unsaved there. That there is nothing is certain; something may only seem to be there because a filter of the
+   * repository was not run. Undefined: there are repositories in folders, or the agent is away, or too old for the question.
    */
-  async haveNothing(sandboxId: string, signal: AbortSignal): Promise<boolean> {
+  async unsaved(sandboxId: string, signal: AbortSignal): Promise<UnsavedWork | undefined> {
     const link = this.#registry.get(sandboxId);
-    if (!link) return false;
+    if (!link) return undefined;
     try {
-      const { commits, stashes, files } = await this.#connections.ask(link, "gitUnsaved", {}, { signal });
-      return commits + stashes + files === 0;
+      return { ...noWork, ...(await this.#connections.ask(link, "gitUnsaved", {}, { signal })) };
     } catch (error) {
       // There is no repository.
-      return error instanceof BerthError && error.code === "not_found";
+      return error instanceof BerthError && error.code === "not_found" ? noWork : undefined;
     }
   }
 }

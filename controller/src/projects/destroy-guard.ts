@@ -6,8 +6,8 @@ import { askUnsaved, isUnsaved, tellUnsaved, unknownWork } from "./unsaved.ts";
 
 export interface DestroyGuardDependencies {
   readonly log: FastifyBaseLogger;
-  /** The agent is certain that nothing is unsaved there. */
-  hasNothing(sandboxId: string, signal: AbortSignal): Promise<boolean>;
+  /** What its agent says is unsaved there: nothing is certain, the rest may only seem so. Undefined: it does not say. */
+  told(sandboxId: string, signal: AbortSignal): Promise<UnsavedWork | undefined>;
   repository(row: SandboxRow, signal?: AbortSignal): Promise<SandboxRepository>;
   /** A sandbox as it is once it is woken, if it slept. Rejects with a `BerthError`. */
   awake(row: SandboxRow): Promise<SandboxRow>;
@@ -18,7 +18,8 @@ const answerMs = 10_000;
 
 /** Of that for the agent's; after it there is time for the other way. */
 const agentMs = 5_000;
-const nothing: UnsavedWork = { ...unknownWork, known: true };
+/** A shutdown waits no longer, and for the agent no longer than half of that. */
+const lastLookMs = 6_000;
 
 /** Sees to it that nobody destroys work that is nowhere else without having been told. */
 export class DestroyGuard {
@@ -41,13 +42,33 @@ export class DestroyGuard {
   }
 
   /**
+   * What is unsaved in a sandbox that is about to be shut down, within seconds; undefined: nobody can say. Never rejects.
+   * `thoroughly`: by signing in, too, where the agent is not certain.
+   */
+  async lastLook(row: SandboxRow, thoroughly: boolean): Promise<UnsavedWork | undefined> {
+    if (row.address === null || row.bootstrapped_at === null) return undefined;
+    const signal = AbortSignal.timeout(lastLookMs);
+    const told = await this.#deps.told(row.id, AbortSignal.timeout(lastLookMs / 2));
+    if (!thoroughly || (told && !isUnsaved(told))) return told;
+    try {
+      const seen = this.#deps.repository(row, signal).then((repository) => askUnsaved(repository, signal));
+      return await withinSignal(seen, signal);
+    } catch (error) {
+      this.#deps.log.info({ sandboxId: row.id, err: error }, "a sandbox was shut down before it said what is unsaved");
+      return told;
+    }
+  }
+
+  /**
    * Answers whether there is something to keep. Throws `unsaved_work` where something would be lost and the caller has
-   * not said that it may be. A sandbox that is no project's and cannot be asked may go: most have never had a repository.
+   * not said that it may be. One that is stopped goes by what was known when it was shut
+   * down; where nothing was, it may go if it is no project's: most have never had a repository.
    */
   async permit(row: SandboxRow, discard: boolean): Promise<{ keep: boolean }> {
     // What was never filled was nobody's to work in.
     const isProject = row.project_id !== null && row.workspace_filled;
     const isAsleep = row.state === "asleep";
+    if (isOff(row) && row.unsaved_then) return permitByMemory(row, row.unsaved_then, discard);
     if (row.state === "destroying" || !(isReachable(row) || isAsleep || isProject)) return { keep: false };
     const work = await this.look(isAsleep ? await this.#awake(row) : row);
     if (!work.known) {
@@ -80,7 +101,8 @@ export class DestroyGuard {
 
   /** What the agent says is unsaved is looked at by the user's own git: that tells names, and runs the user's filters. */
   async #ask(row: SandboxRow, signal: AbortSignal): Promise<UnsavedWork> {
-    if (await this.#deps.hasNothing(row.id, AbortSignal.any([signal, AbortSignal.timeout(agentMs)]))) return nothing;
+    const told = await this.#deps.told(row.id, AbortSignal.any([signal, AbortSignal.timeout(agentMs)]));
+    if (told && !isUnsaved(told)) return told;
     return askUnsaved(await this.#deps.repository(row, signal), signal);
   }
 }
@@ -88,6 +110,23 @@ export class DestroyGuard {
 /** Its container may run, as far as is known, and knows the controller's key. */
 function isReachable(row: SandboxRow): boolean {
   return (row.state === "ready" || row.state === "failed") && row.address !== null && row.bootstrapped_at !== null;
+}
+
+/** It does not run, or not for long any more. */
+function isOff({ state }: SandboxRow): boolean {
+  return state === "stopped" || state === "stopping";
+}
+
+type Memory = NonNullable<SandboxRow["unsaved_then"]>;
+
+/** Nothing of what is off can be copied, so there is nothing to keep. */
+function permitByMemory({ name }: SandboxRow, { work, at }: Memory, discard: boolean): { keep: false } {
+  if (discard || !isUnsaved(work)) return { keep: false };
+  throw new BerthError(
+    "unsaved_work",
+    `The sandbox "${name}" had work that is nowhere else when it was shut down (${at}): ${tellUnsaved(work)}.`,
+    { hint: "Start it to save that, or delete it with discard=true; no copy can be kept of what it has." },
+  );
 }
 
 function unknown(row: SandboxRow): BerthError {

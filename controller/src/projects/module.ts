@@ -78,6 +78,8 @@ export function makeProjectModule(deps: ProjectModuleDependencies): ProjectModul
   const kept = new KeptWorks({ db, dataDir, days: settings.keepWorkDays, now });
   const clones = new GitWorkspaces({ db, projects, mirrors, roots, repository });
   const agents = new AskedAgents(registry);
+  const told = (id: string, signal: AbortSignal) => agents.unsaved(id, signal);
+  const guard = new DestroyGuard({ log, repository, awake: deps.awake, told });
   const find = (id: string) => db.selectFrom("sandboxes").selectAll().where("id", "=", id).executeTakeFirst();
   return {
     projects,
@@ -85,10 +87,7 @@ export function makeProjectModule(deps: ProjectModuleDependencies): ProjectModul
     remotes: new SandboxRemotes({ git, folder: join(folder, "views"), mirrors, places, log, find }),
     git: service,
     operations: new GitOperations({ db, git: service, journal, clock, log, find }),
-    guard: new DestroyGuard({
-      ...{ log, repository, awake: deps.awake },
-      hasNothing: (id, signal) => agents.haveNothing(id, signal),
-    }),
+    guard,
     workspaces: {
       wish: ({ trx }, ownerId, workspace) => clones.wish(trx, ownerId, workspace),
       fill: (sandboxes, row, progress) => clones.fill(sandboxes, row, progress),
@@ -96,6 +95,7 @@ export function makeProjectModule(deps: ProjectModuleDependencies): ProjectModul
         const project = row.project_id === null ? undefined : await projects.find(row.project_id);
         return kept.keep(row, project?.url ?? null, await repository(row, signal), signal);
       },
+      lastLook: (row, thoroughly) => guard.lastLook(row, thoroughly),
       gone: (row) => service.gone(row),
     },
   };

@@ -9,6 +9,9 @@ const maxCount = 1_000_000_000;
 /** Nobody can say what is in a sandbox. */
 export const unknownWork: UnsavedWork = { known: false, commits: 0, files: 0, stashes: 0, paths: [] };
 
+/** Nothing is unsaved in it. */
+export const noWork: UnsavedWork = { ...unknownWork, known: true };
+
 /** Asks a sandbox what is in its workspace's repository, or one in its folders, and nowhere else. Rejects when it cannot be asked. */
 export async function askUnsaved(repository: SandboxRepository, signal?: AbortSignal): Promise<UnsavedWork> {
   const { output } = await repository.run({ script: unsavedScript, ...bounds, signal });
@@ -36,7 +39,7 @@ export function readUnsaved(output: Buffer): UnsavedWork {
 }
 
 function readOwn(text: string): UnsavedWork {
-  if (text.startsWith("none\n")) return { ...unknownWork, known: true };
+  if (text.startsWith("none\n")) return noWork;
   const match = /^repository\n(\d{1,10})\n(\d{1,10})\n\s*(\d{1,10})\n/.exec(text);
   if (!match) throw new Error("the sandbox does not say what is in its repository");
   const [commits = 0, stashes = 0, files = 0] = match.slice(1).map((count) => Math.min(maxCount, Number(count)));
@@ -69,9 +72,10 @@ export function isUnsaved({ commits, files, stashes }: UnsavedWork): boolean {
 /** What would be lost, for people: `2 unpushed commits, 3 uncommitted files (a.txt, b.txt, …)`. */
 export function tellUnsaved({ commits, files, stashes, paths }: UnsavedWork): string {
   const names = paths.slice(0, 3).join(", ");
+  const some = paths.length === 0 ? "" : ` (${names}${files > 3 ? ", …" : ""})`;
   const parts = [
     counted(commits, "unpushed commit"),
-    files > 0 && `${counted(files, "uncommitted file")} (${names}${files > 3 ? ", …" : ""})`,
+    files > 0 && `${counted(files, "uncommitted file")}${some}`,
     stashes > 0 && (stashes === 1 ? "1 stash" : `${stashes} stashes`),
   ];
   return parts.filter((part) => part !== false && part !== "").join(", ");

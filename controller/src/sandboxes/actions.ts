@@ -11,6 +11,7 @@ import { deleteAbandoned, destroy } from "./steps/destroy.ts";
 import { diskActions } from "./steps/disk.ts";
 import { prepareFork, releaseFork } from "./steps/fork.ts";
 import { handOver } from "./steps/hand-over.ts";
+import { rememberUnsaved } from "./steps/remember.ts";
 import { reserve } from "./steps/reserve.ts";
 import { fallAsleep, notNow, stayAwake } from "./steps/sleep.ts";
 import { fillWorkspace, keepWork } from "./steps/workspace.ts";
@@ -46,7 +47,12 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     change: (row, operation) => change(deps, row, operation),
     start: async (row, operation) => {
       // Written first: the boot that follows is the one that was asked for, also if nobody lives to see it.
-      await sandboxes.change(row, { boot_done: row.boot_wanted, address: null, restart_needed: [] });
+      await sandboxes.change(row, {
+        boot_done: row.boot_wanted,
+        address: null,
+        restart_needed: [],
+        unsaved_then: null,
+      });
       // Whatever ended it: a link of the boot before would be taken for this one's agent.
       await noteStopped(deps, row);
       const at = place(row);
@@ -57,8 +63,14 @@ export function makeActions(deps: ActionDependencies): Record<Exclude<Action, "f
     "hand-over": (row, operation) => handOver(deps, row, operation),
     fill: (row, operation) => fillWorkspace(deps, row, operation),
     keep: (row, operation) => keepWork(deps, row, operation),
-    shutdown: (row, operation) => shutdown(row, operation),
-    "fall-asleep": (row, operation) => fallAsleep(deps, row, operation, (lastly) => shutdown(row, operation, lastly)),
+    shutdown: async (row, operation) => {
+      await rememberUnsaved(deps, row, true);
+      await shutdown(row, operation);
+    },
+    "fall-asleep": async (row, operation) => {
+      await rememberUnsaved(deps, row, false);
+      await fallAsleep(deps, row, operation, (lastly) => shutdown(row, operation, lastly));
+    },
     "stay-awake": (row, operation) => stayAwake(deps, row, operation, notNow),
     kill: async (row, operation) => {
       const at = place(row);

@@ -49,6 +49,7 @@ export interface Workspaces {
   wish: SandboxServiceDependencies["workspaceWish"];
   fill(sandboxes: Sandboxes, row: SandboxRow, progress: FillProgress): Promise<void>;
   keep: ActionDependencies["keepWork"];
+  lastLook: ActionDependencies["lastLook"];
   /** The sandbox is no more: what is kept for it outside goes, too. Never rejects. */
   gone(row: SandboxRow): Promise<void>;
 }
@@ -151,6 +152,7 @@ export function makeSandboxModule(deps: SandboxModuleDependencies): SandboxModul
     signal: stopping.signal,
     fillWorkspace: (row, progress) => deps.workspaces.fill(sandboxes, row, progress),
     keepWork: deps.workspaces.keep,
+    lastLook: deps.workspaces.lastLook,
     askSleep: (row, again) => deps.sleep.ask(row, again),
     dropLink: (sandboxId) => agents.drop(sandboxId),
     forget: async (row) => {

@@ -15,6 +15,7 @@ import * as placement from "./migrations/0012-placement.ts";
 import * as sleep from "./migrations/0013-sleep.ts";
 import * as warmPool from "./migrations/0014-warm-pool.ts";
 import * as orphans from "./migrations/0015-orphans.ts";
+import * as unsavedThen from "./migrations/0016-unsaved-then.ts";
 import type { Database } from "./tables.ts";
 
 /** Every migration by name, in order. The list is in the code, so that a bundle carries it. */
@@ -34,6 +35,7 @@ const migrations: Record<string, Migration> = {
   "0013-sleep": sleep,
   "0014-warm-pool": warmPool,
   "0015-orphans": orphans,
+  "0016-unsaved-then": unsavedThen,
 };
 
 /** Brings a database to the present schema. Throws what the failing migration threw. */

@@ -13,6 +13,7 @@ import type {
   TemplateWish,
   TerminalExit,
   TerminalKind,
+  UnsavedWork,
   Workspace,
 } from "@berth/protocol";
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
@@ -133,6 +134,8 @@ export interface SandboxesTable {
   base_branch: string | null;
   /** The workspace has what it is to have at first. */
   workspace_filled: Generated<boolean>;
+  /** What was unsaved when it was shut down last, and when that was (ISO 8601); null: nobody knows. */
+  unsaved_then: OptionalJson<{ work: UnsavedWork; at: string }>;
   /** Its unsaved work is to be kept before it is destroyed. */
   keep_wanted: Generated<boolean>;
   /** Its container starts with its node, and cannot be removed. */

@@ -22,6 +22,7 @@ import {
   pushResultSchema,
   routeUrl,
   type Sandbox,
+  sleepSandbox,
   stopSandbox,
   worktreeResultSchema,
 } from "@berth/protocol";
@@ -214,19 +215,30 @@ describe("a sandbox of a git project", () => {
     return Buffer.from(await response.arrayBuffer());
   }
 
-  it("goes without a question when nothing would be lost, and with one when nobody can know", async () => {
+  it("goes without a question when nothing would be lost, also where that is known from when it was shut down", async () => {
     const plain = await berth.readySandbox({ name: "plain" });
     const clean = await berth.readySandbox({
       name: "clean",
       workspace: { type: "git", url: origin, branch: "feature" },
     });
     const off = await berth.readySandbox({ name: "off", workspace: { type: "git", url: origin } });
-    for (const { id } of [plain, clean]) {
+    await berth.ended((await berth.client.call(stopSandbox, { params: { id: off.id } })).operation.id);
+    for (const { id } of [plain, clean, off]) {
       await berth.ended((await berth.client.call(deleteSandbox, { params: { id } })).operation.id);
     }
-    await berth.ended((await berth.client.call(stopSandbox, { params: { id: off.id } })).operation.id);
-    const destroy = (query = {}) => berth.client.call(deleteSandbox, { params: { id: off.id }, query });
-    await expect(destroy()).rejects.toMatchObject({ code: "unsaved_work", message: /does not run/ });
+  });
+
+  it("is nobody's project, and has work that was unsaved when it was put to sleep and then stopped: that is told", async () => {
+    const own = await berth.readySandbox({ name: "own" });
+    const id = { params: { id: own.id } };
+    const workspace = join(await berth.rootOf(own), "workspace");
+    await git(workspace, "init", "-q");
+    await writeFile(join(workspace, "kept.txt"), "x");
+    await berth.ended((await berth.client.call(sleepSandbox, id)).operation.id);
+    await berth.ended((await berth.client.call(stopSandbox, id)).operation.id);
+    const destroy = (query = {}) => berth.client.call(deleteSandbox, { ...id, query });
+    const message = /had work that is nowhere else when it was shut down \(20.*\): 1 uncommitted file\./;
+    await expect(destroy()).rejects.toMatchObject({ code: "unsaved_work", message });
     await berth.ended((await destroy({ discard: true })).operation.id);
   });
 

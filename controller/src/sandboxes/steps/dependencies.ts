@@ -1,6 +1,6 @@
 import type { Clock } from "@berth/base";
 import type { BootstrapKeys } from "@berth/base/node";
-import type { Environment, Failure, KeptWork, TerminalRecord } from "@berth/protocol";
+import type { Environment, Failure, KeptWork, TerminalRecord, UnsavedWork } from "@berth/protocol";
 import type { ContainerRef, ProxmoxClient } from "@berth/proxmox";
 import type { Kysely } from "kysely";
 import type { Placer } from "../../cluster/placer.ts";
@@ -51,6 +51,11 @@ export interface ActionDependencies {
   fillWorkspace(row: SandboxRow, progress: FillProgress): Promise<void>;
   /** Copies the work in a sandbox that is nowhere else; undefined: there is none. */
   keepWork(row: SandboxRow, signal: AbortSignal): Promise<KeptWork | undefined>;
+  /**
+   * What is unsaved in a sandbox that is about to be shut down, within seconds; undefined: nobody can say. `thoroughly`:
+   * by signing in, too, where its agent is not certain. Never rejects.
+   */
+  lastLook(row: SandboxRow, thoroughly: boolean): Promise<UnsavedWork | undefined>;
   /** Asks a sandbox whether it may sleep now: why not, or undefined. `again`: whether it still agrees. */
   askSleep(row: SandboxRow, again: boolean): Promise<Failure | undefined>;
   /** Whether the sandbox's agent is connected now. */

@@ -45,6 +45,7 @@ export function diskActions(deps: ActionDependencies): Record<DiskOperationKind,
         ...{ disk_work: null, change_wanted: true, bootstrapped_at: null, address: null },
         ...{ agent_secret_hash: null, former_agent_secret_hashes: formerSecrets(row) },
         access_delivered: null,
+        unsaved_then: null,
         boot_done: row.boot_wanted,
       });
     },
