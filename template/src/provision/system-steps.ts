@@ -20,7 +20,7 @@ export const checkStep: Step = {
 [ "$(uname -m)" = ${machine()} ] || die "the programs to install are for ${machine()}, and this is $(uname -m)"
 [ -e /${guestPaths.programs}/launch.mjs ] || die 'unpack the payload first'
 node_version=$(/${templatePaths.node} --version) || die 'the Node of the machine that packed the payload does not run here: use an official build of Node'
-case "$node_version" in v22.* | v2[4-9].*) ;; *) die "Node $node_version is not one that Berth runs on" ;; esac
+case "$node_version" in v22.*) ;; *) die "the payload has Node $node_version, and a template has Node 22: pack it, or run Berth, with that" ;; esac
 `,
 };
 
