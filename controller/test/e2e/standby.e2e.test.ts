@@ -1,7 +1,7 @@
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Client, getSandbox } from "@berth/protocol";
+import { buildTemplate, Client, getOperation, getSandbox, getTemplate } from "@berth/protocol";
 import { eventually, type SpawnedProcess, spawnProcess, type TestDatabase, testDatabase } from "@berth/testkit";
 import Type from "typebox";
 import { Value } from "typebox/value";
@@ -73,4 +73,22 @@ describe("a second controller on the same database", () => {
       { timeoutMs: 30_000, what: "the agent at the second controller" },
     );
   });
+
+  it("requires of a template on a Proxmox that is named what the bundled one may go without", async () => {
+    const client = new Client({ baseUrl: second.url, token: first.token });
+    const { skipped } = await client.call(getTemplate, {});
+    const { operation } = await client.call(buildTemplate, { body: {} });
+    const { state, error } = await eventually(
+      async () => {
+        const now = await client.call(getOperation, { params: { id: operation.id } });
+        return now.finishedAt === null ? undefined : now;
+      },
+      { timeoutMs: 150_000, intervalMs: 500, what: "the end of the build" },
+    );
+    // Where the machine reached the internet when it made its Debian, nothing is missing.
+    if (skipped.length === 0) return expect([state, error]).toEqual(["succeeded", null]);
+    expect(state).toBe("failed");
+    expect(error).toMatchObject({ code: "template_provision_failed", hint: expect.any(String) });
+    expect(error?.message).toMatch(/https:\/\/(download\.docker|github)\.com cannot be reached/);
+  }, 180_000);
 });
