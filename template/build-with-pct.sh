@@ -6,7 +6,7 @@ vmid=150
 storage=
 bridge=vmbr0
 vlan=
-disk_gib=16
+disk_gib=8
 image=
 folder=
 
@@ -21,7 +21,7 @@ Run as root on a Proxmox VE host. FOLDER holds payload.tar and provision.sh, whi
   --storage NAME  where its disk lies; one that can make linked clones (LVM-thin, ZFS, Ceph, btrfs)
   --bridge NAME   bridge of its network card, which gets an address by DHCP (vmbr0)
   --vlan N        VLAN tag of that card (none)
-  --disk GIB      size of its disk, which sandboxes may only exceed (16)
+  --disk GIB      size of its disk, which sandboxes may only exceed (8)
   --image VOLUME  Debian 12's archive, as in `pveam list`; by default the newest, downloaded to "local" if need be
 
 It makes an unprivileged container with the feature nesting, installs everything from the internet, shows that a Docker
@@ -96,7 +96,7 @@ create() {
   local card="name=eth0,bridge=$bridge,ip=dhcp"
   [ -z "$vlan" ] || card+=",tag=$vlan"
   pct create "$vmid" "$image" --unprivileged 1 --features nesting=1 --ostype debian --hostname berth-template \
-    --cores 2 --memory 2048 --swap 0 --net0 "$card" --rootfs "$storage:$disk_gib"
+    --cores 2 --memory 2048 --swap 512 --net0 "$card" --rootfs "$storage:$disk_gib"
 }
 
 inside() {

@@ -87,7 +87,9 @@ describe("build-with-pct.sh", () => {
       "150 local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst --unprivileged 1 --features nesting=1",
     );
     expect(create).toContain("bridge=vmbr0,ip=dhcp,tag=20");
-    expect(create).toContain("--rootfs tank:16");
+    // As the controller makes one (templates/steps/create.ts): a sandbox's disk cannot be smaller than its template's.
+    expect(create).toContain("--cores 2 --memory 2048 --swap 512");
+    expect(create).toContain("--rootfs tank:8");
     expect(calls.map((call) => call.split(" ").slice(0, 2).join(" ")).slice(-8)).toEqual([
       "pct start",
       "pct exec",
