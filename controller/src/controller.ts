@@ -17,6 +17,7 @@ import { clusterRoutes } from "./cluster/routes.ts";
 import type { KeptConnection } from "./connection/kept.ts";
 import { connectionsOf } from "./connection/of-controller.ts";
 import { connectionRoutes } from "./connection/routes.ts";
+import { doctorOf } from "./doctor/of-controller.ts";
 import { doctorRoutes } from "./doctor/routes.ts";
 import { EventLog } from "./events/log.ts";
 import { eventRoutes } from "./events/routes.ts";
@@ -282,6 +283,7 @@ async function serveConsole(parts: Parts): Promise<string> {
   const made = (terminalId: string) => keeper.made(terminalId);
   const cancelBuild = (work: UnitOfWork, operation: OperationRow) => templates.service.cancel(work, operation);
   const cancelSync = (work: UnitOfWork, operation: OperationRow) => parts.workspaces.service.cancel(work, operation);
+  const doctor = doctorOf(parts);
   const cancelGit = (work: UnitOfWork, operation: OperationRow) => parts.projects.operations.cancel(work, operation);
   const server = await buildServer({
     settings,
@@ -327,9 +329,10 @@ async function serveConsole(parts: Parts): Promise<string> {
         clusterRoutes(api, {
           ...{ placer: fleet.placer, finder: templates.finder },
           ...{ size: settings.size, storage: parts.cluster.storage },
+          checks: async () => (await doctor.recent()).checks,
         }),
       (api) => limitRoutes(api, fleet),
-      (api) => doctorRoutes(api, parts),
+      (api) => doctorRoutes(api, doctor),
       (api) => adoptionRoutes(api, fleet),
       (api) => connectionRoutes(api, connectionsOf(parts)),
       (api) => templateRoutes(api, templates),

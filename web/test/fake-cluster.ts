@@ -84,7 +84,7 @@ export class FakeCluster {
   get routes(): readonly (readonly [Route, (call: Call) => Answer])[] {
     const ok = (body: unknown): Answer => ({ status: 200, body });
     return [
-      [listNodes, () => ok({ items: this.nodes, nextCursor: null })],
+      [listNodes, () => ok({ items: this.nodes, nextCursor: null, checks: [] })],
       [getLimits, () => ok(this.limits)],
       [getPool, () => ok(this.pool)],
       [updatePool, ({ body }) => ok(this.#resize(body))],

@@ -21,15 +21,33 @@ export interface DoctorDependencies extends ClusterPatient {
   readonly orphans: () => Promise<readonly Orphan[]>;
 }
 
+/** For how long what was found counts for whoever asks about something else beside it, in milliseconds. */
+const recentMs = 5_000;
+
 /** Looks at everything that Berth needs. Changes nothing, and never throws for what it finds. */
 export class Doctor {
   readonly #deps: DoctorDependencies;
+  #last: { readonly begunAt: number; readonly report: Promise<DoctorReport> } | undefined;
 
   constructor(dependencies: DoctorDependencies) {
     this.#deps = dependencies;
   }
 
-  async report(): Promise<DoctorReport> {
+  /** What was found within the last seconds; looks where nobody has. Several at once share one look. */
+  recent(): Promise<DoctorReport> {
+    const now = this.#deps.clock.now();
+    if (this.#last && now - this.#last.begunAt < recentMs) return this.#last.report;
+    return this.report();
+  }
+
+  /** Looks now. */
+  report(): Promise<DoctorReport> {
+    const report = this.#look();
+    this.#last = { begunAt: this.#deps.clock.now(), report };
+    return report;
+  }
+
+  async #look(): Promise<DoctorReport> {
     const { access, clock, db, dataDir, agents, orphans } = this.#deps;
     const parts = await Promise.all([
       checkAddresses(access, clock),

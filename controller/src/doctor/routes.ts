@@ -1,9 +1,8 @@
 import { getDoctor } from "@berth/protocol";
 import type { Api } from "../http/api.ts";
 import { mount } from "../http/mount.ts";
-import { doctorOf, type Patient } from "./of-controller.ts";
+import type { Doctor } from "./doctor.ts";
 
-export function doctorRoutes(api: Api, patient: Patient): void {
-  const doctor = doctorOf(patient);
+export function doctorRoutes(api: Api, doctor: Doctor): void {
   mount(api, getDoctor, () => doctor.report());
 }

@@ -11,7 +11,10 @@ const everyMs = 15_000;
 /** The Proxmox hosts. */
 export function Nodes() {
   const api = useApi();
-  const { value: nodes, failure } = useReading(() => everyPage((query) => api.call(listNodes, { query })), everyMs);
+  const { value: nodes, failure } = useReading(
+    () => everyPage((query) => api.call(listNodes, { query: { ...query, checks: false } })),
+    everyMs,
+  );
   const sandboxes = useSandboxes();
   return (
     <section className="cluster-part" aria-labelledby="nodes-title">

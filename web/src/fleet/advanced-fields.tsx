@@ -42,7 +42,9 @@ interface NodeFieldProps {
 /** The choice of a Proxmox host, each with the room that it has. */
 function NodeField({ node, onNode }: NodeFieldProps) {
   const api = useApi();
-  const { items, failure } = useList(() => everyPage((query) => api.call(listNodes, { query })));
+  const { items, failure } = useList(() =>
+    everyPage((query) => api.call(listNodes, { query: { ...query, checks: false } })),
+  );
   return (
     <div className="field">
       <label className="field">

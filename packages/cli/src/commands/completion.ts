@@ -103,7 +103,7 @@ function names(session: Session): NameSource {
       }),
     nodes: () =>
       quietly(async () => {
-        const { items } = await (await session.client()).call(listNodes, { query: {} }, { signal });
+        const { items } = await (await session.client()).call(listNodes, { query: { checks: false } }, { signal });
         return items.map((node) => ({ value: node.name, description: stateOf(node) }));
       }),
   };

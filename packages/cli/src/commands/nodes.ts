@@ -1,5 +1,6 @@
-import { everyPage, listNodes, type Node } from "@berth/protocol";
+import { type DoctorCheck, everyPage, listNodes, type Node } from "@berth/protocol";
 import type { Command } from "commander";
+import { harmless } from "../output/style.ts";
 import type { Session } from "../session.ts";
 import { describe, does, groups, type Run } from "./register.ts";
 
@@ -15,6 +16,7 @@ with a * all hosts that have it see the same. A new sandbox goes where the most 
       "berth nodes",
       "berth nodes --quiet           # names alone",
       "berth nodes --json | jq '.items[].storages'",
+      "berth nodes --json | jq '.checks[] | select(.state != \"ok\")'",
     ],
     group: groups.fleet,
   });
@@ -27,7 +29,13 @@ with a * all hosts that have it see the same. A new sandbox goes where the most 
 async function list(session: Session): Promise<void> {
   const { output, signal } = session;
   const api = await session.client();
-  const items = await everyPage((query) => api.call(listNodes, { query }, { signal }));
+  let checks: readonly DoctorCheck[] = [];
+  const items = await everyPage(async (query) => {
+    // Of every page they are the same.
+    const page = await api.call(listNodes, { query: { ...query, checks: query.cursor === undefined } }, { signal });
+    if (query.cursor === undefined) checks = page.checks;
+    return page;
+  });
   const rows = items.map((node) => [
     node.name,
     output.style(node.online && !node.maintenance ? "green" : "yellow", stateOf(node)),
@@ -39,8 +47,8 @@ async function list(session: Session): Promise<void> {
   ]);
   const columns = ["NODE", "STATE", "CPU", "MEMORY", "STORAGES", "TEMPLATE", "SANDBOXES"];
   output.result(
-    { items, nextCursor: null },
-    () => output.table(columns, rows) + (output.quiet ? "" : avoidedLines(items)),
+    { items, nextCursor: null, checks },
+    () => output.table(columns, rows) + (output.quiet ? "" : avoidedLines(items) + amissLines(checks)),
   );
 }
 
@@ -51,6 +59,14 @@ export function avoidedLines(nodes: readonly Node[]): string {
       avoided && online && !maintenance ? [`${name} takes no new sandbox: ${avoided.reason}\n`] : [],
     )
     .join("");
+}
+
+/** What the doctor finds amiss, and who says how it is mended; nothing where all is well. */
+export function amissLines(checks: readonly DoctorCheck[]): string {
+  const amiss = checks.filter(({ state }) => state !== "ok");
+  if (amiss.length === 0) return "";
+  const lines = amiss.map(({ title, state, detail }) => `${state}: ${harmless(title)}: ${harmless(detail)}\n`);
+  return `\n${lines.join("")}What mends it: berth doctor\n`;
 }
 
 /** `online`, `offline` or `maintenance`. */

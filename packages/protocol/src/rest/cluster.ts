@@ -2,8 +2,9 @@ import Type, { type Static } from "typebox";
 import { failureSchema } from "../errors.ts";
 import { idSchema } from "../names.ts";
 import { orphanSchema } from "./adoption.ts";
+import { doctorCheckSchema } from "./doctor.ts";
 import { eventsQuerySchema } from "./operations.ts";
-import { nullable, pageOf, pageQuerySchema, route } from "./route.ts";
+import { nullable, pageOf, pageQuerySchema, route, strictObject } from "./route.ts";
 
 export const nodeSchema = Type.Object({
   name: Type.String(),
@@ -44,15 +45,26 @@ export const nodeSchema = Type.Object({
 });
 export type Node = Static<typeof nodeSchema>;
 
+/** A page of hosts, with what the doctor finds: each privilege of the token in use, the certificate, and so on. */
+export const nodePageSchema = Type.Object({
+  ...pageOf(nodeSchema).properties,
+  /** As `GET /doctor` has them, at most some seconds old; empty where they were not asked for. */
+  checks: Type.Array(doctorCheckSchema),
+});
+
 export const listNodes = route({
   method: "GET",
   path: "/nodes",
-  summary: "The Proxmox hosts",
+  summary: "The Proxmox hosts, and each thing that Berth needs of them: whether it is there, and what mends it",
   tag: "cluster",
   access: "user",
-  query: pageQuerySchema,
+  query: strictObject({
+    ...pageQuerySchema.properties,
+    /** False: the hosts alone, which is quicker. */
+    checks: Type.Optional(Type.Boolean({ default: true })),
+  }),
   status: 200,
-  result: pageOf(nodeSchema),
+  result: nodePageSchema,
 });
 
 /** What `/readyz` says: 200 when all of it is well, 503 otherwise. */
