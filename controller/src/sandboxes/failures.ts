@@ -35,13 +35,17 @@ const patient = Number.POSITIVE_INFINITY;
 const several = 30;
 const few = 4;
 
-/** Judges the error of a step. */
-export function judge(error: unknown): Verdict {
+/**
+ * Judges the error of a step. With `hasContainer` it has a container, which somebody may have deleted or moved since it
+ * was looked at: a call about that one finds nothing there, or, where the rights come from its pool, is forbidden. So
+ * before the sandbox fails with such words another look tells what is true.
+ */
+export function judge(error: unknown, { hasContainer } = { hasContainer: false }): Verdict {
   if (error instanceof StepFailure) return { failure: error.failure, tries: triesOfStep(error.retry) };
   if (isProxmoxError(error)) {
     return {
       failure: { code: `proxmox_${error.kind}`, message: error.message, hint: `${error.hint} Then try again.` },
-      tries: triesOf(error.kind),
+      tries: hasContainer && (error.kind === "forbidden" || error.kind === "missing") ? few : triesOf(error.kind),
     };
   }
   const message = error instanceof Error ? error.message : "unknown error";

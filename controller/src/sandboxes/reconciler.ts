@@ -211,7 +211,7 @@ export class Reconciler {
   }
 
   async #afterError(row: SandboxRow, name: StepName | undefined, error: unknown): Promise<number | undefined> {
-    const { failure, tries } = judge(error);
+    const { failure, tries } = judge(error, { hasContainer: row.configured });
     const attempts = row.attempts + 1;
     const { sandboxes, journal, clock } = this.#deps;
     try {

@@ -40,3 +40,40 @@ describe("a sandbox whose container somebody changes by hand", () => {
     await world.until("its end", async () => ((await drift()).length === 0 ? true : undefined));
   });
 });
+
+describe("a sandbox whose container somebody deletes by hand", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.open();
+    await bring(world, "ready");
+  });
+  afterAll(() => world?.close());
+
+  it("says that it is gone, also when that happens in the middle of work on it", async () => {
+    const vmid = (await world.sandbox())?.vmid ?? 0;
+    const { control } = world.emulator;
+    const rule = {
+      method: "POST",
+      path: `/lxc/${vmid}/status/start$`,
+      fault: { kind: "hold", when: "before" },
+    } as const;
+    const held = control.faults.add(rule);
+    // As after a crash within it: Berth goes to start it again.
+    await world.client.containers.stop({ node: "pve", vmid });
+    await world.until("the start that is held", async () =>
+      control.faults.list().some(({ hits }) => hits > 0) ? true : undefined,
+    );
+    await world.pct({ command: "destroy", vmid });
+    control.faults.release(held);
+    control.faults.clear();
+    const told = await world.until("why it has failed", async () => {
+      const row = await world.sandbox();
+      return row?.state === "failed" ? row.error : undefined;
+    });
+    expect(told).toEqual({
+      code: "container_missing",
+      message: `The container ${vmid} is gone from Proxmox.`,
+      hint: expect.stringContaining("backup"),
+    });
+  });
+});
