@@ -1,12 +1,21 @@
-import { BerthError, type ErrorCode, errorRegistry, type Node, type Orphan, snapshotNameSchema } from "@berth/protocol";
+import {
+  BerthError,
+  type DoctorCheck,
+  type ErrorCode,
+  errorRegistry,
+  type Node,
+  type Orphan,
+  snapshotNameSchema,
+} from "@berth/protocol";
 import type { Command } from "commander";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { obstaclesOf } from "../src/commands/adopt.ts";
 import { shown as line } from "../src/commands/diff.ts";
 import { verdictOf, wordsOf } from "../src/commands/doctor.ts";
+import { conditionLines } from "../src/commands/fleet.ts";
 import { wishOf } from "../src/commands/new.ts";
-import { avoidedLines, memoryOf, storageText } from "../src/commands/nodes.ts";
+import { amissLines, avoidedLines, memoryOf, storageText } from "../src/commands/nodes.ts";
 import { told as toldPool } from "../src/commands/pool.ts";
 import { changeOf } from "../src/commands/set.ts";
 import { nameOf, snapshotWish } from "../src/commands/snapshots.ts";
@@ -99,6 +108,23 @@ describe("what is shown", () => {
     const avoided = { kind: "memory", reason: "1 of 16 GiB of memory are free and 2 GiB are needed" } as const;
     const told = avoidedLines([node, { ...node, avoided }, { ...node, avoided, online: false }]);
     expect(told).toBe("pve1 takes no new sandbox: 1 of 16 GiB of memory are free and 2 GiB are needed\n");
+    const well: DoctorCheck = { id: "database", title: "Database", state: "ok", detail: "It answers.", fix: null };
+    expect(amissLines([well])).toBe("");
+    const amiss = { ...well, title: "VM.Clone on /vms", detail: "a@pve!b lacks it.", state: "failed" as const };
+    expect(amissLines([well, amiss])).toBe(
+      "\nfailed: VM.Clone on /vms: a@pve!b lacks it.\nWhat mends it: berth doctor\n",
+    );
+  });
+
+  it("says of a sandbox why it failed, what somebody changed in Proxmox, and what waits for a restart", () => {
+    const well = { name: "web", error: null, drift: [], restartNeeded: [] };
+    expect(conditionLines([well])).toBe("");
+    const error = { code: "container_missing", message: "The container 151 is gone.", hint: "Restore it." } as const;
+    const changed = { ...well, drift: [{ setting: "cores" as const, wanted: 2, found: 7 }] };
+    const waits = { ...well, restartNeeded: ["cores" as const] };
+    expect(conditionLines([well, { ...well, error }, changed, waits])).toBe(
+      "\nweb: The container 151 is gone. Restore it.\nweb: changed in Proxmox: cores is 7, not 2\nweb: from the next restart on: cores\n",
+    );
   });
 
   it("says why a container cannot be adopted", () => {

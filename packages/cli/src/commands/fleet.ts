@@ -68,10 +68,23 @@ async function listFleet(session: Session): Promise<void> {
     sandbox.address ?? "",
     ago(sandbox.createdAt, now),
   ]);
-  output.result({ items, nextCursor: null }, () =>
-    output.table(["NAME", "STATE", "USE", "NODE", "SIZE", "ADDRESS", "AGE"], rows),
-  );
+  output.result({ items, nextCursor: null }, () => {
+    const table = output.table(["NAME", "STATE", "USE", "NODE", "SIZE", "ADDRESS", "AGE"], rows);
+    return output.quiet ? table : table + conditionLines(items);
+  });
   if (items.length === 0 && !output.json) output.note("There is no sandbox yet; make one with berth new NAME.");
+}
+
+/** Of each sandbox that is not as it is wanted, why, and what to do; nothing where all are. */
+export function conditionLines(
+  sandboxes: readonly Pick<Sandbox, "name" | "error" | "drift" | "restartNeeded">[],
+): string {
+  const lines = sandboxes.flatMap(({ name, error, drift, restartNeeded }) => [
+    ...(error === null ? [] : [`${name}: ${harmless([error.message, error.hint].filter(Boolean).join(" "))}`]),
+    ...drift.map(({ setting, wanted, found }) => `${name}: changed in Proxmox: ${setting} is ${found}, not ${wanted}`),
+    ...(restartNeeded.length > 0 ? [`${name}: from the next restart on: ${restartNeeded.join(", ")}`] : []),
+  ]);
+  return lines.length === 0 ? "" : `\n${lines.join("\n")}\n`;
 }
 
 async function listTerminalsOf(session: Session, sandbox: string): Promise<void> {
