@@ -44,7 +44,9 @@ describe("within its limits a fleet", () => {
     const module = await moduleWith({ memoryMiB: 3000, diskGiB: 100 });
     await create(module, { memoryMiB: 2000 });
     const refusal = await refusalOf(create(module, { memoryMiB: 1500 }));
-    expect(refusal?.message).toBe("The fleet's: 1500 MiB of memory asked for, 2000 used by others, 3000 allowed.");
+    expect(refusal?.message).toBe(
+      "The fleet's limit: 1500 MiB of memory asked for, 2000 used by others, 3000 allowed.",
+    );
     expect(refusal?.fields).toEqual({ memoryMiB: "1500 MiB of memory asked for, 2000 used by others, 3000 allowed" });
     expect(refusal?.hint).toContain("BERTH_MAX_MEMORY_MIB");
     expect(refusal?.status).toBe(429);
@@ -73,7 +75,9 @@ describe("within its limits a fleet", () => {
     const module = await moduleWith({ sandboxesPerUser: 1 });
     await create(module);
     expect(await refusalOf(create(module, {}, otherOwnerId))).toBeUndefined();
-    expect((await refusalOf(create(module)))?.message).toMatch(/^Yours: 1 sandboxes asked for, 1 used by others, 1/);
+    expect((await refusalOf(create(module)))?.message).toMatch(
+      /^Your limit: 1 sandboxes asked for, 1 used by others, 1/,
+    );
   });
 
   it("does not count cores and memory of what is stopped, and asks again when that is to start", async () => {

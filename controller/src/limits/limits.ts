@@ -87,7 +87,7 @@ export class FleetLimits {
   }
 }
 
-const whose = (limit: keyof Limits) => (limit === "sandboxesPerUser" ? "Yours" : "The fleet's");
+const whose = (limit: keyof Limits) => (limit === "sandboxesPerUser" ? "Your limit" : "The fleet's limit");
 
 interface Total {
   sandboxes: number;

@@ -57,8 +57,8 @@ export function tell(error: unknown, command = ""): ToldFailure | undefined {
     return { failure: failure(error.code, error.message, hint), exitCode: error.exitCode };
   }
   if (error instanceof BerthError) {
-    // The first of them is mostly the message itself.
-    const fields = Object.entries(error.fields ?? {})
+    // The first of them is mostly the message itself; of limits, all are in it.
+    const fields = Object.entries(error.code === "limit_exceeded" ? {} : (error.fields ?? {}))
       .map(([field, wrong]) => `${field}: ${wrong}`)
       .filter((field) => !error.message.includes(field));
     const message = fields.length > 0 ? `${error.message} ${fields.join("; ")}.` : error.message;

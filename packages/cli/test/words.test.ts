@@ -48,6 +48,9 @@ describe("a failure", () => {
   it("says each thing once, and what to do", () => {
     const fields = { name: "is required", cores: "must be <= 512" };
     const told = tell(new BerthError("invalid_request", "name: is required.", { fields }), "new");
+    const [numbers, limits] = ["8 cores asked for, 6 used by others, 9 allowed", "The fleet's limit: "];
+    const full = new BerthError("limit_exceeded", `${limits}${numbers}.`, { fields: { cores: numbers } });
+    expect(tell(full, "new")?.failure.message).toBe(`${limits}${numbers}.`);
     expect(told).toEqual({
       failure: {
         code: "invalid_request",
