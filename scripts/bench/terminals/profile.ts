@@ -16,16 +16,29 @@ const profileSchema = Type.Object({
 });
 type Profile = Static<typeof profileSchema>["profile"];
 
-/** Milliseconds that a Node process spends in a function and what it calls, while something is done. Needs a free port 9229. */
-export function profiledMs(pid: number, functionName: string, work: () => Promise<void>): Promise<number> {
+/** Not working. */
+const idle = "(idle)";
+
+/**
+ * Which share of a Node process's work is a function and what it calls, while something is done: 0 to 1. A share, since
+ * the profiler's milliseconds are the clock's, of which a machine that is busy gives a process but a part. Needs a free
+ * port 9229.
+ */
+export function profiledShare(pid: number, functionName: string, work: () => Promise<void>): Promise<number> {
   return Inspector.inspect(pid, async (inspector) => {
     await inspector.call("Profiler.enable");
     await inspector.call("Profiler.start");
     await work();
     const answer = await inspector.call("Profiler.stop");
     if (!Value.Check(profileSchema, answer)) throw new Error("the profile has another form");
-    return within(answer.profile, functionName);
+    return shareOf(answer.profile, functionName);
   });
+}
+
+function shareOf(profile: Profile, functionName: string): number {
+  const wholeMs = profile.timeDeltas.reduce((sum, delta) => sum + delta, 0) / 1000;
+  const busyMs = wholeMs - within(profile, idle);
+  return busyMs > 0 ? within(profile, functionName) / busyMs : 0;
 }
 
 function within({ nodes, samples, timeDeltas }: Profile, functionName: string): number {
