@@ -41,6 +41,7 @@ export interface TaskResult {
   readonly error: ProxmoxError | undefined;
 }
 
+/** Wait before the first look at a task, while few are waited for; the waits grow from there. */
 const FIRST_POLL_MS = 15;
 /** Wait between two looks at a task that is young, while few are waited for. */
 const YOUNG_POLL_MS = 100;
@@ -58,12 +59,14 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
   const graceMs = options.graceMs ?? 120_000;
   const logEveryMs = options.logEveryMs ?? 400;
   const log = new LogFollower(source, upid, options);
-  let waitMs = Math.min(FIRST_POLL_MS, pollMs);
+  const atOnce = () => options.atOnce?.() ?? 1;
+  let waitMs = Math.min(atOnce() > FEW ? YOUNG_POLL_MS : FIRST_POLL_MS, pollMs);
   const begunAt = clock.now();
   let heardAt = begunAt;
   let logReadAt = begunAt;
   while (true) {
-    options.signal?.throwIfAborted();
+    // Before the first look too: hardly a task has ended when its id comes back.
+    await clock.sleep(waitMs, options.signal);
     try {
       // The status first: what a task wrote before it ended is then surely in the log that is read after.
       const status = await source.status(upid, { signal: options.signal });
@@ -76,8 +79,7 @@ export async function waitForTask(source: TaskSource, upid: string, options: Wai
     } catch (error) {
       if (!isHiccup(error) || clock.now() - heardAt >= graceMs) throw error;
     }
-    await clock.sleep(waitMs, options.signal);
-    const longestMs = longestWaitMs(clock.now() - begunAt, options.atOnce?.() ?? 1, pollMs);
+    const longestMs = longestWaitMs(clock.now() - begunAt, atOnce(), pollMs);
     waitMs = Math.min(longestMs, Math.ceil(waitMs * 1.5));
   }
 }
