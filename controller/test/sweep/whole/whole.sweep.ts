@@ -16,7 +16,9 @@ const backend = process.env.SWEEP_BACKEND ?? "process";
 
 /** How many are played in at once: much of a case is waiting, for a container's boot or for a lock that is left. */
 const worldsAtOnce = 3;
-vi.setConfig({ maxConcurrency: worldsAtOnce });
+/** Longest that a case may take, in milliseconds: a lock that a killed task leaves counts as left after three minutes. */
+const caseTimeoutMs = 480_000;
+vi.setConfig({ maxConcurrency: worldsAtOnce, testTimeout: caseTimeoutMs });
 const kept = new KeptWorlds<WholeWorld>({
   size: worldsAtOnce,
   open: () => WholeWorld.open(backend),
