@@ -21,8 +21,8 @@ const onProcesses = ["lifecycle", "many", "*.process"].flatMap((name) =>
 /** Files at once. Even on two cores three: each waits now and then, for the others' benefit. */
 const cores = availableParallelism();
 const filesAtOnce = Math.max(3, cores - 1);
-/** Files at once of which each has a whole Berth, or three. They wait for more: for boots, and for one another's programs. */
-const berthsAtOnce = Math.max(3, Math.floor(cores / 2));
+/** Files at once of which each has a whole Berth, or three: some ten processes, which keep a core busy. */
+const berthsAtOnce = Math.max(2, Math.floor(cores / 2));
 
 /**
  * What has many programs in it may meet, on a machine of two cores, what it waits too short for. Where nobody looks on
