@@ -188,8 +188,11 @@ export async function bring(world: FlowWorld, wanted: Standing): Promise<void> {
     if ((await world.facts()).sandboxes.some(isOwned)) await bring(world, "absent");
     return world.keepPool(1);
   }
-  if ((await world.facts()).sandboxes.some((one) => !isOwned(one))) await world.keepPool(0);
   const { sandboxes, containers } = await world.facts();
+  if (!sandboxes.every(isOwned)) {
+    await world.keepPool(0);
+    return bring(world, wanted);
+  }
   const sandbox = sandboxes.find(({ source }) => source === null);
   if (sandboxes.length > 1) {
     if (wanted === "copied") return;

@@ -239,9 +239,13 @@ export class World implements FaultyWorld {
 
   async keepPool(size: 0 | 1): Promise<void> {
     await this.#resize(size);
-    await this.until(`a warm pool of ${size}`, async () => {
+    const isSo = async () => {
       const { ready } = await this.controller.fleet.warmPool.status();
-      return ready === size && (await this.#pooled()).length === size ? true : undefined;
+      return ready === size && (await this.#pooled()).length === size;
+    };
+    await this.until(`a warm pool of ${size}`, async () => {
+      // Time passes once nothing happens any more: a member that was just being made is there by then.
+      return ((await isSo()) && (await this.clock.sleep(1_000).then(isSo))) || undefined;
     });
   }
 
