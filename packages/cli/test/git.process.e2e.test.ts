@@ -123,7 +123,8 @@ describe("git's work from the command line", () => {
 
   it("gets back what was kept of a sandbox that was destroyed", async () => {
     await here("echo more >> readme.md");
-    expect((await run("rm", "web", "--yes")).code).toBe(5);
+    const refused = await run("rm", "web", "--yes");
+    expect(refused).toMatchObject({ code: 5, stderr: expect.stringContaining("with --discard; a copy is kept") });
     expect((await run("rm", "web", "--yes", "--discard", "--quiet")).code).toBe(0);
     const { items } = Value.Parse(pageOf(keptWorkSchema), parseJson((await run("kept", "--json")).stdout));
     const id = items[0]?.id ?? "";

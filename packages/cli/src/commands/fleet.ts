@@ -185,7 +185,8 @@ async function destroy(session: Session, sandbox: Sandbox, discard: boolean): Pr
     return (await client.call(deleteSandbox, input, { signal })).operation;
   } catch (error) {
     if (!(error instanceof BerthError) || error.code !== "unsaved_work") throw error;
-    if (!surroundings.stdin.isTTY) throw conflict(error.code, error.message, "Push it, or say --discard.");
+    const hint = (error.hint ?? "Push it, or say --discard.").replace("discard=true", "--discard");
+    if (!surroundings.stdin.isTTY) throw conflict(error.code, error.message, hint);
     output.note(error.message);
     if (await confirm(surroundings, "Destroy it all the same?")) return destroy(session, sandbox, true);
     throw left(sandbox);
