@@ -18,11 +18,11 @@ export interface AdoptDependencies {
 
 /**
  * Makes a sandbox of an orphan again: the same id, its name if that is free, its owner if there is such a user, and
- * `callerId` otherwise; when it is to sleep is told too. It stays as it is, running or stopped; one that runs is signed in to by the host key that this
- * fleet gave it and no other, and its agent gets a new secret. Size, VLAN, start on boot and protection are the
- * container's; its environment and its terminals come back with its bootstrap (`kept`), its project does not. Limits do
- * not count, since it is there already. Asks nobody outside: the orphan is as it was seen before. Throws `conflict` if
- * somebody was quicker, or it cannot be adopted.
+ * `callerId` otherwise; when it is to sleep is told too. It stays as it is, running or stopped; one that runs is signed
+ * in to by the host key that this fleet gave it and no other, and its agent gets a new secret. Size, VLAN, start on boot
+ * and protection are the container's; its environment and its terminals come back with its bootstrap (`kept`), its
+ * project does not. Limits do not count, since it is there already. Asks nobody outside: the orphan is as it was seen
+ * before. Throws `conflict` if somebody was quicker, or it cannot be adopted.
  */
 export async function adopt(
   work: UnitOfWork,

@@ -61,8 +61,8 @@ export class DestroyGuard {
 
   /**
    * Answers whether there is something to keep. Throws `unsaved_work` where something would be lost and the caller has
-   * not said that it may be. One that is stopped goes by what was known when it was shut
-   * down; where nothing was, it may go if it is no project's: most have never had a repository.
+   * not said that it may be. One that is stopped goes by what was known when it was shut down; where nothing was, it may
+   * go if it is no project's: most have never had a repository.
    */
   async permit(row: SandboxRow, discard: boolean): Promise<{ keep: boolean }> {
     // What was never filled was nobody's to work in.
